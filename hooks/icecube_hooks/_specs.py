@@ -1,0 +1,201 @@
+"""The hooks: which functions a plugin may define, with what arguments, and when they are called.
+
+A plugin is a module (or object) with functions marked by `hookimpl`. Hooks of the first group
+*register*: they are called once, when plugins are loaded, take nothing, do nothing but return
+values, and may be defined by any number of plugins. Hooks of the second group *observe*: they are
+called while a host runs, and what they return is ignored.
+
+Each plugin gets a pluggy manager of its own, so one that raises disturbs no other. Two rules come
+with that: parameters have no defaults (pluggy <= 1.6 would pass the default, 1.7 the value), and
+an implementation is a plain function, not ``async def`` (nobody would await it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import pluggy
+
+from ._errors import NoticeError
+from ._types import Alert, Message, Record, Significance
+
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "HOOKSPEC_VERSION",
+    "PROJECT_NAME",
+    "ParserType",
+    "SignificanceType",
+    "Sink",
+    "SinkType",
+    "hookimpl",
+    "hookspec",
+]
+
+PROJECT_NAME: Final = "icecube_hooks"
+"""pluggy project name: the markers and the managers share it."""
+
+ENTRY_POINT_GROUP: Final = "icecube_hooks"
+"""Entry-point group in which distributions name their plugin modules."""
+
+HOOKSPEC_VERSION: Final = "1.0"
+"""Version of this contract: the second number grows with an addition, the first with a break."""
+
+hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParserType:
+    """A parser, as a plugin registers it.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique: ``classic-text``.
+    topics : tuple of str
+        Kafka topics that carry such notices, with shell wildcards:
+        ``gcn.classic.text.ICECUBE_*``.
+    parse : callable
+        ``parse(message) -> Alert | None``. ``None`` means "not mine", decided from a look at the
+        content, for it is also called for messages without a topic or on another topic. Raises
+        `NoticeError` for "mine, and broken". No clock, no network, no environment.
+    summary : str
+        One line for listings.
+
+
+    .. versionadded:: 1.0
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    parse: Callable[[Message], Alert | None]
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignificanceType:
+    """A significance provider, as a plugin registers it.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique; ends up in `Significance.provider`.
+    make : callable
+        ``make(**options) -> assess``, called once with the options of the configuration table
+        of this name, where ``assess(alert) -> iterable of Significance`` is pure.
+    summary : str
+        One line for listings.
+
+
+    .. versionadded:: 1.0
+    """
+
+    name: str
+    make: Callable[..., Callable[[Alert], Iterable[Significance]]]
+    summary: str = ""
+
+
+class Sink(Protocol):
+    """Where records go.
+
+    Besides `write`, a sink may have ``flush()`` (called before offsets are committed) and
+    ``close()`` (called once, at the end).
+
+    Delivery is at least once, so `write` must be idempotent by `Record.id`. When it returns, or
+    when ``flush`` does where there is one, the records are durable. It raises `RetryLater` or
+    `RefusedForGood`; any other exception counts as the latter.
+    """
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Write a batch, in order."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SinkType:
+    """A kind of sink, as a plugin registers it.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique: what ``type`` is in a ``[sinks.NAME]`` table of the configuration.
+    make : callable
+        ``make(**options) -> Sink``, mostly the sink's class. The options are the other keys of
+        that table, checked against the signature.
+    summary : str
+        One line for listings.
+
+
+    .. versionadded:: 1.0
+    """
+
+    name: str
+    make: Callable[..., Sink]
+    summary: str = ""
+
+
+@hookspec
+def register_parsers() -> Sequence[ParserType]:  # type: ignore[empty-body]  # a specification
+    """Return the parsers of this plugin.
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty-body]  # likewise
+    """Return the significance providers of this plugin.
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def register_sinks() -> Sequence[SinkType]:  # type: ignore[empty-body]  # likewise
+    """Return the kinds of sink of this plugin.
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def on_start(host: str, options: dict[str, Any]) -> None:
+    """Tell that a host begins to handle messages.
+
+    Parameters
+    ----------
+    host : str
+        Name and version of the host.
+    options : dict
+        The table ``[plugins.options]`` of the configuration: what plugins agree on with their
+        users. No secrets of the host are in it.
+
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def on_record(record: Record) -> None:
+    """Tell that a record has been handed to all sinks.
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def on_refused(message: Message, error: NoticeError) -> None:
+    """Tell that a message could not be read; it is in the dead-letter store.
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def on_stop() -> None:
+    """Tell that the host has handled its last message and closed its sinks.
+
+    .. versionadded:: 1.0
+    """

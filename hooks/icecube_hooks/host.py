@@ -1,0 +1,434 @@
+"""The host's side of the contract: find plugins, keep them apart, use them.
+
+Ten lines embed all installed plugins into any consumer::
+
+    from icecube_hooks import Message, NoticeError
+    from icecube_hooks.host import load_plugins
+
+    plugins = load_plugins()
+    for kafka_message in consumer:
+        message = Message(value=kafka_message.value(), topic=kafka_message.topic())
+        try:
+            record = plugins.record(message)
+        except NoticeError as error:
+            print("not read:", error)
+        else:
+            sink.write([record])
+
+What it guarantees
+------------------
+- A plugin that fails to import, to register or in a hook call is reported, with its distribution,
+  version and error, and the others go on.
+- Allow and block lists are applied before anything is imported.
+- A misspelt hook is an error of that plugin, not silence.
+- Of two plugins that register the same name, the first keeps it; the second name is reported with
+  both parties. Plugins are ordered: given objects, distribution ``icecube-plugin``, then the rest
+  by distribution and entry point.
+- Of several parsers for a topic, the first that does not answer ``None`` wins, in the same order.
+  Parsers that claim the topic are asked first, then all others, by content; a notice found on a
+  topic that its parser does not claim carries a `Concern`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from . import _specs
+from ._errors import ConfigError, NoticeError, PluginError
+from ._specs import (
+    ENTRY_POINT_GROUP,
+    PROJECT_NAME,
+    ParserType,
+    SignificanceType,
+    Sink,
+    SinkType,
+)
+from ._types import Alert, Concern, Message, Record, Significance
+
+__all__ = ["Assess", "PluginInfo", "PluginSet", "build", "load_plugins", "make_sink", "nearest"]
+
+log = logging.getLogger(__name__)
+
+Assess = Callable[[Alert], Iterable[Significance]]
+Thing = ParserType | SignificanceType | SinkType
+
+_REGISTRATIONS: dict[str, type[Thing]] = {
+    "register_parsers": ParserType,
+    "register_significance": SignificanceType,
+    "register_sinks": SinkType,
+}
+
+
+@dataclass(slots=True)
+class PluginInfo:
+    """One plugin in the inventory.
+
+    Attributes
+    ----------
+    name : str
+        ``distribution:entry-point``, unique.
+    distribution, version, module : str
+        Where it comes from; empty for objects that a host hands over itself.
+    state : str
+        ``loaded``, ``blocked`` (by the lists) or ``failed``.
+    error : str or None
+        Why it failed.
+    hooks : tuple of str
+        Hooks that it implements.
+    provides : tuple of str
+        What it registered: ``sink sqlite``.
+    problems : list of str
+        What was refused of it, such as a name that another plugin has already.
+    """
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    module: str = ""
+    state: str = "loaded"
+    error: str | None = None
+    hooks: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    manager: pluggy.PluginManager | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class PluginSet:
+    """The plugins that a host uses.
+
+    Attributes
+    ----------
+    plugins : list of PluginInfo
+        The inventory: every entry point found, in order, loaded or not.
+    parsers, significances, sinks : dict
+        What they registered, by name.
+    assessors : dict
+        The assess functions in use, by provider; `configure` makes them.
+    """
+
+    plugins: list[PluginInfo] = field(default_factory=list)
+    parsers: dict[str, ParserType] = field(default_factory=dict)
+    significances: dict[str, SignificanceType] = field(default_factory=dict)
+    sinks: dict[str, SinkType] = field(default_factory=dict)
+    assessors: dict[str, Assess] = field(default_factory=dict)
+    _owners: dict[tuple[type, str], PluginInfo] = field(default_factory=dict)
+    _by_topic: dict[str | None, tuple[tuple[ParserType, ...], int]] = field(default_factory=dict)
+
+    def configure(self, options: Mapping[str, Mapping[str, Any]] | None = None) -> PluginSet:
+        """Make the significance providers with their options, by provider name.
+
+        Raises
+        ------
+        ConfigError
+            For a provider that is not there or an option that it does not take.
+        """
+        options = options or {}
+        for name in options.keys() - self.significances.keys():
+            hint = nearest(name, self.significances)
+            raise ConfigError("no such provider", key=f"significance.{name}", hint=hint)
+        for name, provider in self.significances.items():
+            given = options.get(name, {})
+            self.assessors[name] = build(provider.make, given, f"significance.{name}")
+        return self
+
+    def parse(self, message: Message) -> Alert:
+        """Read a message with the first parser that knows it.
+
+        Raises
+        ------
+        NoticeError
+            With the message's place, if it is broken or nobody knows it.
+        """
+        parsers, claimed = self._parsers_for(message.topic)
+        for number, parser in enumerate(parsers):
+            alert = self._ask(parser, message)
+            if alert is not None:
+                wrong = message.topic is not None and number >= claimed
+                return _with_concern(alert, message, parser) if wrong else alert
+        reason = "no parser recognises this message" if message.value else "the message is empty"
+        raise NoticeError(reason, value=message.value).at(message)
+
+    def assess(self, alert: Alert) -> tuple[Significance, ...]:
+        """Collect what every provider says; one that fails is logged and left out."""
+        results: list[Significance] = []
+        for name, assess in self.assessors.items():
+            try:
+                results += assess(alert)
+            except Exception:  # isolation: a provider's failure must not cost the alert
+                log.exception("significance provider %s failed on %s", name, alert.notice_id)
+        return tuple(results)
+
+    def record(self, message: Message) -> Record:
+        """Parse and assess a message.
+
+        Raises
+        ------
+        NoticeError
+            As `parse`.
+        """
+        alert = self.parse(message)
+        return Record.of(message, alert, self.assess(alert))
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an observing hook of every plugin; one that raises is logged."""
+        for plugin in self.plugins:
+            if plugin.manager is None or hook not in plugin.hooks:
+                continue
+            try:
+                getattr(plugin.manager.hook, hook)(**arguments)
+            except Exception:  # isolation: observers must not disturb the stream
+                log.exception("plugin %s failed in %s", plugin.name, hook)
+
+    def owner(self, thing: Thing) -> PluginInfo:
+        """Return the plugin that registered `thing`."""
+        return self._owners[type(thing), thing.name]
+
+    def _parsers_for(self, topic: str | None) -> tuple[tuple[ParserType, ...], int]:
+        """Return all parsers, those that claim `topic` first, and how many claim it."""
+        if topic not in self._by_topic:
+            claims = [p for p in self.parsers.values() if topic is not None and _claims(p, topic)]
+            others = [p for p in self.parsers.values() if p not in claims]
+            if len(self._by_topic) > 1000:  # topics come from messages: keep the table bounded
+                self._by_topic.clear()
+            self._by_topic[topic] = (*claims, *others), len(claims)
+        return self._by_topic[topic]
+
+    def _ask(self, parser: ParserType, message: Message) -> Alert | None:
+        try:
+            alert: object = parser.parse(message)
+        except NoticeError as error:
+            raise error.at(message) from error.__cause__
+        except Exception as error:  # isolation: a parser's bug becomes a refused message
+            log.exception("parser %s failed", parser.name)
+            reason = f"parser {parser.name} failed: {type(error).__name__}: {error}"
+            raise NoticeError(reason).at(message) from error
+        if alert is None or isinstance(alert, Alert):
+            return alert
+        reason = f"parser {parser.name} answered {type(alert).__name__}, not Alert"
+        raise NoticeError(reason).at(message)
+
+
+def load_plugins(
+    *,
+    allow: Sequence[str] = (),
+    block: Sequence[str] = (),
+    extra: Mapping[str, object] | None = None,
+    entry_points: Iterable[metadata.EntryPoint] | None = None,
+    significance: Mapping[str, Mapping[str, Any]] | None = None,
+) -> PluginSet:
+    """Find, import and register plugins, one by one.
+
+    Parameters
+    ----------
+    allow : sequence of str
+        If not empty, only entry points that match one of these are imported. Shell wildcards;
+        each is compared with the entry point's name, its distribution, and
+        ``distribution:entry-point``.
+    block : sequence of str
+        Entry points that match one of these are not imported.
+    extra : mapping of str to object, optional
+        Plugins that the host hands over itself, by name. They come first.
+    entry_points : iterable, optional
+        Instead of those installed, for tests.
+    significance : mapping, optional
+        Options of the significance providers, see `PluginSet.configure`.
+
+    Returns
+    -------
+    PluginSet
+
+    Raises
+    ------
+    ConfigError
+        From `PluginSet.configure`. Plugins that fail do not raise: see `PluginInfo.error`.
+    """
+    plugins = PluginSet()
+    for name, module in (extra or {}).items():
+        _load(plugins, PluginInfo(name=name), _returning(module))
+    found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+    for info, point in _ordered(found):
+        if _is_allowed(info, point.name, allow, block):
+            _load(plugins, info, point.load)
+        else:
+            info.state = "blocked"
+            plugins.plugins.append(info)
+    return plugins.configure(significance)
+
+
+def make_sink(plugins: PluginSet, name: str, kind: str, options: Mapping[str, Any]) -> Sink:
+    """Make the configured sink `name` of type `kind`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such type, or an option is unknown, missing or refused.
+    """
+    if kind not in plugins.sinks:
+        hint = nearest(kind, plugins.sinks)
+        raise ConfigError(f"no sink type {kind!r}", key=f"sinks.{name}.type", hint=hint)
+    sink: Sink = build(plugins.sinks[kind].make, options, f"sinks.{name}")
+    return sink
+
+
+def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any:
+    """Call ``make(**options)`` after a check of the options against its signature.
+
+    Raises
+    ------
+    ConfigError
+        Names `key` and the option; for an unknown one also the nearest known.
+    """
+    parameters = inspect.signature(make).parameters.values()
+    known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = {p.name for p in parameters if p.name in known and p.default is p.empty}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for name in options:
+        if name not in known and not takes_any:
+            raise ConfigError("unknown option", key=f"{key}.{name}", hint=nearest(name, known))
+    for name in needed - options.keys():
+        raise ConfigError("is required", key=f"{key}.{name}")
+    try:
+        return make(**options)
+    except ConfigError as error:
+        error.key = f"{key}.{error.key}" if error.key else key
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(str(error), key=key) from error
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of `known` comes nearest to `name`, or list them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+
+
+def _returning(value: object) -> Callable[[], object]:
+    return lambda: value
+
+
+def _ordered(
+    found: Iterable[metadata.EntryPoint],
+) -> Iterator[tuple[PluginInfo, metadata.EntryPoint]]:
+    """Yield entry points with their inventory entry, in the order that the module promises."""
+    pairs = []
+    for point in found:
+        name = point.dist.name if point.dist is not None else ""
+        version = point.dist.version if point.dist is not None else ""
+        info = PluginInfo(
+            name=f"{name}:{point.name}", distribution=name, version=version, module=point.value
+        )
+        pairs.append((info, point))
+    return iter(sorted(pairs, key=lambda p: (p[0].distribution != "icecube-plugin", p[0].name)))
+
+
+def _is_allowed(
+    info: PluginInfo, entry_point: str, allow: Sequence[str], block: Sequence[str]
+) -> bool:
+    names = (entry_point, info.distribution, info.name)
+
+    def matches(patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+    return (not allow or matches(allow)) and not matches(block)
+
+
+def _load(plugins: PluginSet, info: PluginInfo, load: Callable[[], object]) -> None:
+    """Import and register one plugin; what goes wrong ends up in `info`."""
+    plugins.plugins.append(info)
+    try:
+        module = load()
+        info.manager = _manager(module, info)
+        things = _registered(info)
+    except (Exception, SystemExit) as error:  # isolation: reported, and the others go on
+        info.state = "failed"
+        info.error = f"{type(error).__name__}: {error}"
+        info.manager = None
+        log.warning("plugin %s %s failed: %s", info.name, info.version, info.error)
+        log.debug("traceback of %s", info.name, exc_info=error)
+        return
+    for thing in things:
+        _add(plugins, info, thing)
+
+
+def _manager(module: object, info: PluginInfo) -> pluggy.PluginManager:
+    """Register `module` with a manager of its own and check its hooks."""
+    manager = pluggy.PluginManager(PROJECT_NAME)
+    manager.add_hookspecs(_specs)
+    manager.register(module, info.name)
+    manager.check_pending()
+    callers = manager.get_hookcallers(module) or []
+    info.hooks = tuple(sorted(caller.name for caller in callers))
+    for caller in callers:
+        for implementation in caller.get_hookimpls():
+            _check_function(implementation.function, caller.name)
+    return manager
+
+
+def _check_function(function: Callable[..., Any], hook: str) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise PluginError(f"{hook} is async: nobody would await it")
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.default is not parameter.empty:
+            raise PluginError(f"{hook}: parameter {parameter.name!r} must not have a default")
+
+
+def _registered(info: PluginInfo) -> list[Thing]:
+    """Call the registering hooks of one plugin and check what they return."""
+    things: list[Thing] = []
+    for hook, kind in _REGISTRATIONS.items():
+        if hook not in info.hooks or info.manager is None:
+            continue
+        for answer in getattr(info.manager.hook, hook)():
+            for thing in answer:
+                if not isinstance(thing, kind):
+                    raise PluginError(
+                        f"{hook} returned {type(thing).__name__}, not {kind.__name__}"
+                    )
+                things.append(thing)
+    return things
+
+
+def _add(plugins: PluginSet, info: PluginInfo, thing: Thing) -> None:
+    """Put one registered thing into the set, unless its name is taken."""
+    label = type(thing).__name__.removesuffix("Type").lower()
+    key = (type(thing), thing.name)
+    if key in plugins._owners:
+        first = plugins._owners[key].name
+        problem = f"{label} {thing.name!r} is already provided by {first}; this one is not used"
+        info.problems.append(problem)
+        log.warning("plugin %s: %s", info.name, problem)
+        return
+    plugins._owners[key] = info
+    info.provides += (f"{label} {thing.name}",)
+    if isinstance(thing, ParserType):
+        plugins.parsers[thing.name] = thing
+    elif isinstance(thing, SignificanceType):
+        plugins.significances[thing.name] = thing
+    else:
+        plugins.sinks[thing.name] = thing
+
+
+def _claims(parser: ParserType, topic: str) -> bool:
+    return any(fnmatchcase(topic, pattern) for pattern in parser.topics)
+
+
+def _with_concern(alert: Alert, message: Message, parser: ParserType) -> Alert:
+    concern = Concern(
+        field="topic",
+        found=str(message.topic),
+        taken=parser.name,
+        why="the notice is of a kind that this topic does not carry; read by its content",
+    )
+    return dataclasses.replace(alert, concerns=(*alert.concerns, concern))
