@@ -10,10 +10,10 @@ import base64
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, partial
+from functools import partial
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -21,6 +21,8 @@ Encoder = Callable[[Any], Any]
 Decoder = Callable[[Any], Any]
 
 __all__ = ["Jsonable"]
+
+_PLANS: dict[type, tuple[tuple[str, str, Decoder], ...]] = {}
 
 
 class Jsonable:
@@ -63,11 +65,16 @@ def _encode(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not belong into an alert")
 
 
-@cache
-def _plan(cls: Hashable) -> tuple[tuple[str, str, Decoder], ...]:
+def _plan(cls: type) -> tuple[tuple[str, str, Decoder], ...]:
     """Return name, JSON key and decoder of each field of `cls`."""
+    if cls not in _PLANS:
+        _PLANS[cls] = _new_plan(cls)
+    return _PLANS[cls]
+
+
+def _new_plan(cls: type) -> tuple[tuple[str, str, Decoder], ...]:
     hints = typing.get_type_hints(cls)
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # a dataclass: Jsonable is for those
+    fields = dataclasses.fields(cls)
     return tuple((f.name, _key(f.name, hints[f.name]), _decoder(hints[f.name])) for f in fields)
 
 

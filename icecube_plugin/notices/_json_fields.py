@@ -1,0 +1,266 @@
+"""Decoded JSON with typed getters that say where they are and remember what was read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from icecube_hooks import AsymmetricError, Ellipse, Message, NoticeError, PValue
+
+from ._draft import Draft, check_size
+from ._values import iso_time, json_number, within
+
+__all__ = ["JSON_LIMIT", "Fields", "decode", "p_value", "read_error", "read_region"]
+
+JSON_LIMIT: Final = 16 << 20
+"""Largest JSON notice that is read [bytes]: one may carry a sky map in base64."""
+
+
+def decode(message: Message, marks: tuple[bytes, ...]) -> Fields | None:
+    """Decode a JSON object.
+
+    Parameters
+    ----------
+    message : Message
+    marks : tuple of bytes
+        The content is not ours if it holds none of these.
+
+    Returns
+    -------
+    Fields or None
+        ``None`` if the content is no JSON object, or not ours.
+
+    Raises
+    ------
+    NoticeError
+        If it looks like ours, and is no valid JSON.
+    """
+    if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        return None
+    if not any(mark in message.value for mark in marks):
+        return None
+    check_size(message, JSON_LIMIT)
+    repeated: list[str] = []
+    try:
+        data = json.loads(
+            message.value.decode("utf-8-sig"),
+            parse_constant=_no_constant,
+            object_pairs_hook=lambda pairs: _object(pairs, repeated),
+        )
+    except RecursionError:
+        raise NoticeError("the JSON is nested too deeply") from None
+    except ValueError as error:  # includes UnicodeDecodeError and integers of 4,300 digits
+        raise NoticeError(f"not valid JSON ({error})") from error
+    return Fields(data, repeated=tuple(repeated))
+
+
+def _no_constant(name: str) -> float:
+    raise NoticeError(f"{name} is no JSON")
+
+
+def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+    return data
+
+
+class Fields:
+    """One JSON object of a notice.
+
+    Parameters
+    ----------
+    data : dict
+        As decoded.
+    path : str
+        Where it stands in the notice, for messages.
+    repeated : tuple of str
+        Keys that the JSON states twice.
+    """
+
+    __slots__ = ("data", "left", "path", "repeated")
+
+    def __init__(
+        self, data: dict[str, Any], path: str = "", repeated: tuple[str, ...] = ()
+    ) -> None:
+        self.data = data
+        self.path = path
+        self.left = dict.fromkeys(data)
+        self.repeated = repeated
+
+    def take(self, *names: str) -> Any:
+        """Return the first of `names` that is stated; null is not."""
+        found = None
+        for name in names:
+            self.left.pop(name, None)
+            if found is None:
+                found = self.data.get(name)
+        return found
+
+    def at(self, name: str) -> str:
+        """Return the path of a field."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def number(self, *names: str) -> float | None:
+        """Return a number."""
+        value = self.take(*names)
+        return None if value is None else json_number(value, self.at(names[0]))
+
+    def integer(self, *names: str) -> int | None:
+        """Return a whole number."""
+        value = self.number(*names)
+        if value is None or value.is_integer():
+            return None if value is None else int(value)
+        raise NoticeError("expected a whole number", field=self.at(names[0]), value=value)
+
+    def text(self, *names: str) -> str | None:
+        """Return a piece of text that is not empty."""
+        value = self.take(*names)
+        if value is None or isinstance(value, str):
+            return value or None
+        raise NoticeError("expected text", field=self.at(names[0]), value=value)
+
+    def texts(self, *names: str) -> tuple[str, ...]:
+        """Return a list of texts; a single text counts as one."""
+        value = self.take(*names)
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        if all(isinstance(item, str) for item in items):
+            return tuple(items)
+        raise NoticeError("expected text or a list of it", field=self.at(names[0]), value=value)
+
+    def numbers(self, *names: str) -> tuple[float, ...]:
+        """Return a list of numbers; a single number counts as one."""
+        value = self.take(*names)
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        return tuple(json_number(item, self.at(names[0])) for item in items)
+
+    def boolean(self, name: str) -> bool | None:
+        """Return true or false."""
+        value = self.take(name)
+        if value is None or isinstance(value, bool):
+            return value
+        raise NoticeError("expected true or false", field=self.at(name), value=value)
+
+    def time(self, *names: str) -> datetime | None:
+        """Return a time [UTC]."""
+        value = self.take(*names)
+        return None if value is None else iso_time(value, self.at(names[0]))
+
+    def object(self, name: str) -> Fields | None:
+        """Return an object inside this one."""
+        value = self.take(name)
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            return Fields(value, self.at(name))
+        raise NoticeError("expected an object", field=self.at(name), value=value)
+
+    def objects(self, name: str) -> Iterator[Fields]:
+        """Yield the objects of a list inside this one."""
+        value = self.take(name)
+        if value is None:
+            return
+        if not isinstance(value, list):
+            raise NoticeError("expected a list", field=self.at(name), value=value)
+        for number, item in enumerate(value):
+            path = f"{self.at(name)}[{number}]"
+            if not isinstance(item, dict):
+                raise NoticeError("expected an object", field=path, value=item)
+            yield Fields(item, path)
+
+    def unread(self) -> dict[str, Any]:
+        """Return the fields that nobody asked for, by path."""
+        return {self.at(name): self.data[name] for name in self.left}
+
+
+def p_value(fields: Fields, search: str, name: str, draft: Draft) -> PValue | None:
+    """Read a p-value: ``None`` if the key is absent, a `PValue` of ``None`` if it is null.
+
+    The text ``'null'``, which older producers sent, is null.
+    """
+    if name not in fields.data:
+        return None
+    value = fields.take(name)
+    if value == "null":
+        draft.doubt(fields.at(name), "'null'", None, "text in place of null")
+        value = None
+    if value is None:
+        return PValue(search=search, value=None)
+    path = fields.at(name)
+    return PValue(search=search, value=within(json_number(value, path), 0.0, 1.0, path))
+
+
+def read_region(fields: Fields, draft: Draft) -> None:
+    """Read position and error region, in any of the spellings of the schema's versions.
+
+    ``ra_dec_error`` is a radius or [major, minor, position angle] (v4 and later);
+    ``ra_uncertainty`` and ``dec_uncertainty`` are lists of one (circle) or two (sides of a
+    rectangle) numbers (v1 to v3).
+    """
+    draft.ra_deg, draft.dec_deg = fields.number("ra"), fields.number("dec")
+    if (draft.ra_deg is None) != (draft.dec_deg is None):
+        missing = "ra" if draft.ra_deg is None else "dec"
+        raise NoticeError("half of the position is missing", field=fields.at(missing))
+    for name, value, low, high in (("ra", draft.ra_deg, 0, 360), ("dec", draft.dec_deg, -90, 90)):
+        if value is not None:
+            within(value, low, high, fields.at(name))
+    draft.attempt(read_error, fields, draft)
+    containment = draft.attempt(fields.number, "containment_probability")
+    if containment is not None:
+        path = fields.at("containment_probability")
+        draft.containment = draft.attempt(within, containment, 1e-6, 1.0, path)
+    draft.systematic_included = draft.attempt(fields.boolean, "systematic_included")
+    draft.skymap_fits_url = draft.url(draft.attempt(fields.text, "healpix_url"), "healpix_url")
+
+
+def read_error(fields: Fields, draft: Draft) -> None:
+    """Read the error region alone, see `read_region`."""
+    axes = fields.numbers("ra_dec_error")
+    ra = fields.numbers("ra_uncertainty", "ra_axis", "semi_major")
+    dec = fields.numbers("dec_uncertainty", "dec_axis")
+    shape = fields.text("uncertainty_shape")
+    angle = fields.number("position_angle")
+    if len(axes) == 1:
+        draft.error_radius_deg = axes[0]
+    elif len(axes) in (2, 3):
+        draft.ellipse = _ellipse(axes, fields)
+    elif len(ra) == 1 and not dec and shape in (None, "circle"):
+        draft.error_radius_deg = ra[0]
+    elif len(ra) == len(dec) == 2:
+        draft.asymmetric = _box(ra, dec, angle, fields)
+    elif axes or ra or dec:
+        found = {"ra_dec_error": axes, "ra": ra, "dec": dec, "shape": shape}
+        raise NoticeError("no known error region", field=fields.at("ra_dec_error"), value=found)
+
+
+def _ellipse(axes: tuple[float, ...], fields: Fields) -> Ellipse:
+    if min(axes[:2]) <= 0.0 or max(axes[:2]) > 180.0:
+        path = fields.at("ra_dec_error")
+        raise NoticeError("expected semi-axes above 0 and up to 180 deg", field=path, value=axes)
+    return Ellipse(
+        semi_major_deg=max(axes[:2]),
+        semi_minor_deg=min(axes[:2]),
+        position_angle_deg=axes[2] if len(axes) == 3 else None,
+    )
+
+
+def _box(
+    ra: tuple[float, ...], dec: tuple[float, ...], angle: float | None, fields: Fields
+) -> AsymmetricError:
+    if not (ra[0] <= 0.0 <= ra[1] and dec[0] <= 0.0 <= dec[1]):
+        path = fields.at("ra_uncertainty")
+        raise NoticeError("expected a side below and one above", field=path, value=(ra, dec))
+    return AsymmetricError(
+        ra_minus_deg=-ra[0],
+        ra_plus_deg=ra[1],
+        dec_minus_deg=-dec[0],
+        dec_plus_deg=dec[1],
+        position_angle_deg=angle,
+    )

@@ -1,0 +1,427 @@
+"""Reader of GCN Classic text: gold, bronze, cascade, HESE, EHE, COINC and NU_EM.
+
+A few lines of such a notice::
+
+    TITLE:            GCN/AMON NOTICE
+    NOTICE_DATE:      Sat 02 May 26 04:05:06 UT
+    NOTICE_TYPE:      ICECUBE Astrotrack Gold
+    RUN_NUM:          142000
+    EVENT_NUM:        1234567
+    SRC_RA:           103.5000d {+06h 54m 00s} (J2000),
+                      103.8300d {+06h 55m 19s} (current),
+                      102.8300d {+06h 51m 19s} (1950)
+    SRC_ERROR:        41.20 [arcmin radius, stat-only, 90% containment]
+    DISCOVERY_DATE:   21162 TJD;   122 DOY;   26/05/02 (yy/mm/dd)
+    DISCOVERY_TIME:   14400 SOD {04:00:00.25} UT
+    FAR:              1.2000 [yr^-1]
+
+Conventions
+-----------
+- Position: the J2000 line, decimal degrees; the sexagesimal beside it is a check. Where both
+  differ in nothing but a sign, the sign that most of the three epochs show is taken.
+- Time: date from ``yy/mm/dd``, time from the braces (the seconds of day are truncated). Where the
+  braces contradict the seconds of day, the latter are taken: they are not typed by hand.
+- Radii come in arcmin (tracks) or deg (cascades): the bracket says which.
+- Rates are per year of 365 days.
+- ``COMMENTS`` repeats. Any other field that repeats with another value keeps its first.
+
+The same fields handed over as a dictionary with lower-case keys (hop-client, hermes), as JSON or
+as a Python literal, are read too.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from icecube_hooks import (
+    Alert,
+    Message,
+    NoticeError,
+    ParserType,
+    WireFormat,
+    hookimpl,
+)
+
+from ._draft import (
+    NOTICE_LIMIT,
+    Draft,
+    check_size,
+    kind_from_words,
+    same,
+    tense_from_words,
+)
+from ._values import TJD_0, decimal, integer
+
+__all__ = ["TOPICS", "fields_of", "parse", "parse_fields", "register_parsers"]
+
+TOPICS: Final = ("gcn.classic.text.ICECUBE_*", "gcn.classic.text.AMON_*")
+
+_KEY = re.compile(r"([A-Z][A-Z0-9_]{1,40}):[ \t]*")
+_NUMBER = re.compile(r"\s*([^\s\[]+)")
+_EPOCH = re.compile(
+    r"\s*(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s*d?\s*[{]?(?P<sexagesimal>[^{}()\n]{0,60})[}]?\s*"
+    r"\(\s*(?P<epoch>J2000|current|1950)\s*\)\s*"
+)
+_SEXAGESIMAL = re.compile(
+    r"\s*(?P<sign>[+-]?)(?P<a>\d{1,3})[^\d.+-]{1,5}(?P<b>\d{1,2})[^\d.+-]{1,5}"
+    r"(?P<c>\d{1,2}(?:\.\d{0,6})?)[^\d]{0,5}"
+)
+_CONTAINMENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%?\s*containment")
+_DATE = re.compile(r"\s*(\d{1,5})\s*TJD;\s*(\d{1,3})\s*DOY;\s*(\S{1,12})")
+_TIME = re.compile(r"\s*(\d{1,5}(?:\.\d{0,6})?)\s*SOD\s*[{]?\s*([^{}\s]{0,20})\s*[}]?\s*(?:UT)?\s*")
+_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_NOTICE_DATE = re.compile(
+    r"\s*(?:[A-Za-z]{3,9},?\s+)?(\d{1,2})\s+([A-Za-z]{3})[a-z]{0,6}\s+(\d{2}|\d{4})\s+"
+    r"(\d\d:\d\d:\d\d(?:\.\d{1,6})?)\s+UTC?\s*"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+# One unit of the last place of the sexagesimal, with room for truncation: 1 s of RA, 1 arcsec.
+RA_TOLERANCE_DEG: Final = 0.0050
+DEC_TOLERANCE_DEG: Final = 0.0005
+
+
+@hookimpl
+def register_parsers() -> list[ParserType]:
+    """Register the parser ``classic-text``."""
+    summary = "GCN Classic text: gold, bronze, cascade, HESE, EHE, COINC, NU_EM"
+    return [ParserType(name="classic-text", topics=TOPICS, parse=parse, summary=summary)]
+
+
+def parse(message: Message) -> Alert | None:
+    """Read a GCN Classic text notice.
+
+    Returns
+    -------
+    Alert or None
+        ``None`` if the content is no IceCube or AMON notice in text.
+
+    Raises
+    ------
+    NoticeError
+        If it is one, and broken.
+    """
+    if b"NOTICE_TYPE" not in message.value and b"notice_type" not in message.value:
+        return None
+    if message.value.lstrip()[:1] == b"<":
+        return None
+    check_size(message, NOTICE_LIMIT)
+    text = message.value.decode("utf-8", "replace")
+    fields = _dictionary(text) if text.lstrip()[:1] == "{" else fields_of(text)
+    return None if fields is None else parse_fields(fields, message)
+
+
+def fields_of(text: str) -> dict[str, list[str]]:
+    r"""Split a notice into its fields: every value of a key, continuation lines joined by newline.
+
+    Examples
+    --------
+    >>> fields_of("SRC_RA:  1.0d (J2000),\n   2.0d (1950)\nCOMMENTS: a\nCOMMENTS: b")
+    {'SRC_RA': ['1.0d (J2000),\n2.0d (1950)'], 'COMMENTS': ['a', 'b']}
+    """
+    fields: dict[str, list[str]] = {}
+    values: list[str] | None = None
+    for line in text.replace("\\'", "'").replace('\\"', '"').splitlines():
+        match = _KEY.match(line)
+        if match is not None:
+            values = fields.setdefault(match[1], [])
+            values.append(line[match.end() :].strip())
+        elif values is not None and line.strip():
+            values[-1] += "\n" + line.strip()
+    return fields
+
+
+def _dictionary(text: str) -> dict[str, list[str]] | None:
+    """Read the fields from a dictionary as other software hands it over, or say it is none."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = _literal(text)
+    if not isinstance(data, Mapping) or "notice_type" not in {str(key).lower() for key in data}:
+        return None
+    return {str(key).upper(): [str(value).strip()] for key, value in data.items()}
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def parse_fields(fields: Mapping[str, list[str]], message: Message) -> Alert | None:
+    """Make an alert from the fields of a text notice, see `fields_of`."""
+    title = fields.get("NOTICE_TYPE", [""])[0]
+    kind = kind_from_words(title)
+    if kind is None:
+        return None
+    draft = Draft(kind=kind, format=WireFormat.TEXT, tense=tense_from_words(title))
+    notice = _Fields(fields, draft)
+    _read_ids(notice, draft)
+    _read_time(notice, draft)
+    _read_position(notice, draft)
+    _read_physics(notice, draft)
+    comments = fields.get("COMMENTS", [])
+    draft.put("comments", tuple(line.strip() for text in comments for line in text.split("\n")))
+    draft.unread = notice.unread()
+    return draft.alert(message)
+
+
+class _Fields:
+    """The fields of one notice; remembers which were read."""
+
+    __slots__ = ("draft", "fields", "left")
+
+    DERIVED: Final = frozenset(
+        ("TITLE", "NOTICE_TYPE", "COMMENTS", "SUN_POSTN", "SUN_DIST", "MOON_POSTN", "MOON_DIST")
+        + ("GAL_COORDS", "ECL_COORDS")
+    )
+    """Known fields that say nothing of their own: follow from position and time, or are read."""
+
+    def __init__(self, fields: Mapping[str, list[str]], draft: Draft) -> None:
+        self.fields = fields
+        self.draft = draft
+        self.left = dict.fromkeys(key for key in fields if key not in self.DERIVED)
+
+    def get(self, key: str) -> str | None:
+        """Return the first value of `key`; further ones that differ are a concern."""
+        values = self.fields.get(key)
+        if values is None:
+            return None
+        self.left.pop(key, None)
+        for other in values[1:]:
+            if other != values[0]:
+                self.draft.doubt(key, other, values[0], "the notice states this field twice")
+        return values[0]
+
+    def first_word(self, key: str) -> str | None:
+        """Return the text before the first blank or bracket."""
+        value = self.get(key)
+        match = None if value is None else _NUMBER.match(value)
+        return value if match is None else match[1]
+
+    def number(self, key: str) -> float | None:
+        """Return the number at the start of a value; what is none is a concern."""
+        word = self.first_word(key)
+        return None if word is None else self.draft.number(word, key)
+
+    def integer(self, key: str) -> int | None:
+        """Return an integer; raises for anything else."""
+        word = self.first_word(key)
+        return None if word is None else integer(word, key)
+
+    def unread(self) -> dict[str, str]:
+        """Return the fields that nobody asked for."""
+        return {key: "\n".join(self.fields[key]) for key in self.left}
+
+
+def _read_ids(notice: _Fields, draft: Draft) -> None:
+    draft.run_id = notice.integer("RUN_NUM")
+    draft.event_id = notice.integer("EVENT_NUM")
+    draft.revision = notice.integer("REVISION")
+    amon = notice.integer("AMON_NUM")
+    draft.put("amon_id", None if amon is None else str(amon))
+    draft.put("stream", draft.attempt(notice.integer, "STREAM"))
+    name = notice.get("EVENT_NAME")
+    draft.put("event_names", (name,) if name else None)
+    if draft.run_id is None and draft.event_id is None and amon is None:
+        raise NoticeError("the notice names no event", field="RUN_NUM")
+    if (draft.run_id is None) != (draft.event_id is None):
+        missing = "RUN_NUM" if draft.run_id is None else "EVENT_NUM"
+        raise NoticeError("run and event number belong together", field=missing)
+
+
+def _read_time(notice: _Fields, draft: Draft) -> None:
+    when = notice.get("NOTICE_DATE")
+    if when is not None:
+        draft.put("notice_time", draft.attempt(_notice_time, when))
+    day, clock = notice.get("DISCOVERY_DATE"), notice.get("DISCOVERY_TIME")
+    if day is None or clock is None:
+        raise NoticeError(
+            "the notice states no time of the event",
+            field="DISCOVERY_DATE" if day is None else "DISCOVERY_TIME",
+        )
+    draft.put("trigger_time", _day(day, draft) + _time_of_day(clock, draft))
+
+
+def _notice_time(text: str) -> datetime:
+    """Read ``Fri 12 Apr 24 05:34:35 UT`` and the hand-typed forms of it."""
+    match = _NOTICE_DATE.fullmatch(text)
+    month = "" if match is None else match[2].lower()
+    if match is None or month not in _MONTHS:
+        raise NoticeError("expected a date and time", field="NOTICE_DATE", value=text)
+    year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
+    try:
+        day = date(year, _MONTHS.index(month) + 1, int(match[1]))
+        return datetime.combine(day, time.fromisoformat(match[4]), UTC)
+    except ValueError as error:
+        raise NoticeError(str(error), field="NOTICE_DATE", value=text) from error
+
+
+def _day(text: str, draft: Draft) -> datetime:
+    """Read ``21162 TJD;   122 DOY;   26/05/02 (yy/mm/dd)``."""
+    match = _DATE.match(text)
+    if match is None:
+        raise NoticeError("expected TJD, DOY and yy/mm/dd", field="DISCOVERY_DATE", value=text)
+    from_tjd = TJD_0 + timedelta(days=int(match[1]))
+    written = _yymmdd(match[3])
+    if written is None and from_tjd.timetuple().tm_yday == int(match[2]):
+        draft.doubt("DISCOVERY_DATE", match[3], from_tjd.date(), "no date; taken from TJD and DOY")
+        return from_tjd
+    if written is None:
+        raise NoticeError("expected yy/mm/dd", field="DISCOVERY_DATE", value=text)
+    if written != from_tjd or written.timetuple().tm_yday != int(match[2]):
+        found = f"TJD {match[1]} (= {from_tjd:%y/%m/%d}), DOY {match[2]}"
+        draft.doubt("DISCOVERY_DATE", found, match[3], "TJD, day of year and date disagree")
+    return written
+
+
+def _yymmdd(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%y/%m/%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _time_of_day(text: str, draft: Draft) -> timedelta:
+    """Read ``14400 SOD {04:00:00.25} UT``."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise NoticeError("expected SOD and {hh:mm:ss}", field="DISCOVERY_TIME", value=text)
+    seconds = timedelta(seconds=decimal(match[1], "DISCOVERY_TIME"))
+    if seconds > timedelta(days=1):
+        raise NoticeError("expected seconds of a day", field="DISCOVERY_TIME", value=text)
+    clock = _clock(match[2])
+    if clock is not None and abs(clock - seconds) < timedelta(seconds=1.5):
+        return clock
+    draft.doubt("DISCOVERY_TIME", match[2], seconds, "disagrees with the seconds of day")
+    return seconds
+
+
+def _clock(text: str) -> timedelta | None:
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3])
+    microseconds = int((match[4] or "0").ljust(6, "0"))
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+
+
+def _read_position(notice: _Fields, draft: Draft) -> None:
+    ra, dec = notice.get("SRC_RA"), notice.get("SRC_DEC")
+    if (ra is None) != (dec is None):
+        missing = "SRC_RA" if ra is None else "SRC_DEC"
+        raise NoticeError("half of the position is missing", field=missing)
+    if ra is not None and dec is not None:
+        draft.ra_deg = _coordinate(ra, "SRC_RA", 15.0, RA_TOLERANCE_DEG, draft)
+        draft.dec_deg = _coordinate(dec, "SRC_DEC", 1.0, DEC_TOLERANCE_DEG, draft)
+    main = "SRC_ERROR" if "SRC_ERROR" in notice.fields else "SRC_ERROR90"
+    radius = _radius(notice, main, draft)
+    if radius is not None:
+        draft.error_radius_deg, draft.containment, draft.systematic_included = radius
+    half = _radius(notice, "SRC_ERROR50", draft)
+    draft.error_radius_50_deg = draft.error_radius_deg if draft.containment == 0.5 else None
+    if half is not None:
+        draft.error_radius_50_deg = half[0]
+    draft.skymap_fits_url = draft.url(notice.get("SKYMAP_FITS_URL"), "SKYMAP_FITS_URL")
+    draft.skymap_png_url = draft.url(notice.get("SKYMAP_PNG_URL"), "SKYMAP_PNG_URL")
+
+
+def _coordinate(text: str, field: str, scale: float, tolerance: float, draft: Draft) -> float:
+    """Read the J2000 line of a coordinate and hold the other statements against it."""
+    epochs = {}
+    for line in re.split(r",[ \t]*\n?|\n", text):
+        match = _EPOCH.fullmatch(line)
+        if match is not None:
+            epochs[match["epoch"]] = (
+                float(match["deg"]),
+                _sexagesimal(match["sexagesimal"], scale),
+            )
+    if "J2000" not in epochs:
+        raise NoticeError("expected a J2000 position", field=field, value=text)
+    degrees, written = epochs["J2000"]
+    if written is None:
+        draft.doubt(field, text.split("\n")[0], degrees, "the sexagesimal cannot be read")
+    elif not same(degrees, written, tolerance):
+        taken = _settle(degrees, written, tolerance, epochs)
+        draft.doubt(
+            field,
+            f"{degrees:g} and {written:.4f}",
+            f"{taken:g}",
+            "decimal and sexagesimal disagree",
+        )
+        return taken
+    return degrees
+
+
+def _sexagesimal(text: str, scale: float) -> float | None:
+    match = _SEXAGESIMAL.fullmatch(text)
+    if match is None:
+        return None
+    value = scale * (int(match["a"]) + int(match["b"]) / 60 + float(match["c"]) / 3600)
+    return -value if match["sign"] == "-" else value
+
+
+def _settle(
+    degrees: float,
+    written: float,
+    tolerance: float,
+    epochs: Mapping[str, tuple[float, float | None]],
+) -> float:
+    """Choose between decimal and sexagesimal: by the sign that most statements show."""
+    if not same(abs(degrees), abs(written), tolerance):
+        return degrees
+    signs = [value < 0 for pair in epochs.values() for value in pair if value is not None]
+    negative = 2 * sum(signs) > len(signs)
+    return -abs(degrees) if negative else abs(degrees)
+
+
+def _radius(
+    notice: _Fields, key: str, draft: Draft
+) -> tuple[float, float | None, bool | None] | None:
+    """Read ``41.20 [arcmin radius, stat-only, 90% containment]``: deg, containment, systematics."""
+    text = notice.get(key)
+    if text is None:
+        return None
+    value = notice.number(key)
+    scale = 60.0 if "arcmin" in text else 1.0 if "deg" in text else None
+    if value is None or scale is None:
+        draft.doubt(key, text, None, "an error needs a number and a unit, arcmin or deg")
+        return None
+    match = _CONTAINMENT.search(text)
+    containment = None if match is None else float(match[1]) / 100
+    systematic = "stat+sys" in text if "stat" in text else None
+    return round(value / scale, 9), containment, systematic
+
+
+def _read_physics(notice: _Fields, draft: Draft) -> None:
+    energy, far = notice.number("ENERGY"), notice.number("FAR")
+    signalness, trackness = notice.number("SIGNALNESS"), notice.number("SIGNAL_TRACKNESS")
+    charge, p_value = notice.number("CHARGE"), notice.number("PVALUE")
+    if energy is not None:
+        _check_unit(notice, "ENERGY", "TeV", draft)
+        draft.put("energy_tev", draft.positive(energy, "ENERGY"))
+    if far is not None:
+        draft.put_rate_per_year(far, "FAR")
+    if signalness is not None:
+        draft.put("signalness", draft.unit_interval(signalness, "SIGNALNESS"))
+    if trackness is not None:
+        draft.put("signal_trackness", draft.unit_interval(trackness, "SIGNAL_TRACKNESS"))
+    draft.put_charge(charge, "CHARGE")
+    if p_value is not None:
+        found = draft.p_value("amon", p_value, "PVALUE")
+        draft.put("p_values", (found,) if found else None)
+    draft.put("n_events", draft.attempt(notice.integer, "N_EVENTS"))
+    draft.put("delta_t_s", notice.number("DELTA_T"))
+    draft.put("sigma_t_s", notice.number("SIGMA_T"))
+
+
+def _check_unit(notice: _Fields, key: str, unit: str, draft: Draft) -> None:
+    text = notice.get(key) or ""
+    if "[" in text and f"[{unit}]" not in text:
+        draft.doubt(key, text, unit, f"the unit is always {unit} in these notices")
