@@ -63,7 +63,10 @@ _WORDS: Final = (
     (AlertKind.CASCADE, re.compile(r"\bCASCADE\b")),
     (AlertKind.HESE, re.compile(r"\bHESE\b")),
     (AlertKind.EHE, re.compile(r"\bEHE\b")),
-    (AlertKind.NU_EM, re.compile(r"\bNU EM\b|\b(?:HAWC|ANTARES)\b.*\bCOINC|\bCOINC.*\bHAWC\b")),
+    (
+        AlertKind.NU_EM,
+        re.compile(r"\b(?:NU|NEUTRINO) EM\b|\b(?:HAWC|ANTARES)\b.*\bCOINC|\bCOINC.*\bHAWC\b"),
+    ),
     (AlertKind.COINC, re.compile(r"\bICECUBE\b.*\bCOINC")),
 )
 

@@ -61,7 +61,7 @@ __all__ = ["TOPICS", "fields_of", "parse", "parse_fields", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.text.ICECUBE_*", "gcn.classic.text.AMON_*")
 
-_KEY = re.compile(r"([A-Z][A-Z0-9_]{1,40}):[ \t]*")
+_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,40}):[ \t]*")
 _NUMBER = re.compile(r"\s*([^\s\[]+)")
 _EPOCH = re.compile(
     r"\s*(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s*d?\s*[{]?(?P<sexagesimal>[^{}()\n]{0,60})[}]?\s*"
@@ -129,7 +129,7 @@ def fields_of(text: str) -> dict[str, list[str]]:
     for line in text.replace("\\'", "'").replace('\\"', '"').splitlines():
         match = _KEY.match(line)
         if match is not None:
-            values = fields.setdefault(match[1], [])
+            values = fields.setdefault(match[1].upper(), [])
             values.append(line[match.end() :].strip())
         elif values is not None and line.strip():
             values[-1] += "\n" + line.strip()
@@ -178,8 +178,8 @@ class _Fields:
     __slots__ = ("draft", "fields", "left")
 
     DERIVED: Final = frozenset(
-        ("TITLE", "NOTICE_TYPE", "COMMENTS", "SUN_POSTN", "SUN_DIST", "MOON_POSTN", "MOON_DIST")
-        + ("GAL_COORDS", "ECL_COORDS")
+        {"TITLE", "NOTICE_TYPE", "COMMENTS", "SUN_POSTN", "SUN_DIST", "MOON_POSTN", "MOON_DIST"}
+        | {"GAL_COORDS", "ECL_COORDS"}
     )
     """Known fields that say nothing of their own: follow from position and time, or are read."""
 
@@ -240,7 +240,8 @@ def _read_time(notice: _Fields, draft: Draft) -> None:
     when = notice.get("NOTICE_DATE")
     if when is not None:
         draft.put("notice_time", draft.attempt(_notice_time, when))
-    day, clock = notice.get("DISCOVERY_DATE"), notice.get("DISCOVERY_TIME")
+    day = notice.get("DISCOVERY_DATE") or notice.get("EVENT_DATE")
+    clock = notice.get("DISCOVERY_TIME") or notice.get("EVENT_TIME")
     if day is None or clock is None:
         raise NoticeError(
             "the notice states no time of the event",

@@ -220,13 +220,13 @@ def _read_amon_id(packet: _Packet) -> None:
     """Keep AMON's number where it is more than the digits of run and event."""
     draft = packet.draft
     amon = packet.text("AMON_ID", "amon_id", "TrigID", "id")
-    if amon is None or (draft.run_id is not None and amon == f"{draft.run_id}{draft.event_id}"):
+    run, event = draft.run_id, draft.event_id
+    if amon is None or (run is not None and amon in (f"{run}{event}", f"{event}{run}")):
         return
     if amon == str(_NO_ID):
         draft.doubt("TrigID", amon, None, "the largest 32-bit integer stands for no number")
-    elif draft.run_id is not None:
-        taken = f"{draft.run_id}_{draft.event_id}"
-        draft.doubt("AMON_ID", amon, taken, "is not made of run and event number")
+    elif run is not None:
+        draft.doubt("AMON_ID", amon, f"{run}_{event}", "is not made of run and event number")
     elif draft.kind is not AlertKind.AMON:
         draft.put("amon_id", amon)
 

@@ -1,0 +1,180 @@
+"""What the commands share: configuration, progress, tables, and running a host to its end."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import ConfigError
+
+if TYPE_CHECKING:
+    from icecube_plugin.host import Config, Host, Source, Summary
+
+__all__ = [
+    "Progress",
+    "add_json",
+    "configuration",
+    "moment",
+    "print_json",
+    "run_host",
+    "table",
+]
+
+_AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """Load the file that ``--config``, the environment or the working folder names."""
+    from icecube_plugin.host import load_config
+
+    named = arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG")
+    here = Path("icecube-alerts.toml")
+    path = Path(named).expanduser() if named else here if here.exists() else None
+    return load_config(path, os.environ)
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option ``--json``."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+
+
+def print_json(data: object) -> None:
+    """Print JSON on stdout."""
+    print(json.dumps(data, indent=2))
+
+
+def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
+    """Lay out rows in aligned columns under a header.
+
+    Examples
+    --------
+    >>> print(table([["a", "1"], ["long", "22"]], ["NAME", "N"]))
+    NAME  N
+    a     1
+    long  22
+    """
+    lines = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in padded)
+
+
+def moment(text: str, now: datetime | None = None) -> datetime:
+    """Read an ISO time, or a span such as ``30d`` or ``90m`` before now [UTC].
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+
+    Examples
+    --------
+    >>> moment("36h", datetime(2026, 5, 2, 12, tzinfo=UTC)).isoformat()
+    '2026-05-01T00:00:00+00:00'
+    """
+    match = _AGO.fullmatch(text.strip())
+    try:
+        if match is not None:
+            span = timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+            return (now or datetime.now(UTC)) - span
+        time = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{text!r:.60} is no time", hint="such as 2026-05-02T04:00:00Z, 2026-05-02, 36h or 30d"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+class Progress:
+    """One line on stderr that counts, if a person is watching."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self.total = total
+        self.shown = sys.stderr.isatty()
+
+    def __call__(self, summary: Summary) -> None:
+        """Show the state after a batch."""
+        if self.shown:
+            of = "" if not self.total else f" of {self.total}"
+            text = f"{summary.messages}{of} messages, {summary.refused} refused"
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.shown:
+            print(file=sys.stderr)
+
+
+def run_host(
+    config: Config,
+    source: Callable[[], Source],
+    arguments: argparse.Namespace,
+    progress: Progress | None = None,
+) -> int:
+    """Run a host on a source until it ends or a signal comes; print what it did.
+
+    Returns
+    -------
+    int
+        1 if a message was refused or a sink failed, else 0.
+    """
+    from icecube_plugin.host import Host
+
+    config = _without_terminal(config) if arguments.json else config
+    host = Host(config, source=source, on_batch=progress)
+    _stop_on_signals(host)
+    try:
+        summary = host.run()
+    finally:
+        if progress is not None:
+            progress.end()
+    print_json(dataclasses.asdict(summary)) if arguments.json else _print_summary(host, summary)
+    return 1 if summary.refused or any(summary.failed.values()) else 0
+
+
+def _without_terminal(config: Config) -> Config:
+    """Leave the default terminal sink out: its text would stand between the JSON."""
+    sinks = tuple(sink for sink in config.sinks_or_defaults() if sink.type != "terminal")
+    return dataclasses.replace(config, sinks=sinks)
+
+
+def _stop_on_signals(host: Host) -> None:
+    """Let SIGTERM and SIGINT finish the batch in hand; a second one ends the process at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        print("icecube-alerts: stopping after the batch in hand", file=sys.stderr)
+        host.stop(0.0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _print_summary(host: Host, summary: Summary) -> None:
+    lines = [f"{summary.messages} messages: {summary.records} read, {summary.refused} refused"]
+    if summary.kinds:
+        lines.append("  " + _counts(summary.kinds))
+    for name, count in summary.written.items():
+        failed = summary.failed.get(name, 0)
+        lines.append(f"  sink {name}: {count} written" + (f", {failed} FAILED" if failed else ""))
+    if summary.refused or any(summary.failed.values()):
+        lines.append(f"  kept in {host.dead_letters.path}; see icecube-alerts dead-letters")
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _counts(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {counts[name]}" for name in sorted(counts))

@@ -1,0 +1,68 @@
+"""``icecube-alerts plugins``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ._common import add_json, configuration, print_json, table
+
+if TYPE_CHECKING:
+    from icecube_hooks.host import PluginInfo, PluginSet
+
+__all__ = ["add_arguments"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = (
+        "Switch plugins off with `block` or on with `allow` in the table [plugins] of the\n"
+        "configuration. Exit code 1 if one failed."
+    )
+    add_json(parser, "the list")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from icecube_hooks.host import load_plugins
+
+    config = configuration(arguments)
+    loaded = load_plugins(
+        allow=config.plugins.allow, block=config.plugins.block, significance=config.significance
+    )
+    if arguments.json:
+        print_json([_entry(info) for info in loaded.plugins])
+    else:
+        _print(loaded)
+    return 1 if any(info.state == "failed" for info in loaded.plugins) else 0
+
+
+def _entry(info: PluginInfo) -> dict[str, Any]:
+    names = ("name", "distribution", "version", "module", "state", "error")
+    lists = ("hooks", "provides", "problems")
+    entry = {name: getattr(info, name) for name in names}
+    return entry | {name: list(getattr(info, name)) for name in lists}
+
+
+def _print(loaded: PluginSet) -> None:
+    rows = [
+        [info.name, info.version, info.state, ", ".join(info.provides) or "-"]
+        for info in loaded.plugins
+    ]
+    print(table(rows, ["PLUGIN", "VERSION", "STATE", "PROVIDES"]))
+    for info in loaded.plugins:
+        for problem in [info.error, *info.problems]:
+            if problem:
+                print(f"  ! {info.name}: {problem}")
+    print()
+    things = [
+        [kind, thing.name, thing.summary]
+        for kind, group in (
+            ("parser", loaded.parsers),
+            ("significance", loaded.significances),
+            ("sink", loaded.sinks),
+        )
+        for thing in group.values()
+    ]
+    print(table(things, ["KIND", "NAME", "WHAT IT DOES"]))

@@ -1,0 +1,41 @@
+"""``icecube-alerts replay``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from ._common import Progress, add_json, configuration, run_host
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts replay notices/ more/alert.xml
+  icecube-alerts replay alerts.jsonl
+  cat alert.txt | icecube-alerts replay -
+
+A file is one notice; a .jsonl file one a line, also as the jsonl sink writes them. The topic is
+the name of the folder if that begins with "gcn.".
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder, or - for stdin")
+    parser.add_argument("--topic", metavar="NAME", help="topic that the notices came from")
+    add_json(parser, "the summary at the end")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from icecube_plugin.host import FileSource
+
+    config = configuration(arguments)
+
+    def source() -> FileSource:
+        return FileSource(arguments.paths, topic=arguments.topic, batch_size=config.batch_size)
+
+    return run_host(config, source, arguments, Progress())

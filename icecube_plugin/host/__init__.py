@@ -1,0 +1,23 @@
+"""The bundled host: configuration, sources, delivery, dead letters."""
+
+from .config import Config, KafkaConfig, PluginsConfig, SinkConfig, load_config
+from .dead_letters import DeadLetter, DeadLetterError, DeadLetters
+from .files import FileError, FileSource, messages_from
+from .runner import Host, Source, Summary
+
+__all__ = [
+    "Config",
+    "DeadLetter",
+    "DeadLetterError",
+    "DeadLetters",
+    "FileError",
+    "FileSource",
+    "Host",
+    "KafkaConfig",
+    "PluginsConfig",
+    "SinkConfig",
+    "Source",
+    "Summary",
+    "load_config",
+    "messages_from",
+]

@@ -1,0 +1,318 @@
+"""Configuration: one TOML file, the environment for secrets, and a default for every option.
+
+::
+
+    data_folder = "icecube-alerts-data"    # dead letters, and what the default sinks write
+
+    [kafka]
+    domain = "gcn.nasa.gov"                # or test.gcn.nasa.gov, dev.gcn.nasa.gov
+    group_id = "icecube-alerts"
+    topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all of IceCube's
+    bootstrap_servers = "localhost:9092"   # default: GCN's for the domain
+    start = "earliest"                     # or "latest": where a group without offsets begins
+    [kafka.options]                        # handed to librdkafka as they are
+    "session.timeout.ms" = 30000
+
+    [plugins]
+    block = ["sink-terminal"]              # and allow = [...]; see icecube_hooks.host
+
+    [significance.icecube]                 # options of the provider of that name
+    gw_rate_high_per_year = 100.0
+
+    [sinks.archive]                        # any name; without any, the defaults are used
+    type = "sqlite"
+    path = "alerts.sqlite"                 # all other keys are options of the sink
+    required = true                        # false: what it fails to write is only counted
+
+The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``. They may stand in ``[kafka]``
+as ``client_id`` and ``client_secret``; the environment wins. An unknown key is an error that
+names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from icecube_hooks import ConfigError
+from icecube_hooks.host import nearest
+
+__all__ = [
+    "DEFAULT_TOPICS",
+    "Config",
+    "KafkaConfig",
+    "PluginsConfig",
+    "Secret",
+    "SinkConfig",
+    "default_sinks",
+    "load_config",
+]
+
+_CLASSIC: Final = (
+    "ICECUBE_ASTROTRACK_GOLD",
+    "ICECUBE_ASTROTRACK_BRONZE",
+    "ICECUBE_CASCADE",
+    "AMON_NU_EM_COINC",
+    "AMON_ICECUBE_COINC",
+    "AMON_ICECUBE_HESE",
+    "AMON_ICECUBE_EHE",
+)
+
+DEFAULT_TOPICS: Final = (
+    "gcn.notices.icecube.lvk_nu_track_search",
+    "gcn.notices.icecube.gold_bronze_track_alerts",
+    "gcn.notices.icecube.test.gold_bronze_track_alerts",
+    *(f"gcn.classic.{form}.{kind}" for kind in _CLASSIC for form in ("text", "voevent", "binary")),
+)
+"""Topics of GCN on which IceCube's notices arrive."""
+
+
+class Secret:
+    """A text that does not print. `reveal` returns it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one place that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KafkaConfig:
+    """Where notices come from, see the module."""
+
+    domain: str = "gcn.nasa.gov"
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    group_id: str = "icecube-alerts"
+    topics: tuple[str, ...] = DEFAULT_TOPICS
+    bootstrap_servers: str | None = None
+    start: str = "earliest"
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginsConfig:
+    """Which plugins are used, see `icecube_hooks.host.load_plugins`."""
+
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SinkConfig:
+    """One configured sink.
+
+    Attributes
+    ----------
+    name, type : str
+    required : bool
+        Whether records that it fails to write are kept as dead letters.
+    attempts : int
+        How often a batch is tried while the sink says `RetryLater`.
+    options : mapping
+        Options of the sink itself; may hold secrets, so not shown.
+    """
+
+    name: str
+    type: str
+    required: bool = True
+    attempts: int = 5
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """The whole configuration. ``Config()`` is a complete one."""
+
+    data_folder: Path = Path("icecube-alerts-data")
+    batch_size: int = 500
+    kafka: KafkaConfig = field(default_factory=KafkaConfig)
+    plugins: PluginsConfig = field(default_factory=PluginsConfig)
+    significance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sinks: tuple[SinkConfig, ...] | None = None
+
+    def sinks_or_defaults(self) -> tuple[SinkConfig, ...]:
+        """Return the configured sinks, or the default ones if the file names none."""
+        return default_sinks(self.data_folder) if self.sinks is None else self.sinks
+
+
+def default_sinks(folder: Path) -> tuple[SinkConfig, ...]:
+    """Return the sinks of a host that nobody configured: terminal, SQLite and JSON files."""
+    return (
+        SinkConfig(name="terminal", type="terminal", required=False),
+        SinkConfig(name="database", type="sqlite", options={"path": f"{folder}/alerts.sqlite"}),
+        SinkConfig(name="files", type="json", options={"folder": f"{folder}/json"}),
+        SinkConfig(name="lines", type="jsonl", options={"path": f"{folder}/alerts.jsonl"}),
+    )
+
+
+def load_config(path: Path | None, env: Mapping[str, str]) -> Config:
+    """Read a configuration file, and secrets from the environment.
+
+    Parameters
+    ----------
+    path : Path or None
+        ``None`` for the defaults.
+    env : mapping
+        Mostly ``os.environ``.
+
+    Raises
+    ------
+    ConfigError
+        With the key, if something is unknown or wrong.
+    """
+    return config_from(_read(path) if path is not None else {}, env)
+
+
+def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
+    """Make a configuration from decoded TOML, see `load_config`."""
+    top = _Table(data, "")
+    config = Config(
+        data_folder=Path(top.get("data_folder", _text, "icecube-alerts-data")).expanduser(),
+        batch_size=top.get("batch_size", _count, 500),
+        kafka=_kafka(_Table(top.get("kafka", _table, {}), "kafka"), env),
+        plugins=_plugins(_Table(top.get("plugins", _table, {}), "plugins")),
+        significance=top.get("significance", _tables, {}),
+        sinks=_sinks(top.get("sinks", _tables, None)),
+    )
+    top.done()
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+class _Table:
+    """A table of the file; `done` refuses what nobody asked for."""
+
+    def __init__(self, data: Mapping[str, Any], path: str) -> None:
+        self.data = data
+        self.path = path
+        self.known: list[str] = []
+
+    def get(self, name: str, check: Callable[[Any, str], Any], default: Any) -> Any:
+        """Return a checked value, or `default` if the file does not have it."""
+        self.known.append(name)
+        return check(self.data[name], self.key(name)) if name in self.data else default
+
+    def key(self, name: str) -> str:
+        """Return the path of a key."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def done(self) -> None:
+        """Raise for the first unknown key."""
+        for name in self.data:
+            if name not in self.known:
+                hint = nearest(name, self.known)
+                raise ConfigError("unknown key", key=self.key(name), hint=hint)
+
+
+def _kafka(table: _Table, env: Mapping[str, str]) -> KafkaConfig:
+    secret = env.get("GCN_CLIENT_SECRET") or table.get("client_secret", _text, None)
+    config = KafkaConfig(
+        domain=table.get("domain", _text, "gcn.nasa.gov"),
+        client_id=env.get("GCN_CLIENT_ID") or table.get("client_id", _text, None),
+        client_secret=None if secret is None else Secret(secret),
+        group_id=table.get("group_id", _text, "icecube-alerts"),
+        topics=table.get("topics", _texts, DEFAULT_TOPICS),
+        bootstrap_servers=table.get("bootstrap_servers", _text, None),
+        start=table.get("start", _start, "earliest"),
+        options=table.get("options", _table, {}),
+    )
+    table.known += ["client_id", "client_secret"]  # known even where the environment has them
+    table.done()
+    return config
+
+
+def _plugins(table: _Table) -> PluginsConfig:
+    config = PluginsConfig(
+        allow=table.get("allow", _texts, ()),
+        block=table.get("block", _texts, ()),
+        options=table.get("options", _table, {}),
+    )
+    table.done()
+    return config
+
+
+def _sinks(tables: Mapping[str, Mapping[str, Any]] | None) -> tuple[SinkConfig, ...] | None:
+    if tables is None:
+        return None
+    return tuple(_sink(name, table) for name, table in tables.items())
+
+
+def _sink(name: str, data: Mapping[str, Any]) -> SinkConfig:
+    table = _Table(data, f"sinks.{name}")
+    kind = table.get("type", _text, None)
+    if kind is None:
+        raise ConfigError("is required", key=f"sinks.{name}.type")
+    required = table.get("required", _flag, True)
+    attempts = table.get("attempts", _count, 5)
+    options = {key: value for key, value in data.items() if key not in table.known}
+    return SinkConfig(name=name, type=kind, required=required, attempts=attempts, options=options)
+
+
+def _wrong(key: str, expected: str, value: object) -> ConfigError:
+    return ConfigError(f"expected {expected}, not {type(value).__name__}", key=key)
+
+
+def _text(value: Any, key: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise _wrong(key, "text", value) if value != "" else ConfigError("is empty", key=key)
+
+
+def _texts(value: Any, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _wrong(key, "a list of texts", value)
+    return tuple(_text(item, f"{key}[{number}]") for number, item in enumerate(value))
+
+
+def _flag(value: Any, key: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _wrong(key, "true or false", value)
+
+
+def _count(value: Any, key: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000:
+        return value
+    raise ConfigError(f"expected a whole number from 1 to 100000, not {value!r:.40}", key=key)
+
+
+def _table(value: Any, key: str) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise _wrong(key, "a table", value)
+
+
+def _tables(value: Any, key: str) -> Mapping[str, Mapping[str, Any]]:
+    return {name: _table(item, f"{key}.{name}") for name, item in _table(value, key).items()}
+
+
+def _start(value: Any, key: str) -> str:
+    if value in ("earliest", "latest"):
+        return str(value)
+    raise ConfigError(f"expected 'earliest' or 'latest', not {value!r:.40}", key=key)

@@ -1,0 +1,163 @@
+"""Messages that could not be read or delivered, kept with everything needed to try again.
+
+One SQLite file. A letter is known by the bytes, their Kafka coordinates and the sink that failed,
+so a redelivered message does not pile up. Adding one is durable when it returns: the host commits
+offsets after that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from icecube_hooks import IceCubePluginError, Message
+
+__all__ = ["DeadLetter", "DeadLetterError", "DeadLetters"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS letters (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL,
+    sink TEXT,
+    error TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    versions TEXT NOT NULL,
+    topic TEXT,
+    partition INTEGER,
+    "offset" INTEGER,
+    origin TEXT,
+    message TEXT NOT NULL
+)
+"""
+
+_INSERT = """
+INSERT INTO letters
+    (id, at, sink, error, reason, versions, topic, partition, "offset", origin, message)
+VALUES (:id, :at, :sink, :error, :reason, :versions, :topic, :partition, :offset, :origin, :message)
+ON CONFLICT (id) DO UPDATE SET at = excluded.at, error = excluded.error,
+    reason = excluded.reason, versions = excluded.versions
+"""
+
+
+class DeadLetterError(IceCubePluginError, OSError):
+    """The store cannot be written: the host stops, since going on would lose a message."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """One message that is kept.
+
+    Attributes
+    ----------
+    number : int
+        What commands call it.
+    at : datetime
+        When it was put aside [UTC].
+    sink : str or None
+        The sink that failed; ``None`` if the message could not be read.
+    error, reason : str
+        Type and text of the error.
+    versions : mapping
+        Version of each plugin distribution at that time.
+    message : Message
+    """
+
+    number: int
+    at: datetime
+    sink: str | None
+    error: str
+    reason: str
+    versions: Mapping[str, str]
+    message: Message
+
+
+class DeadLetters:
+    """The store; the file is made when the first letter comes.
+
+    Parameters
+    ----------
+    path : Path
+    versions : mapping, optional
+        Version of each plugin distribution, noted with every letter.
+    """
+
+    def __init__(self, path: Path, versions: Mapping[str, str] | None = None) -> None:
+        self.path = path
+        self._versions = json.dumps(dict(versions or {}))
+
+    def add(self, messages: Sequence[Message], error: Exception, sink: str | None = None) -> None:
+        """Keep messages; durable when it returns.
+
+        Raises
+        ------
+        DeadLetterError
+            If the file cannot be written.
+        """
+        at = datetime.now(UTC).isoformat()
+        rows = [
+            {
+                "id": _id(message, sink), "at": at, "sink": sink, "error": type(error).__name__,
+                "reason": str(error), "versions": self._versions, "topic": message.topic,
+                "partition": message.partition, "offset": message.offset,
+                "origin": message.origin, "message": json.dumps(message.to_dict()),
+            }
+            for message in messages
+        ]  # fmt: skip
+        try:
+            with closing(self._open()) as connection, connection:
+                connection.executemany(_INSERT, rows)
+        except (sqlite3.Error, OSError) as failure:
+            raise DeadLetterError(
+                f"cannot keep dead letters in {self.path}: {failure}"
+            ) from failure
+
+    def letters(self, numbers: Sequence[int] = ()) -> Iterator[DeadLetter]:
+        """Yield the letters in the order in which they came; all, or those with `numbers`."""
+        if not self.path.exists():
+            return
+        with closing(self._open()) as connection:
+            rows = connection.execute(
+                "SELECT number, at, sink, error, reason, versions, message FROM letters"
+                " ORDER BY number"
+            ).fetchall()
+        for row in rows:
+            if not numbers or row[0] in numbers:
+                yield _letter(row)
+
+    def remove(self, number: int) -> None:
+        """Forget a letter that has been handled."""
+        with closing(self._open()) as connection, connection:
+            connection.execute("DELETE FROM letters WHERE number = ?", (number,))
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=30.0)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(_SCHEMA)
+        return connection
+
+
+def _id(message: Message, sink: str | None) -> str:
+    place = f"{message.topic}\0{message.partition}\0{message.offset}\0{sink}\0".encode()
+    return hashlib.sha256(place + message.value).hexdigest()
+
+
+def _letter(row: tuple[int, str, str | None, str, str, str, str]) -> DeadLetter:
+    number, at, sink, error, reason, versions, message = row
+    return DeadLetter(
+        number=number,
+        at=datetime.fromisoformat(at),
+        sink=sink,
+        error=error,
+        reason=reason,
+        versions=json.loads(versions),
+        message=Message.from_dict(json.loads(message)),
+    )

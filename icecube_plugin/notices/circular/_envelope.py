@@ -1,0 +1,183 @@
+"""The two forms in which a circular arrives, and the text made fit to be searched.
+
+Characters that were lost on the way are a question of signs: a minus sign or a dash leaves one or
+three U+FFFD behind, a no-break space, a degree sign or a plus-minus sign two. So U+FFFD before a
+digit stays where it may have been a minus sign (the number is then not read), and is a blank
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from icecube_hooks import Message, NoticeError
+
+from .._draft import Draft
+from .._json_fields import decode
+from .._values import iso_time
+
+__all__ = ["CIRCULAR_LIMIT", "Circular", "clean", "open_circular"]
+
+CIRCULAR_LIMIT: Final = 1 << 18
+"""Largest circular that is read [characters]; IceCube's have under 10,000."""
+
+_HEADER = re.compile(r"(TITLE|NUMBER|SUBJECT|DATE|FROM)[ \t]{0,8}:(.{0,2000})", re.ASCII)
+_HEADER_DATE = re.compile(r"(\d\d)/(\d\d)/(\d\d)\s{1,4}(\d\d:\d\d:\d\d)\s{0,4}(?:GMT|UTC?)?")
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
+_EPOCH_MS = re.compile(r"\d{12,13}", re.ASCII)
+_LOST = re.compile(r"\ufffd+(?=[ \t]{0,3}[\d.])")
+_MARKUP = re.compile(r"\\(?=[-+*_.()\[\]#|~])|[*`]")
+
+_PLAIN: Final = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+    | dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff")
+    | {"\u00b1": "+/-", "\u00b0": " deg ", "\u00ba": " deg ", "\u02da": " deg "}
+    | {"\u2032": "'", "\u2019": "'", "\u2033": '"', "\u223c": "~", "\u00d7": "x", "\u2265": ">"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circular:
+    """A circular out of its envelope.
+
+    Attributes
+    ----------
+    subject, body : str
+        Cleaned, see `clean`.
+    sender : str
+        Name, institution and address, as far as stated.
+    number, created : object
+        As found; `describe` reads them.
+    event : str
+        Name that GCN gives to the event.
+    rest : mapping
+        What else the envelope holds.
+    """
+
+    subject: str
+    body: str
+    sender: str = ""
+    number: object = None
+    created: object = None
+    event: str = ""
+    rest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def flat(self) -> str:
+        """The prose on one line, without a notice that is appended to it."""
+        return " ".join(self.body.split("//////", 1)[0].split())
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the prose, without the blank ones at its ends."""
+        return [line.strip() for line in self.body.split("//////", 1)[0].strip().splitlines()]
+
+    def describe(self, draft: Draft) -> None:
+        """Put what the envelope says into the alert."""
+        if self.number is not None:
+            draft.put("circular_number", draft.attempt(_number, self.number))
+        if self.created is not None:
+            draft.put("notice_time", draft.attempt(_created, self.created))
+        draft.put("comments", (self.subject,) if self.subject else None)
+        draft.unread |= self.rest
+
+
+def open_circular(message: Message) -> Circular | None:
+    """Take a circular out of its JSON or its header; ``None`` if it is no circular.
+
+    Raises
+    ------
+    NoticeError
+        If it is the JSON of a circular, and broken.
+    """
+    if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        return _from_json(message)
+    return _from_text(message.value[: 4 * CIRCULAR_LIMIT].decode("utf-8-sig", "replace"))
+
+
+def _from_json(message: Message) -> Circular | None:
+    fields = decode(message, (b'"circularId"', b'"subject"'))
+    if fields is None or not all(isinstance(fields.data.get(k), str) for k in ("subject", "body")):
+        return None
+    sender = f"{fields.take('submitter') or ''} {fields.take('email') or ''}".strip()
+    edited = fields.take("editedOn")
+    circular = Circular(
+        subject=clean(fields.take("subject")),
+        body=clean(fields.take("body")),
+        sender=sender,
+        number=fields.take("circularId"),
+        created=edited if edited is not None else fields.take("createdOn"),
+        event=str(fields.take("eventId") or ""),
+        rest=fields.unread() | ({"submitter": sender} if sender else {}),
+    )
+    fields.take("$schema")
+    return circular
+
+
+def _from_text(text: str) -> Circular | None:
+    """Read the header ``TITLE: GCN CIRCULAR``, ``NUMBER:`` ... above the body."""
+    header: dict[str, str] = {}
+    lines = text.splitlines()
+    start, key = 0, ""
+    for start, line in enumerate(lines):
+        match = _HEADER.match(line)
+        if match is not None and match[1] not in header:
+            key = match[1]
+            header[key] = match[2].strip()
+        elif line.strip() and line[:1] in " \t" and key:
+            header[key] += " " + line.strip()
+        elif line.strip() or header:
+            break
+    if not _is_header(header):
+        return None
+    return Circular(
+        subject=clean(header.get("SUBJECT", "")),
+        body=clean("\n".join(lines[start:])),
+        sender=header.get("FROM", ""),
+        number=header.get("NUMBER"),
+        created=header.get("DATE"),
+        rest={"FROM": header["FROM"]} if header.get("FROM") else {},
+    )
+
+
+def _is_header(header: Mapping[str, str]) -> bool:
+    titled = "CIRCULAR" in header.get("TITLE", "")
+    return titled or len(header.keys() - {"TITLE"}) > 1
+
+
+def _number(value: object) -> int:
+    """Read the number of a circular: an integer in JSON, digits in text."""
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if _DIGITS.fullmatch(text) is None:
+        raise NoticeError("expected the number of a circular", field="circularId", value=value)
+    return int(text)
+
+
+def _created(value: object) -> datetime:
+    """Read milliseconds since 1970, an ISO 8601 time, or ``yy/mm/dd hh:mm:ss GMT``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if _EPOCH_MS.fullmatch(str(value)):
+        return datetime.fromtimestamp(int(str(value)) / 1000, UTC)
+    match = _HEADER_DATE.fullmatch(str(value))
+    iso = f"20{match[1]}-{match[2]}-{match[3]}T{match[4]}" if match else value
+    return iso_time(iso, "createdOn")
+
+
+def clean(text: str) -> str:
+    r"""Return `text` in plain characters, without markup.
+
+    Examples
+    --------
+    >>> clean("Dec: \u221220.70\u00b0 (\u00b10.5)")
+    'Dec: -20.70 deg  (+/-0.5)'
+    """
+    text = _LOST.sub(lambda match: "\ufffd" if len(match[0]) % 2 else " ", html.unescape(text))
+    text = re.sub(r"\ufffd(?![ \t]{0,3}[\d.])", " ", text)
+    return _MARKUP.sub("", text.translate(_PLAIN))

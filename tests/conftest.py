@@ -1,0 +1,33 @@
+"""What all tests share: the folders of notices, and the real Kafka broker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.kafka_broker.fixture"]
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Our own notices."""
+    return ROOT / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real notices, which are not part of the project.
+
+    Where they are missing the test is skipped, or fails if ICECUBE_REQUIRE_CORPUS is 1.
+    """
+    folder = ROOT.parent / "shared" / "corpus"
+    if folder.is_dir():
+        return folder
+    reason = f"no real notices in {folder}"
+    if os.environ.get("ICECUBE_REQUIRE_CORPUS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

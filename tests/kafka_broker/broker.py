@@ -1,0 +1,413 @@
+"""A real Apache Kafka broker for tests: one process, KRaft mode, on localhost.
+
+Its jars come from Maven Central through ``mvn`` (see ``pom.xml``) and stay in a cache outside the
+checkout. `KafkaBroker` formats a storage folder, starts a combined broker and controller with
+``java`` on free ports, and waits until an admin client can list topics::
+
+    with KafkaBroker() as kafka:
+        kafka.create_topic("gcn.heartbeat")
+        Consumer({"bootstrap.servers": kafka.bootstrap_servers, ...})
+
+Topics are never made by accident (``auto.create.topics.enable=false``), as at GCN. Plaintext only;
+no TLS, no SASL. `stop` is a clean shutdown, `kill` is SIGKILL, and after either `restart` brings
+the same data back on the same port.
+
+Environment
+-----------
+ICECUBE_KAFKA_CACHE
+    Folder that holds the fetched jars, instead of ``~/.cache/icecube-plugin-tests``.
+ICECUBE_REQUIRE_KAFKA
+    ``1`` makes the fixtures of ``fixture.py`` fail where they would skip.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic  # where it is defined: `admin` does not re-export it
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+__all__ = ["KafkaBroker", "KafkaBrokerError", "fetch_jars", "jar_folder", "missing"]
+
+POM = Path(__file__).with_name("pom.xml")
+OLDEST_JAVA = 17
+FETCH_TIMEOUT_S = 300.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+ADMIN_TIMEOUT_S = 10.0
+
+# Below Linux's ephemeral ports (32768 and up): while the broker is down, a client that keeps
+# reconnecting to an ephemeral port can be given that very port as its own end and so take it.
+PORTS = range(20000, 30000)
+
+JAVA_OPTIONS = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # a test broker lives for seconds: start quickly, optimise little
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dlog4j2.statusLoggerLevel=OFF",
+)
+
+SERVER_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+log.dirs={data}
+auto.create.topics.enable=false
+delete.topic.enable=true
+num.partitions=1
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+log.retention.ms=-1
+"""
+
+
+class KafkaBrokerError(RuntimeError):
+    """The jars could not be fetched, or the broker did not do what it was asked."""
+
+
+# --- what the machine has -----------------------------------------------------------------------
+
+
+def java_version(banner: str) -> int | None:
+    """Return the feature release that ``java -version`` prints.
+
+    Parameters
+    ----------
+    banner
+        Its output.
+
+    Returns
+    -------
+    int or None
+        ``None`` if there is no version in it.
+
+    Examples
+    --------
+    >>> java_version('openjdk version "17.0.15" 2025-04-15')
+    17
+    >>> java_version('java version "1.8.0_392"')
+    8
+    """
+    found = re.search(r'version "(?:1\.)?(\d+)', banner)
+    return int(found[1]) if found else None
+
+
+def missing(env: Mapping[str, str] = os.environ) -> str | None:
+    """Say why no broker can run here.
+
+    Parameters
+    ----------
+    env
+        The environment: ``PATH`` and `ICECUBE_KAFKA_CACHE` are read.
+
+    Returns
+    -------
+    str or None
+        The reason, or ``None`` if nothing is missing. The network is not tried: `fetch_jars` does.
+    """
+    java = shutil.which("java", path=env.get("PATH"))
+    if java is None:
+        return "no java on the PATH"
+    banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = java_version(banner)
+    if version is None or version < OLDEST_JAVA:
+        return f"java is {version or 'of an unknown version'}, Kafka needs {OLDEST_JAVA} or later"
+    if not jar_folder(env).is_dir() and shutil.which("mvn", path=env.get("PATH")) is None:
+        return "no mvn on the PATH to fetch Kafka with"
+    return None
+
+
+# --- the jars -----------------------------------------------------------------------------------
+
+
+def jar_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Return the cache folder of the jars that the present ``pom.xml`` asks for.
+
+    Parameters
+    ----------
+    env
+        The environment, for `ICECUBE_KAFKA_CACHE`.
+    """
+    cache = env.get("ICECUBE_KAFKA_CACHE")
+    root = Path(cache) if cache else Path.home() / ".cache" / "icecube-plugin-tests"
+    return root / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
+
+
+def fetch_jars(env: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder with the jars, filling it through ``mvn`` if it is not there yet.
+
+    The folder appears complete or not at all, so that parallel test runs can share it.
+
+    Raises
+    ------
+    KafkaBrokerError
+        If ``mvn`` fails or takes too long; nothing is left behind.
+    """
+    folder = jar_folder(env)
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as scratch:
+        jars = Path(scratch) / "jars"
+        _copy_dependencies(jars)
+        try:
+            jars.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another run was first, with the same jars
+                raise
+    return folder
+
+
+def _copy_dependencies(destination: Path) -> None:
+    command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+    command += ["-DincludeScope=runtime", f"-DoutputDirectory={destination}"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise KafkaBrokerError(f"could not fetch Kafka's jars: {error}") from error
+    if done.returncode or not any(destination.glob("kafka_*.jar")):
+        raise KafkaBrokerError(
+            f"could not fetch Kafka's jars: mvn exited with {done.returncode}\n"
+            + _tail(done.stdout + done.stderr)
+        )
+
+
+# --- the broker ---------------------------------------------------------------------------------
+
+
+class KafkaBroker:
+    """One Kafka broker on localhost, with its data in a temporary folder.
+
+    A context manager: entering fetches the jars if needed, formats and starts; leaving stops the
+    process and deletes the data.
+
+    Parameters
+    ----------
+    env
+        The environment, for `ICECUBE_KAFKA_CACHE`.
+    """
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        self._env = env
+        self._port, self._controller_port = _free_ports(2)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="icecube-kafka-")
+        try:
+            self._format()
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port``, the same over every `restart`."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives (not: whether it answers)."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """What the broker has printed so far, over all its restarts."""
+        path = self._home / "broker.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def create_topic(
+        self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a topic and wait until the broker serves it.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        partitions
+            How many partitions.
+        config
+            Topic settings such as ``{"retention.ms": "1000"}``.
+
+        Raises
+        ------
+        KafkaBrokerError
+            If the broker refuses (it exists already, the name is invalid) or does not answer.
+        """
+        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
+        admin = self._admin()  # kept: an answer is lost when its client is collected
+        answers = admin.create_topics([topic], operation_timeout=ADMIN_TIMEOUT_S)
+        try:
+            answers[name].result(timeout=ADMIN_TIMEOUT_S)
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaBrokerError(f"could not create topic {name!r}: {error}") from error
+
+    def topics(self) -> frozenset[str]:
+        """Return the names of all topics, Kafka's own included."""
+        return frozenset(self._admin().list_topics(timeout=ADMIN_TIMEOUT_S).topics)
+
+    def stop(self) -> None:
+        """Shut down cleanly (SIGTERM); kill only if that takes too long. Data stay."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would. Data stay."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Start again on the same ports and data, after a clean stop if it still runs.
+
+        Raises
+        ------
+        KafkaBrokerError
+            If it does not come up; the message holds the end of its log.
+        """
+        self.stop()
+        self._start()
+
+    def close(self) -> None:
+        """Stop at once and delete the data. A second call does nothing."""
+        self.kill()  # nobody reads the data again, so no time is spent on a clean shutdown
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    @property
+    def _home(self) -> Path:
+        if self._folder is None:
+            raise KafkaBrokerError("the broker is closed: use it inside its with block")
+        return Path(self._folder.name)
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        classpath = str(fetch_jars(self._env) / "*")
+        return ["java", *JAVA_OPTIONS, "-cp", classpath, main, *arguments]
+
+    def _format(self) -> None:
+        properties = self._home / "server.properties"
+        properties.write_text(
+            SERVER_PROPERTIES.format(
+                port=self._port, controller_port=self._controller_port, data=self._home / "data"
+            )
+        )
+        arguments = ["format", "--standalone", "-t", _cluster_id(), "-c", str(properties)]
+        command = self._java("kafka.tools.StorageTool", *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise KafkaBrokerError("could not format storage\n" + _tail(done.stdout + done.stderr))
+
+    def _start(self) -> None:
+        command = self._java("kafka.Kafka", str(self._home / "server.properties"))
+        with (self._home / "broker.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self._home, stdout=log, stderr=log)
+        try:
+            self._wait_until_ready()
+        except KafkaBrokerError:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if not self.is_running:
+                raise KafkaBrokerError("the broker died while starting\n" + _tail(self.log))
+            if time.monotonic() > deadline:
+                raise KafkaBrokerError(
+                    f"the broker did not answer within {START_TIMEOUT_S:g} s\n" + _tail(self.log)
+                )
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        # The port is tried first: an admin client retries a closed one with growing pauses.
+        try:
+            socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            return bool(self._admin().list_topics(timeout=1).brokers)
+        except (OSError, KafkaException):
+            return False
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+
+
+def _free_ports(count: int) -> Sequence[int]:
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if _is_free(port):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise KafkaBrokerError(f"no {count} free ports in {PORTS.start}-{PORTS.stop}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _tail(text: str, lines: int = 30) -> str:
+    return "\n".join(text.splitlines()[-lines:])
