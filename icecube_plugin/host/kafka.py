@@ -13,6 +13,7 @@ own, and commits nothing, so it disturbs no consumer group.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,7 @@ __all__ = ["BackfillSource", "KafkaFailure", "LiveSource", "client_options", "co
 log = logging.getLogger(__name__)
 client_log = logging.getLogger("librdkafka")
 
-CONNECT_TIMEOUT_S: Final = 15.0
+CONNECT_TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.5
 
 
@@ -58,7 +59,8 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
     ConfigError
         Without credentials, where GCN's brokers are asked for.
     """
-    options: dict[str, Any] = {"log_level": 3}
+    # Level 2: what librdkafka logs at 3 comes through error_cb too, once and not fifty times.
+    options: dict[str, Any] = {"log_level": 2}
     if config.bootstrap_servers is not None:
         options["bootstrap.servers"] = config.bootstrap_servers
         if config.client_id is None:
@@ -77,14 +79,19 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
 
 
 class _Errors:
-    """What librdkafka reports while nobody waits for an answer."""
+    """What librdkafka reports while nobody waits for an answer.
+
+    Until `connected` an error is only noted, for the message of the failure; after that it is
+    logged, if its class was not logged just before.
+    """
 
     def __init__(self) -> None:
         self.last: confluent_kafka.KafkaError | None = None
+        self.connected = False
 
     def __call__(self, error: confluent_kafka.KafkaError) -> None:
-        """Note an error; log it if it is another than the one before."""
-        if self.last is None or self.last.code() != error.code():
+        """Take an error from librdkafka."""
+        if self.connected and (self.last is None or self.last.code() != error.code()):
             log.warning("Kafka: %s", error.str())
         self.last = error
 
@@ -125,7 +132,9 @@ def connect(
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), key="kafka.options") from error
     try:
-        return consumer, _topics(consumer, errors, timeout_s)
+        topics = _topics(consumer, errors, timeout_s)
+        errors.connected = True
+        return consumer, topics
     except confluent_kafka.KafkaException as error:
         consumer.close()
         where = options.get("bootstrap.servers", f"kafka.{config.domain}")
@@ -153,7 +162,9 @@ def _failure(error: confluent_kafka.KafkaError, where: str) -> KafkaFailure:
     import confluent_kafka
 
     text = error.str()
-    if error.code() == confluent_kafka.KafkaError._AUTHENTICATION:
+    if _NO_ROUTE.search(text):
+        advice = f"cannot reach {where}, or the server that checks credentials: check the network"
+    elif error.code() == confluent_kafka.KafkaError._AUTHENTICATION:
         advice = "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET"
     elif error.code() in _NOT_ALLOWED:
         advice = "the credentials do not allow this: check their scope and the consumer group"
@@ -161,6 +172,9 @@ def _failure(error: confluent_kafka.KafkaError, where: str) -> KafkaFailure:
         advice = f"cannot reach {where}: check the address and the network"
     return KafkaFailure(f"{advice} ({text})", error.name())
 
+
+_NO_ROUTE = re.compile(r"resolve host|connect to server|onnection timed out|Timeout was reached")
+"""Words of libcurl when the token endpoint cannot be reached."""
 
 _NOT_ALLOWED: Final = (29, 30, 31)
 """Topic, group and cluster authorisation failed (Kafka's error codes)."""
