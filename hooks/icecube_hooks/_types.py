@@ -500,12 +500,13 @@ class Significance(Jsonable):
     p_value : float, optional
         Before trials, in [0, 1].
     sigma : float, optional
-        Before trials; ``None`` where `p_value` is 0 or unstated, negative above p = 0.5
-        (one-sided).
+        Before trials; ``None`` where `p_value` is 0, unstated, or 1 one-sided (no finite number
+        stands for it); negative above p = 0.5 one-sided.
     is_limit : bool
         The p-value is an upper limit: a stated 0 from a finite number of trials, say.
     n_trials : float, optional
-        Number of independent looks that `p_value_post` accounts for.
+        Number of independent looks that `p_value_post` accounts for; an expected (Poisson)
+        number may lie below 1.
     trials_source : str, optional
         Where `n_trials` comes from, in words.
     p_value_post, sigma_post : float, optional

@@ -44,7 +44,7 @@ from icecube_plugin.significance import (
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginSet
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_arguments", "run"]
 
 Row = tuple[str | None, Significance]
 
@@ -68,15 +68,9 @@ INVERSE_HEADER: Final = ("sigma", "p-value", "trials", "p needed", "sigma needed
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the ``add_subparsers()`` object of ``icecube-alerts``."""
-    parser = subparsers.add_parser(
-        "significance",
-        help="what a p-value, a notice or a stored season means",
-        description="Sigma, trials, false-alarm rate and verdict of p-values.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
     parser.add_argument("p", nargs="+", metavar="P", help="p-values, or files")
     parser.add_argument(
         "--trials", type=float, default=1.0, metavar="N", help="independent looks (default 1)"
