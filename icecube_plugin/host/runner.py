@@ -4,9 +4,9 @@ In a notebook or service::
 
     from icecube_plugin.host import Config, Host
 
-    with Host(Config()) as host:       # runs in a thread, from Kafka
+    with Host() as host:               # runs in a thread, from GCN, into the default sinks
         ...
-    for record in Host(Config(sinks=())).records(["a_notice.xml"]):
+    for record in Host().records(["a_notice.xml"]):    # no sink
         print(record.alert.event_key)
 
 The promise
