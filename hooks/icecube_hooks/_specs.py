@@ -105,7 +105,8 @@ class Sink(Protocol):
 
     Delivery is at least once, so `write` must be idempotent by `Record.id`. When it returns, or
     when ``flush`` does where there is one, the records are durable. It raises `RetryLater` or
-    `RefusedForGood`; any other exception counts as the latter.
+    `RefusedForGood`; any other exception counts as the latter. Calls come one at a time, not
+    always from the thread that made the sink; ``close`` may be called twice.
     """
 
     def write(self, records: Sequence[Record], /) -> None:

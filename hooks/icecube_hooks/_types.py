@@ -17,6 +17,7 @@ Nothing here reads a clock, a file or the environment.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -106,6 +107,9 @@ class Tense(StrEnum):
     INJECTION = "injection"
     TEST = "test"
     SIMULATION = "simulation"
+
+
+_REAL_TENSES: Final = (None, Tense.OBSERVATION, Tense.ARCHIVAL)
 
 
 class Sided(StrEnum):
@@ -442,7 +446,7 @@ class Alert(Jsonable):
         """Whether the notice speaks of the sky: not a test, injection, simulation or mock event."""
         if self.gw is not None and self.gw.is_mock:
             return False
-        return self.tense in (None, Tense.OBSERVATION, Tense.ARCHIVAL)
+        return self.tense in _REAL_TENSES
 
     @property
     def event_key(self) -> str | None:
@@ -476,7 +480,8 @@ class Alert(Jsonable):
         A notice that is not real starts with its tense, so that it never counts as a revision
         of a real event; one that names no event is known by a digest of its bytes.
         """
-        prefix = "" if self.is_real else f"{self.tense or Tense.TEST}:"
+        looks_real = self.tense in _REAL_TENSES
+        prefix = "" if self.is_real else f"{Tense.TEST if looks_real else self.tense}:"
         key = self.event_key or hashlib.sha256(self.raw).hexdigest()[:16]
         return f"{prefix}{self.kind}:{key}:{self.revision_label}"
 
@@ -545,7 +550,8 @@ class Record(Jsonable):
     ----------
     id : str
         The same for the same notice, however often it is delivered: `Alert.notice_id` and a
-        digest of the bytes. A sink that writes a record twice under one id has written it once.
+        digest of the bytes, in printable ASCII without white space. A sink that writes a record
+        twice under one id has written it once.
     message : Message
     alert : Alert
     significances : tuple of Significance
@@ -563,7 +569,7 @@ class Record(Jsonable):
         """Make a record with its id from what it is made of."""
         digest = hashlib.sha256(alert.raw).hexdigest()[:16]
         return cls(
-            id=f"{alert.notice_id}:{digest}",
+            id=f"{_UNPRINTABLE.sub('_', alert.notice_id)}:{digest}",
             message=message,
             alert=alert,
             significances=significances,
@@ -586,6 +592,9 @@ class Record(Jsonable):
             alert=Alert.from_dict(data["alert"]),
             significances=tuple(Significance.from_dict(s) for s in data["significances"]),
         )
+
+
+_UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
 def _run_event(run_id: int | None, event_id: int | None) -> str | None:

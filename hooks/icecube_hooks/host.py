@@ -289,7 +289,10 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
     ConfigError
         Names `key` and the option; for an unknown one also the nearest known.
     """
-    parameters = inspect.signature(make).parameters.values()
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError) as error:  # some built-in types have none
+        raise ConfigError(f"{make!r} has no signature to check options against", key=key) from error
     known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = {p.name for p in parameters if p.name in known and p.default is p.empty}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -330,7 +333,11 @@ def _ordered(
             name=f"{name}:{point.name}", distribution=name, version=version, module=point.value
         )
         pairs.append((info, point))
-    return iter(sorted(pairs, key=lambda p: (p[0].distribution != "icecube-plugin", p[0].name)))
+    return iter(sorted(pairs, key=lambda pair: _rank(*pair)))
+
+
+def _rank(info: PluginInfo, point: metadata.EntryPoint) -> tuple[bool, str, str]:
+    return info.distribution != "icecube-plugin", info.distribution, point.name
 
 
 def _is_allowed(

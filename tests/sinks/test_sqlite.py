@@ -1,0 +1,446 @@
+"""The sink sqlite: each record once, whatever happens; views that answer what people ask."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from icecube_hooks import (
+    AlertKind,
+    ConfigError,
+    GWReference,
+    Record,
+    RefusedForGood,
+    RetryLater,
+    Status,
+    Tense,
+    WireFormat,
+)
+from icecube_hooks.testing import example_records, make_message, make_record, make_significance
+from icecube_plugin.sinks import sqlite
+from icecube_plugin.sinks.sqlite import Sqlite, event, history, read_records, register_sinks
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.sqlite"
+
+
+@pytest.fixture
+def sink(path: Path) -> Iterator[Sqlite]:
+    with contextlib.closing(Sqlite(path=path)) as sink:
+        yield sink
+
+
+def ask(path: Path, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return list(database.execute(query, arguments))
+
+
+def test_is_registered() -> None:
+    assert [(sink.name, sink.make) for sink in register_sinks()] == [("sqlite", Sqlite)]
+
+
+def test_records_come_back(sink: Sqlite, path: Path) -> None:
+    sink.write(example_records())
+    assert tuple(read_records(path)) == example_records()
+
+
+def test_row_of_a_track(sink: Sqlite, path: Path) -> None:
+    record = make_record()
+    sink.write([record])
+    names = (
+        "notice_id, event_key, event_name, run_id, event_id, kind, format, revision, status, tense,"
+        "is_real, trigger_time, notice_time, ra_deg, dec_deg, error_radius_deg, containment,"
+        "energy_tev, signalness, far_hz, p_generic, superevent_id, first_seen, raw"
+    )
+    assert ask(path, f"SELECT {names} FROM records") == [
+        (
+            *("gold:137840_57034692:0", "137840_57034692", "IceCube-230416A", 137840, 57034692),
+            *("gold", "json", 0, "initial", "observation", 1),
+            *("2023-04-16T07:42:31.420000Z", "2023-04-16T07:43:11.420000Z"),
+            *(345.82, 9.14, 0.61, 0.9, 127.29, 0.336, 8.029e-8, None, None),
+            *("2023-04-16T07:43:12.420000Z", record.alert.raw),
+        )
+    ]
+
+
+def test_rows_of_a_search(sink: Sqlite, path: Path) -> None:
+    (search,) = (r for r in example_records() if r.alert.coincident_events)
+    sink.write([search])
+    record = "SELECT superevent_id, gw_notice_number, p_generic, p_bayesian, ra_deg FROM records"
+    assert ask(path, record) == [("S230914ak", 2, 0.0191, 0.0549, None)]
+    names = "number, delta_t_s, event_key, ra_deg, error_radius_deg, p_generic, p_bayesian"
+    assert ask(path, f"SELECT {names} FROM coincident_events ORDER BY number") == [
+        (1, -261.14, "138400_7", 345.82, 0.61, 0.0191, None),
+        (2, None, None, None, None, None, None),
+    ]
+    names = "number, quantity, sided, sigma, is_limit, n_trials, p_value_post, verdict, notes"
+    rest = ("one-sided", 2.073, 0, 2.0, 0.0378, "weak", "[]")
+    assert ask(path, f"SELECT {names} FROM significances ORDER BY number") == [
+        (1, "generic", *rest),
+        (2, "bayesian", *rest),
+    ]
+
+
+def test_again_is_a_sighting_and_no_row(sink: Sqlite, path: Path) -> None:
+    record = make_record(significances=(make_significance(),))
+    other = dataclasses.replace(record, message=make_message(value=record.alert.raw, offset=13))
+    file = dataclasses.replace(record, message=make_message(topic=None, offset=None, origin="f"))
+    assessed_anew = dataclasses.replace(other, significances=(make_significance(),) * 2)
+    sink.write([record, other, record, file, file, assessed_anew])
+    assert list(read_records(path)) == [record]
+    assert ask(path, "SELECT count(*) FROM significances") == [(1,)]
+    assert ask(path, 'SELECT topic, "offset", origin FROM sightings ORDER BY rowid') == [
+        ("gcn.notices.icecube.gold_bronze_track_alerts", 12, "example"),
+        ("gcn.notices.icecube.gold_bronze_track_alerts", 13, "example"),
+        (None, None, "f"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("formats", "chosen"),
+    [
+        (("circular", "binary", "text", "voevent", "json"), "json"),
+        (("voevent", "text"), "voevent"),
+        (("text", "binary"), "text"),
+        (("circular", "binary"), "binary"),
+    ],
+)
+def test_one_notice_in_several_formats(
+    sink: Sqlite, path: Path, formats: Sequence[str], chosen: str
+) -> None:
+    sink.write([make_record(format=WireFormat(form)) for form in formats])
+    assert ask(path, "SELECT format FROM notices") == [(chosen,)]
+    assert ask(path, "SELECT format, n_notices FROM events") == [(chosen, 1)]
+
+
+def test_latest_of_one_format_wins(sink: Sqlite, path: Path) -> None:
+    early = datetime(2023, 1, 1, tzinfo=UTC)
+    times = (early + timedelta(seconds=0.5), early, None, early + timedelta(seconds=0.5))
+    sink.write([make_record(notice_time=t, raw=bytes([n])) for n, t in enumerate(times)])
+    assert ask(path, "SELECT raw FROM notices") == [(b"\x03",)]
+
+
+def test_event_is_its_newest_real_revision(sink: Sqlite, path: Path) -> None:
+    story = [
+        make_record(revision=1, status=Status.UPDATE),
+        make_record(revision=0),
+        make_record(revision=10, status=Status.UPDATE),
+        make_record(revision=2, status=Status.UPDATE),
+        make_record(revision=11, tense=Tense.TEST),
+        make_record(revision=None, format=WireFormat.CIRCULAR, kind=AlertKind.TRACK),
+    ]
+    sink.write(story)
+    rows = ask(path, "SELECT event_key, revision, retracted, n_notices FROM events")
+    assert rows == [("137840_57034692", 10, 0, 5)]
+    assert event(path, "137840_57034692") == story[2]
+    order = [record.alert.revision for record in history(path, "137840_57034692")]
+    assert order == [None, 0, 1, 2, 10, 11]
+
+
+def test_retraction_is_seen(sink: Sqlite, path: Path) -> None:
+    retraction = make_record(revision=None, status=Status.RETRACTION, format=WireFormat.CIRCULAR)
+    sink.write([make_record(), retraction, make_record(event_id=1)])
+    rows = ask(path, "SELECT event_id, status, retracted FROM events ORDER BY event_id")
+    assert rows == [(1, "initial", 0), (57034692, "initial", 1)]
+
+
+def test_search_goes_by_its_sequence_number(sink: Sqlite, path: Path) -> None:
+    for number in (2, 10, 9):
+        gw = GWReference(superevent_id="S1a", notice_number=number, notice_type="Update")
+        sink.write([make_record(kind=AlertKind.LVK_SEARCH, revision=None, gw=gw)])
+    assert ask(path, "SELECT event_key, gw_notice_number FROM events") == [("S1a", 10)]
+
+
+def test_unknown_event(sink: Sqlite, path: Path) -> None:
+    del sink
+    assert event(path, "none") is None
+    assert history(path, "none") == []
+
+
+def test_question_about_one_event_uses_the_index(sink: Sqlite, path: Path) -> None:
+    del sink
+    plan = ask(path, "EXPLAIN QUERY PLAN SELECT * FROM events WHERE event_key = 'x'")
+    assert any("records_by_event" in row[-1] for row in plan)
+    assert not any(row[-1].startswith("SCAN records") for row in plan)
+
+
+def test_times_are_utc_and_sort_as_text(sink: Sqlite, path: Path) -> None:
+    early = datetime(2023, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    times = [early, early + timedelta(microseconds=1), early + timedelta(seconds=1)]
+    sink.write([make_record(event_id=n, trigger_time=time) for n, time in enumerate(times)])
+    rows = ask(path, "SELECT trigger_time FROM records ORDER BY trigger_time")
+    assert rows == [
+        ("2023-01-01T00:00:00.000000Z",),
+        ("2023-01-01T00:00:00.000001Z",),
+        ("2023-01-01T00:00:01.000000Z",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_names": ("\ud800",), "run_id": None},
+        {"event_names": ("a\0b",), "run_id": None},
+        {"revision": 10**30},
+        {"far_hz": float("inf")},
+        {"unread": {"x": -float("inf")}},
+    ],
+)
+def test_odd_values_are_kept(sink: Sqlite, path: Path, changes: dict[str, Any]) -> None:
+    record = make_record(**changes)
+    sink.write([record, record])
+    (read,) = read_records(path)
+    assert read.id == record.id
+    assert read.alert.event_names == record.alert.event_names
+    assert str(read.alert.unread) in (str(record.alert.unread), "{'x': '-inf'}")
+
+
+def test_batch_is_all_or_nothing(sink: Sqlite, path: Path) -> None:
+    bad = make_record(event_id=1, unread={"x": object()})
+    with pytest.raises(TypeError, match="object does not belong into an alert"):
+        sink.write([make_record(), bad])
+    assert list(read_records(path)) == []
+    sink.write([make_record()])
+    assert list(read_records(path)) == [make_record()]
+
+
+def test_is_durable(sink: Sqlite) -> None:
+    connection = sink._connection
+    assert connection is not None
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_full_disk(sink: Sqlite, path: Path) -> None:
+    connection = sink._connection
+    assert connection is not None
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages + 1}")
+    big = make_record(event_id=1, raw=os.urandom(100_000))
+    with pytest.raises(RetryLater) as caught:
+        sink.write([make_record(), big])
+    assert str(caught.value) == f"cannot write {path}: database or disk is full"
+    assert list(read_records(path)) == []
+    connection.execute("PRAGMA max_page_count=100000")
+    sink.write([make_record(), big])
+    assert list(read_records(path)) == [make_record(), big]
+
+
+def test_locked(path: Path) -> None:
+    with (
+        contextlib.closing(Sqlite(path=path, wait_s=0.01)) as sink,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RetryLater, match=r"a\.sqlite: database is locked"):
+            sink.write([make_record()])
+        other.execute("ROLLBACK")
+        sink.write([make_record()])
+    assert list(read_records(path)) == [make_record()]
+
+
+def test_locked_when_it_is_made(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        sink = Sqlite(path=path, wait_s=0.01)
+        assert "database is locked; trying again with the first record" in caplog.text
+    with contextlib.closing(sink):
+        sink.write([make_record()])
+    assert list(read_records(path)) == [make_record()]
+
+
+def test_read_only(sink: Sqlite) -> None:
+    connection = sink._connection
+    assert connection is not None
+    connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(RetryLater, match="attempt to write a readonly database"):
+        sink.write([make_record()])
+
+
+@pytest.mark.parametrize("text", ["not a database, but some text that is long enough\n" * 100])
+def test_other_file(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        Sqlite(path=path)
+    assert str(caught.value) == f"path: cannot write {path}: file is not a database"
+    with pytest.raises(ConfigError, match="file is not a database"):
+        list(read_records(path))
+    assert path.read_text() == text
+
+
+def test_database_of_another_program(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE records (x)")
+    with pytest.raises(ConfigError) as caught:
+        Sqlite(path=path)
+    assert str(caught.value) == f"path: {path} is a database of another program"
+
+
+def test_newer_layout(sink: Sqlite, path: Path) -> None:
+    sink.close()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA user_version=7")
+    with pytest.raises(ConfigError) as caught:
+        Sqlite(path=path)
+    reason = f"{path} has schema 7, newer than the 1 of this version"
+    assert str(caught.value) == f"path: {reason}; update icecube-plugin, or use another file"
+    with pytest.raises(RefusedForGood, match="has schema 7"):
+        sink.write([make_record()])
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"path: cannot read .*none: unable to open database"):
+        event(tmp_path / "none", "x")
+    assert not (tmp_path / "none").exists()
+
+
+def test_deleted_while_in_use(sink: Sqlite, path: Path) -> None:
+    sink.write([make_record()])
+    for file in path.parent.iterdir():
+        file.unlink()
+    sink.write([make_record(revision=1)])
+    assert list(read_records(path)) == [make_record(revision=1)]
+
+
+def test_folder_that_is_gone_for_a_while(path: Path) -> None:
+    folder = path.parent / "sub"
+    with contextlib.closing(Sqlite(path=folder / "a")) as sink:
+        shutil.rmtree(folder)
+        folder.touch()
+        with pytest.raises(RetryLater, match=r"cannot write .*sub/a: "):
+            sink.write([make_record()])
+        folder.unlink()
+        sink.write([make_record()])
+    assert list(read_records(folder / "a")) == [make_record()]
+
+
+def test_closed_sink_opens_again(sink: Sqlite, path: Path) -> None:
+    sink.close()
+    sink.write([make_record()])
+    assert list(read_records(path)) == [make_record()]
+
+
+def _write_all(path: Path, number: int, failures: Any) -> None:
+    try:
+        with contextlib.closing(Sqlite(path=path)) as sink:
+            for event_id in range(100):
+                message = make_message(partition=number)
+                sink.write([make_record(event_id=event_id, message=message)])
+    except Exception as error:
+        failures.put(repr(error))
+        raise
+
+
+def test_processes_write_at_once(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    failures = context.SimpleQueue()
+    writers = [context.Process(target=_write_all, args=(path, n, failures)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures.empty(), failures.get()
+    assert ask(path, "SELECT count(*), count(DISTINCT event_id) FROM records") == [(100, 100)]
+    assert ask(path, "SELECT count(*) FROM sightings") == [(400,)]
+
+
+ENDLESS = """
+import sys
+from icecube_hooks.testing import make_record
+from icecube_plugin.sinks.sqlite import Sqlite
+sink = Sqlite(path=sys.argv[1])
+for number in range(10**9):
+    sink.write([make_record(event_id=2 * number), make_record(event_id=2 * number + 1)])
+    print(number, flush=True)
+"""
+
+
+def test_killed_writer_loses_and_doubles_nothing(path: Path) -> None:
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(path)], stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.02)
+            writer.send_signal(signal.SIGKILL)
+            told = len(writer.stdout.read().splitlines()) + 1
+        ids = [record.alert.event_id for record in read_records(path)]
+        assert ids == list(range(len(ids)))
+        assert len(ids) % 2 == 0
+        assert len(ids) >= 2 * told
+
+
+def test_every_layout_has_a_number(path: Path, sink: Sqlite) -> None:
+    del sink
+    assert ask(path, "PRAGMA user_version") == [(sqlite.SCHEMA_VERSION,)]
+    assert ask(path, "PRAGMA application_id") == [(sqlite.APPLICATION_ID,)]
+
+
+def test_record_is_a_type_that_reads_its_own_json(path: Path, sink: Sqlite) -> None:
+    sink.write(example_records())
+    rows = ask(path, "SELECT record_id, json_extract(record_json, '$.id') FROM records")
+    assert all(first == second for first, second in rows)
+    assert all(isinstance(record, Record) for record in read_records(path))
+
+
+def _make_all(folder: Path, barrier: Any, failures: Any) -> None:
+    for number in range(20):
+        barrier.wait(30)
+        try:
+            Sqlite(path=folder / str(number)).close()
+        except Exception as error:  # noqa: BLE001  # the test shows it
+            failures.put(repr(error))
+
+
+def test_processes_make_the_file_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, failures = context.Barrier(4), context.SimpleQueue()
+    arguments = (tmp_path, barrier, failures)
+    makers = [context.Process(target=_make_all, args=arguments) for _ in range(4)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert failures.empty(), failures.get()
+    assert [maker.exitcode for maker in makers] == [0] * 4
+
+
+def test_file_that_another_process_made_first(sink: Sqlite, path: Path) -> None:
+    sink.write([make_record()])
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        sqlite._create(other, path)
+    assert list(read_records(path)) == [make_record()]
+
+
+def test_switch_to_the_log_waits_for_a_reader(path: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as reader,
+        contextlib.closing(sqlite3.connect(path, timeout=0)) as writer,
+    ):
+        reader.executescript("CREATE TABLE t (x); BEGIN; SELECT * FROM t;")
+        reader.execute("SELECT * FROM t").fetchall()
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            sqlite._use_wal(writer, 0.02)
+        timer = threading.Timer(0.05, reader.rollback)
+        timer.start()
+        sqlite._use_wal(writer, 10)
+        timer.join()
+        assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)

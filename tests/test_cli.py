@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from icecube_hooks import ConfigError
+from icecube_plugin.cli import COMMANDS, main
+from icecube_plugin.commands._common import moment, table
+from icecube_plugin.host.config import DEFAULT_TOPICS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run ``icecube-alerts`` in an empty folder, without credentials."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GCN_", "ICECUBE_"))}
+
+    def call(
+        *words: object, stdin: bytes = b"", **changes: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "icecube_plugin.cli", *map(str, words)],
+            input=stdin, capture_output=True, cwd=tmp_path, env=env | changes, timeout=120,
+        )  # fmt: skip
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+    return call
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line of an error, which is no traceback."""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("icecube-alerts")
+    return done.stderr.strip()
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_every_command_has_help_with_examples(run: Run, command: list[str]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    if command != ["plugins"]:
+        assert "examples:" in done.stdout
+    assert "usage: icecube-alerts" in done.stdout
+
+
+def test_version(run: Run) -> None:
+    from icecube_plugin import __version__
+
+    assert run("--version").stdout == f"icecube-alerts {__version__}\n"
+
+
+def test_demo_reads_everything_but_the_broken_one(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    notices = sum(len(list(folder.iterdir())) for folder in fixtures.glob("gcn.*"))
+    assert f"{notices} read, 1 refused" in done.stdout
+    assert "S200213t" in done.stdout
+    files = list((tmp_path / "icecube-alerts-demo" / "json").iterdir())
+    assert len(files) == notices
+    lines = (tmp_path / "icecube-alerts-demo" / "alerts.jsonl").read_text().splitlines()
+    assert len(lines) == notices
+    again = run("demo")
+    assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "icecube-alerts-demo" / "json").iterdir())) == notices
+
+
+def test_parse_prints_json_or_a_table(run: Run, fixtures: Path) -> None:
+    folder = fixtures / "gcn.classic.text.ICECUBE_ASTROTRACK_GOLD"
+    file = min(folder.iterdir())
+    (entry,) = json.loads(run("parse", file, "--json").stdout)
+    assert (entry["file"], entry["kind"], entry["format"]) == (str(file), "gold", "text")
+    assert f"{entry['event_key']}_{entry['revision']}" == file.stem
+    assert entry["far_per_year"] == pytest.approx(entry["far_hz"] * 365 * 86400)
+    done = run("parse", folder)
+    assert done.returncode == 0
+    header, *rows = done.stdout.split("\n\n")[0].splitlines()
+    assert header.split()[:4] == ["FILE", "FORMAT", "KIND", "EVENT"]
+    assert len(rows) == len(list(folder.iterdir()))
+    assert "concerns:" in done.stdout
+
+
+def test_parse_names_what_it_cannot_read(run: Run, fixtures: Path) -> None:
+    done = run("parse", fixtures / "broken" / "ra_9999.json")
+    assert done.returncode == 1
+    expected = "ra_9999.json: ra: expected a number from 0 to 360, got 9999.0"
+    assert one_line(done).endswith(expected)
+    (entry,) = json.loads(run("parse", fixtures / "broken" / "ra_9999.json", "--json").stdout)
+    assert entry["error"].endswith(expected)
+
+
+def test_parse_reads_standard_input(run: Run, fixtures: Path) -> None:
+    file = next((fixtures / "gcn.classic.voevent.ICECUBE_CASCADE").iterdir())
+    (entry,) = json.loads(run("parse", "-", "--json", stdin=file.read_bytes()).stdout)
+    assert (entry["file"], entry["kind"], entry["format"]) == ("stdin", "cascade", "voevent")
+
+
+def test_replay_goes_through_the_sinks_once(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    folder = fixtures / "gcn.notices.icecube.lvk_nu_track_search"
+    count = len(list(folder.iterdir()))
+    for _ in range(2):
+        done = run("replay", folder, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["records"] == count
+    data = tmp_path / "icecube-alerts-data"
+    assert len(list((data / "json").iterdir())) == count
+    again = run("replay", data / "alerts.jsonl", "--json")
+    assert json.loads(again.stdout)["records"] == 2 * count
+    assert len(list((data / "json").iterdir())) == count
+
+
+def test_a_refused_notice_is_kept_shown_and_tried_again(
+    run: Run, tmp_path: Path, fixtures: Path
+) -> None:
+    done = run("replay", fixtures / "broken" / "truncated.json")
+    assert done.returncode == 1
+    assert "1 messages: 0 read, 1 refused" in done.stderr
+    assert "truncated.json" in run("dead-letters").stdout
+    shown = run("dead-letters", "--show", "1").stdout
+    assert "not valid JSON" in shown
+    assert "icecube-plugin" in shown
+    (entry,) = json.loads(run("dead-letters", "--json").stdout)
+    assert entry["error"] == "NoticeError"
+    assert run("dead-letters", "--retry").returncode == 1
+    assert run("dead-letters", "--show", "7").returncode == 1
+
+
+def test_what_a_sink_refused_is_delivered_later(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    blocker = tmp_path / "there"
+    config = tmp_path / "c.toml"
+    config.write_text('[sinks.lines]\ntype = "jsonl"\nattempts = 1\npath = "there/alerts.jsonl"\n')
+    notice = next((fixtures / "gcn.notices.icecube.lvk_nu_track_search").iterdir())
+    blocker.mkdir()
+    (blocker / "alerts.jsonl").symlink_to("/dev/full")
+    done = run("--config", config, "replay", notice)
+    assert done.returncode == 1
+    assert "sink lines: 0 written, 1 FAILED" in done.stderr
+    assert "lines" in run("--config", config, "dead-letters").stdout
+    (blocker / "alerts.jsonl").unlink()
+    assert run("--config", config, "dead-letters", "--retry").stdout == "1: delivered\n"
+    assert run("--config", config, "dead-letters").stdout == "no dead letters\n"
+    assert len((blocker / "alerts.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("toml", "code", "message"),
+    [
+        ("[kafca]", 2, "kafca: unknown key (did you mean 'kafka'?)"),
+        ('[sinks.a]\ntype="sqlit"', 2, "no sink type 'sqlit' (did you mean 'sqlite'?)"),
+        ('[sinks.a]\ntype="sqlite"\npth="x"', 2, "sinks.a.pth: unknown option"),
+        ('[sinks.a]\ntype="sqlite"\npath="/proc/x/y"', 2, "cannot create"),
+        ('[sinks.a]\ntype="json"\nfolder="/proc/x"', 2, "cannot create"),
+        ("[significance.icecube]\ntrials=0", 2, "significance.icecube.trials"),
+        ("x = [", 2, "is not valid TOML"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(
+    run: Run, tmp_path: Path, fixtures: Path, toml: str, code: int, message: str
+) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(toml)
+    done = run("--config", config, "replay", fixtures / "gcn.classic.text.ICECUBE_CASCADE")
+    assert done.returncode == code
+    assert message in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["listen"], 2, "no credentials for gcn.nasa.gov (set GCN_CLIENT_ID and"),
+        (["listen", "--bootstrap-servers", "127.0.0.1:1"], 3, "cannot reach 127.0.0.1:1"),
+        (["backfill", "--since", "yesterday"], 2, "'yesterday' is no time"),
+        (
+            ["backfill", "--since", "1d", "--until", "2d", "--bootstrap-servers", "x:1"],
+            2,
+            "--until is before --since",
+        ),
+        (["replay", "nothing"], 1, "nothing: no such file or folder"),
+        (["parse", "nothing"], 1, "nothing: no such file or folder"),
+        (["significance", "1.7"], 2, "expected a p-value in [0, 1], got 1.7"),
+        (["--config", "nothing.toml", "plugins"], 2, "cannot read nothing.toml"),
+    ],
+)
+def test_trouble_is_one_line(run: Run, words: list[str], code: int, message: str) -> None:
+    done = run(*words)
+    assert (done.returncode, message in one_line(done)) == (code, True), done.stderr
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    assert "Traceback" in run("--debug", "parse", "nothing").stderr
+
+
+def test_plugins_lists_every_part(run: Run) -> None:
+    done = run("plugins")
+    assert done.returncode == 0
+    for name in (
+        "icecube-plugin:voevent",
+        "parser lvk-json",
+        "sink sqlite",
+        "significance icecube",
+    ):
+        assert name in done.stdout
+    entries = json.loads(run("plugins", "--json").stdout)
+    assert {entry["state"] for entry in entries} == {"loaded"}
+
+
+def test_a_blocked_plugin_is_not_imported(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "icecube-alerts.toml"  # found without --config
+    config.write_text('[plugins]\nblock = ["sink-terminal", "voevent"]\n')
+    states = {e["name"]: e["state"] for e in json.loads(run("plugins", "--json").stdout)}
+    assert states["icecube-plugin:voevent"] == states["icecube-plugin:sink-terminal"] == "blocked"
+    assert states["icecube-plugin:lvk-json"] == "loaded"
+
+
+def test_topics_and_their_parsers(run: Run) -> None:
+    entries = json.loads(run("topics", "--json").stdout)
+    assert tuple(entry["topic"] for entry in entries) == DEFAULT_TOPICS
+    assert all(len(entry["parsers"]) == 1 for entry in entries)
+    assert "not asked" in run("topics").stdout
+
+
+def test_check(run: Run, tmp_path: Path) -> None:
+    done = run("check", "--offline")
+    assert done.returncode == 0
+    assert done.stdout.count("ok ") == 3
+    done = run("check", GCN_CLIENT_SECRET="hush")  # noqa: S106  # no real one
+    assert done.returncode == 3
+    assert "FAIL broker: no credentials" in done.stdout
+    assert "hush" not in done.stdout + done.stderr
+    (tmp_path / "icecube-alerts.toml").write_text('[sinks.a]\ntype = "sqlit"\n')
+    entries = json.loads(run("check", "--offline", "--json").stdout)
+    assert [entry["ok"] for entry in entries] == [True, True, False]
+
+
+def test_a_reader_of_the_output_may_go_away(fixtures: Path) -> None:
+    words = f"{sys.executable} -m icecube_plugin.cli parse {fixtures}/gcn.* --json | head -c 10"
+    done = subprocess.run(words, shell=True, capture_output=True, timeout=60)  # noqa: S602
+    assert done.stdout == b"[\n  {\n    "
+    assert b"Traceback" not in done.stderr
+
+
+def test_main_returns_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["topics", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(DEFAULT_TOPICS)
+
+
+NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30d", NOW - timedelta(days=30)),
+        ("90m", NOW - timedelta(minutes=90)),
+        ("2026-05-01", NOW - timedelta(hours=36)),
+        ("2026-05-02T14:00:00+02:00", NOW),
+        ("2026-05-02T12:00:00Z", NOW),
+    ],
+)
+def test_moment(text: str, expected: datetime) -> None:
+    assert moment(text, NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "999999w", "2026-13-01", "now"])
+def test_no_moment(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no time"):
+        moment(text, NOW)
+
+
+def test_table() -> None:
+    assert table([["a", "1"], ["long", "22"]], ["NAME", "N"]) == "NAME  N\na     1\nlong  22"
