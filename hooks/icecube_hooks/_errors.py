@@ -4,6 +4,7 @@
 
     IceCubePluginError
     ├── NoticeError(ValueError)      a message is ours, and broken
+    │   └── NotOurs                  a message on a shared topic that no parser knows
     ├── ConfigError(ValueError)      an option is unknown or has a wrong value
     ├── PluginError(RuntimeError)    a plugin failed: import, registration, call
     └── SinkError(RuntimeError)      a sink could not write
@@ -20,6 +21,7 @@ from typing import Any, Final
 __all__ = [
     "ConfigError",
     "IceCubePluginError",
+    "NotOurs",
     "NoticeError",
     "PluginError",
     "RefusedForGood",
@@ -111,6 +113,10 @@ class NoticeError(IceCubePluginError, ValueError):
         got = "" if self.value is UNSET else f", got {shown(self.value)}"
         parts = (shown(self.place)[1:-1], self.field, self.reason + got)
         return ": ".join(part for part in parts if part)
+
+
+class NotOurs(NoticeError):
+    """A message that no parser knows, on a topic where others publish too: nothing is wrong."""
 
 
 class ConfigError(IceCubePluginError, ValueError):

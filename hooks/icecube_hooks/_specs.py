@@ -63,6 +63,9 @@ class ParserType:
         `NoticeError` for "mine, and broken". No clock, no network, no environment.
     summary : str
         One line for listings.
+    shared : bool
+        Whether others publish on these topics too, as on ``gcn.circulars``. A message there that
+        no parser knows is passed over; elsewhere it is refused, and kept as a dead letter.
 
 
     .. versionadded:: 1.0
@@ -72,6 +75,7 @@ class ParserType:
     topics: tuple[str, ...]
     parse: Callable[[Message], Alert | None]
     summary: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

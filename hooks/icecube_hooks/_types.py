@@ -293,7 +293,7 @@ class GWReference(Jsonable):
     Attributes
     ----------
     superevent_id : str, optional
-        ``S230914ak``; mock events start with ``MS``.
+        ``S230914ak``; mock events start with ``MS``, test events with ``TS``.
     notice_number : int, optional
         Sequence number of the LVK notice that was searched.
     notice_type : str, optional
@@ -309,8 +309,8 @@ class GWReference(Jsonable):
 
     @property
     def is_mock(self) -> bool:
-        """Whether the superevent is one of LVK's mock events."""
-        return self.superevent_id is not None and self.superevent_id.startswith("MS")
+        """Whether the superevent is one of LVK's mock (``MS``) or test (``TS``) events."""
+        return self.superevent_id is not None and self.superevent_id.startswith(("MS", "TS"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,7 +44,7 @@ from typing import Any
 import pluggy
 
 from . import _specs
-from ._errors import ConfigError, NoticeError, PluginError
+from ._errors import ConfigError, NoticeError, NotOurs, PluginError
 from ._specs import (
     ENTRY_POINT_GROUP,
     PROJECT_NAME,
@@ -148,7 +148,8 @@ class PluginSet:
         Raises
         ------
         NoticeError
-            With the message's place, if it is broken or nobody knows it.
+            With the message's place, if it is broken or nobody knows it: a `NotOurs` where a
+            parser shares the topic with others.
         """
         parsers, claimed = self._parsers_for(message.topic)
         for number, parser in enumerate(parsers):
@@ -156,8 +157,9 @@ class PluginSet:
             if alert is not None:
                 wrong = message.topic is not None and number >= claimed
                 return _with_concern(alert, message, parser) if wrong else alert
+        kind = NotOurs if any(parser.shared for parser in parsers[:claimed]) else NoticeError
         reason = "no parser recognises this message" if message.value else "the message is empty"
-        raise NoticeError(reason, value=message.value).at(message)
+        raise kind(reason, value=message.value).at(message)
 
     def assess(self, alert: Alert) -> tuple[Significance, ...]:
         """Collect what every provider says; one that fails is logged and left out."""

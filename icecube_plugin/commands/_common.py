@@ -165,7 +165,9 @@ def _stop_on_signals(host: Host) -> None:
 
 
 def _print_summary(host: Host, summary: Summary) -> None:
-    lines = [f"{summary.messages} messages: {summary.records} read, {summary.refused} refused"]
+    passed = f", {summary.passed} of others passed over" if summary.passed else ""
+    read = f"{summary.records} read, {summary.refused} refused{passed}"
+    lines = [f"{summary.messages} messages: {read}"]
     if summary.kinds:
         lines.append("  " + _counts(summary.kinds))
     for name, count in summary.written.items():

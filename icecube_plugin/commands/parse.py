@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("paths", nargs="+", metavar="FILE", help="file, folder, or - for stdin")
     parser.add_argument("--topic", metavar="NAME", help="topic that the notices came from")
+    parser.add_argument(
+        "--schema",
+        metavar="FOLDER",
+        help="also check JSON against GCN's schemas in this folder, and VOEvents against theirs",
+    )
     add_json(parser, "the alerts")
     parser.set_defaults(run=run)
 
@@ -51,16 +57,28 @@ def run(arguments: argparse.Namespace) -> int:
     plugins = configuration(arguments).plugins
     readers = load_plugins(allow=plugins.allow, block=("sink-*", *plugins.block))
 
+    check = _checker(arguments.schema)
+
     def outcomes() -> Iterator[Outcome]:
         for message in messages_from(arguments.paths, topic=arguments.topic):
             try:
-                yield message, readers.parse(message)
+                yield message, check(readers.parse(message))
             except NoticeError as error:
                 yield message, error
 
     found = list(outcomes())
     _print_json(found) if arguments.json else _print_table(found)
     return 1 if any(isinstance(result, NoticeError) for _, result in found) else 0
+
+
+def _checker(folder: str | None) -> Callable[[Alert], Alert]:
+    """Return what adds the schema's concerns to an alert; nothing, without a folder."""
+    if folder is None:
+        return lambda alert: alert
+    from icecube_plugin.notices.schema import Checker
+
+    checker = Checker.from_folder(folder)
+    return lambda alert: replace(alert, concerns=alert.concerns + checker.problems(alert))
 
 
 def _print_json(outcomes: Iterable[Outcome]) -> None:

@@ -66,8 +66,9 @@ DEFAULT_TOPICS: Final = (
     "gcn.notices.icecube.gold_bronze_track_alerts",
     "gcn.notices.icecube.test.gold_bronze_track_alerts",
     *(f"gcn.classic.{form}.{kind}" for kind in _CLASSIC for form in ("text", "voevent", "binary")),
+    "gcn.circulars",
 )
-"""Topics of GCN on which IceCube's notices arrive."""
+"""Topics of GCN on which IceCube's notices and circulars arrive."""
 
 
 class Secret:

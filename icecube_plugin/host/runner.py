@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from icecube_hooks import ConfigError, Message, NoticeError, Record, Sink
+from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Sink
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_plugin import __version__
 
@@ -64,8 +64,8 @@ class Summary:
 
     Attributes
     ----------
-    messages, records, refused : int
-        Taken from the source; read; not read.
+    messages, records, refused, passed : int
+        Taken from the source; read; broken or unknown; of others, on a shared topic.
     kinds : dict
         Number of records by kind of alert.
     written, failed : dict
@@ -75,6 +75,7 @@ class Summary:
     messages: int = 0
     records: int = 0
     refused: int = 0
+    passed: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
@@ -259,6 +260,9 @@ class Host:
             self.summary.messages += 1
             try:
                 record = self.plugins.record(message)
+            except NotOurs:
+                self.summary.passed += 1
+                continue
             except NoticeError as error:
                 self._refuse(message, error)
                 continue

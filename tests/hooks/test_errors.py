@@ -12,6 +12,7 @@ from icecube_hooks import (
     ConfigError,
     IceCubePluginError,
     NoticeError,
+    NotOurs,
     PluginError,
     RefusedForGood,
     RetryLater,
@@ -59,6 +60,7 @@ def test_text(error: IceCubePluginError, text: str) -> None:
 def test_tree_is_the_one_that_is_drawn() -> None:
     bases = {
         NoticeError: (IceCubePluginError, ValueError),
+        NotOurs: (NoticeError,),
         ConfigError: (IceCubePluginError, ValueError),
         PluginError: (IceCubePluginError, RuntimeError),
         SinkError: (IceCubePluginError, RuntimeError),

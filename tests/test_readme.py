@@ -1,0 +1,82 @@
+"""The README does what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from icecube_hooks.host import load_plugins, make_sink
+from icecube_hooks.testing import example_records
+from icecube_plugin.cli import COMMANDS, main
+from icecube_plugin.host.config import config_from
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_block_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", blocks("python")[0]],
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"GCN_CLIENT_ID": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "S200213t" in done.stdout
+    assert "one-sided" in done.stdout
+
+
+def test_the_sink_works(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, object] = {}
+    exec(blocks("python")[1], namespace)  # noqa: S102  # our own README
+    plugins = load_plugins(extra={"shout": _Module(namespace)}, entry_points=[])
+    sink = make_sink(plugins, "hallway", "shout", {"mark": "!!!"})
+    record = next(iter(example_records()))
+    sink.write([record])
+    assert capsys.readouterr().out == f"{record.alert.event_key} !!!\n"
+
+
+class _Module:
+    def __init__(self, namespace: dict[str, object]) -> None:
+        self.__dict__.update(namespace)
+
+
+def test_the_configuration_is_valid() -> None:
+    config = config_from(tomllib.loads(blocks("toml")[0]), {})
+    assert [sink.name for sink in config.sinks_or_defaults()] == ["archive", "files"]
+    assert not config.sinks_or_defaults()[1].required
+    load_plugins(significance=config.significance, block=config.plugins.block)
+
+
+def test_the_significance_example_is_real(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [b for b in blocks("console") if "significance" in b]
+    command, _, output = block.partition("\n")
+    assert main(command.split()[2:]) == 0
+    assert capsys.readouterr().out == output
+
+
+def test_the_demo_output_is_real(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "icecube_plugin.cli", "demo"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    shown = re.sub(r"in \d+\.\d s", "in T s", blocks("text")[0]).strip()
+    assert re.sub(r"in \d+\.\d s", "in T s", done.stdout).strip() == shown
+
+
+def test_every_command_is_listed() -> None:
+    listed = set(re.findall(r"`([a-z-]+)[^`]*`", README.split("| command |")[1].split("\n\n")[0]))
+    assert set(COMMANDS) <= listed
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
