@@ -1421,6 +1421,8 @@ def notice_files() -> Iterator[tuple[str, bytes]]:
         yield f"broken/{name}", content
 
 
+BY_HAND = "gcn.circulars"
+
 README = """\
 # Fixtures
 
@@ -1470,6 +1472,9 @@ the 160-byte packet (logarithms).
 | folder | files |
 |---|---|
 {contents}
+
+`gcn.circulars/` is written by hand: circulars in our own words, with the numbers of the GCN Circular
+that the file's name ends in; `*_made_up.json` follow none.
 
 Special cases:
 
@@ -1533,7 +1538,9 @@ def fixtures() -> dict[str, bytes]:
 
 
 def on_disk(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+    """Return what lies in the folder, but for circulars: prose is written by hand."""
+    by_hand = folder / BY_HAND
+    files = (path for path in folder.rglob("*") if path.is_file() and by_hand not in path.parents)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

@@ -28,6 +28,7 @@ from ._values import decimal, within
 
 __all__ = [
     "NOTICE_LIMIT",
+    "NO_ID",
     "PACKET_KINDS",
     "Draft",
     "check_size",
@@ -51,6 +52,9 @@ PACKET_KINDS: Final = {
     176: AlertKind.CASCADE,
 }
 """GCN packet types of IceCube and AMON notices."""
+
+NO_ID: Final = 2**31 - 1
+"""What stands in the place of a number that there is not."""
 
 DEFAULT_RADIUS_ARCMIN: Final = (30.80, 12.00)
 """90 % and 50 % radius that revision 0 carries when no reconstruction gave one."""
@@ -217,6 +221,10 @@ class Draft:
 
     def alert(self, message: Message) -> Alert:
         """Judge what was found and make the alert."""
+        for name in ("run_id", "event_id", "revision"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise NoticeError("expected a number of 0 or more", field=name, value=value)
         return Alert(
             kind=self.kind,
             format=self.format,

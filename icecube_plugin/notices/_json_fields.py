@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +18,10 @@ __all__ = ["JSON_LIMIT", "Fields", "decode", "p_value", "read_error", "read_regi
 
 JSON_LIMIT: Final = 16 << 20
 """Largest JSON notice that is read [bytes]: one may carry a sky map in base64."""
+DEPTH_LIMIT: Final = 64
+"""Deepest nesting that is read; real notices have 4 levels."""
+WHOLE_LIMIT: Final = 10**18
+"""Bound of whole numbers: ids and counters of real notices have up to 8 digits."""
 
 
 def decode(message: Message, marks: tuple[bytes, ...]) -> Fields | None:
@@ -47,12 +53,17 @@ def decode(message: Message, marks: tuple[bytes, ...]) -> Fields | None:
         data = json.loads(
             message.value.decode("utf-8-sig"),
             parse_constant=_no_constant,
+            parse_float=_float,
             object_pairs_hook=lambda pairs: _object(pairs, repeated),
         )
+        if b"\\u" in message.value:  # half a surrogate pair is no text, and no sink could write it
+            json.dumps(data, ensure_ascii=False).encode()
     except RecursionError:
         raise NoticeError("the JSON is nested too deeply") from None
     except ValueError as error:  # includes UnicodeDecodeError and integers of 4,300 digits
         raise NoticeError(f"not valid JSON ({error})") from error
+    if message.value.count(b"[") + message.value.count(b"{") > DEPTH_LIMIT:
+        _check_depth(data)
     return Fields(data, repeated=tuple(repeated))
 
 
@@ -60,11 +71,28 @@ def _no_constant(name: str) -> float:
     raise NoticeError(f"{name} is no JSON")
 
 
+def _float(text: str) -> float | str:
+    """Return a number; the text of one that is too large to be any stays text."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _check_depth(data: Any) -> None:
+    """Refuse what is nested so deeply that writing it would fail."""
+    level = [data]
+    for _ in range(DEPTH_LIMIT):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise NoticeError("the JSON is nested too deeply")
+
+
 def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+        counts = Counter(name for name, _ in pairs)
+        repeated.extend(sorted(name for name, count in counts.items() if count > 1))
     return data
 
 
@@ -112,8 +140,10 @@ class Fields:
     def integer(self, *names: str) -> int | None:
         """Return a whole number."""
         value = self.number(*names)
-        if value is None or value.is_integer():
-            return None if value is None else int(value)
+        if value is None:
+            return None
+        if value.is_integer() and abs(value) < WHOLE_LIMIT:
+            return int(value)
         raise NoticeError("expected a whole number", field=self.at(names[0]), value=value)
 
     def text(self, *names: str) -> str | None:
@@ -254,7 +284,7 @@ def _ellipse(axes: tuple[float, ...], fields: Fields) -> Ellipse:
 def _box(
     ra: tuple[float, ...], dec: tuple[float, ...], angle: float | None, fields: Fields
 ) -> AsymmetricError:
-    if not (ra[0] <= 0.0 <= ra[1] and dec[0] <= 0.0 <= dec[1]):
+    if not all(-180.0 <= low <= 0.0 <= high <= 180.0 for low, high in (ra, dec)):
         path = fields.at("ra_uncertainty")
         raise NoticeError("expected a side below and one above", field=path, value=(ra, dec))
     return AsymmetricError(

@@ -19,6 +19,7 @@ __all__ = [
     "integer",
     "iso_time",
     "json_number",
+    "plausible",
     "tjd_time",
     "within",
 ]
@@ -71,10 +72,10 @@ def iso_time(text: object, field: str) -> datetime:
         raise NoticeError("expected a time such as 2023-04-16T05:22:26Z", field=field, value=text)
     try:
         time = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter: in UTC it is before year 1
         raise NoticeError(f"no such time ({error})", field=field, value=text) from error
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return _plausible(time, field, text)
+    return plausible(time, field, text)
 
 
 def tjd_time(tjd: int, microseconds: int, field: str) -> datetime:
@@ -83,7 +84,7 @@ def tjd_time(tjd: int, microseconds: int, field: str) -> datetime:
         raise NoticeError("expected seconds of a day", field=field, value=microseconds / 1e6)
     if not 0 <= tjd < 99_999:
         raise NoticeError("expected a truncated Julian date", field=field, value=tjd)
-    return _plausible(TJD_0 + timedelta(days=tjd, microseconds=microseconds), field, tjd)
+    return plausible(TJD_0 + timedelta(days=tjd, microseconds=microseconds), field, tjd)
 
 
 def _finite(value: float, field: str, found: object) -> float:
@@ -92,7 +93,8 @@ def _finite(value: float, field: str, found: object) -> float:
     raise NoticeError("expected a finite number", field=field, value=found)
 
 
-def _plausible(time: datetime, field: str, found: object) -> datetime:
+def plausible(time: datetime, field: str, found: object) -> datetime:
+    """Return `time` if a notice can speak of it."""
     if EARLIEST <= time < LATEST:
         return time
     raise NoticeError("expected a time between 1999 and 2100", field=field, value=found)

@@ -39,7 +39,7 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._draft import PACKET_KINDS, Draft
+from ._draft import NO_ID, PACKET_KINDS, Draft
 from ._values import tjd_time
 
 __all__ = ["LENGTH", "TOPICS", "parse", "register_parsers"]
@@ -96,6 +96,8 @@ def _read_identity(words: tuple[int, ...], draft: Draft) -> None:
         raise NoticeError("expected a number above 0", field="event, run", value=(event, run))
     if run:
         draft.run_id, draft.event_id = run, event
+    elif event == NO_ID:
+        draft.doubt("event", event, None, "the largest 32-bit integer stands for no number")
     else:
         draft.put("amon_id", str(event))
     draft.revision = words[17]

@@ -61,7 +61,7 @@ _MARKS: Final = (b"IceCube LVK Alert Nu Track Search", b'"pval_generic"', b'"pva
 _SEARCHES: Final = ("generic", "bayesian")
 _CONSTANTS: Final = ("$schema", "type", "mission", "instrument", "messenger")
 _REFERENCE = re.compile(
-    r"(?P<id>(?:MS|S|T|GW)\d{6}[A-Za-z0-9_]{0,12})(?:-(?P<number>\d{1,6}))?(?:-(?P<type>[A-Za-z]{1,30}))?",
+    r"(?P<id>(?:MS|TS|S|GW)\d{6}[A-Za-z0-9_]{0,12})(?:-(?P<number>\d{1,6}))?(?:-(?P<type>[A-Za-z]{1,30}))?",
     re.ASCII,
 )
 _ID = re.compile(r"(\d{1,18})_(\d{1,18})(?:_\d{1,9})?", re.ASCII)

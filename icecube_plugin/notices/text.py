@@ -55,25 +55,30 @@ from ._draft import (
     same,
     tense_from_words,
 )
-from ._values import TJD_0, decimal, integer
+from ._values import TJD_0, decimal, integer, plausible
 
 __all__ = ["TOPICS", "fields_of", "parse", "parse_fields", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.text.ICECUBE_*", "gcn.classic.text.AMON_*")
 
+# Possessive blanks (``\s*+``): runs of them in a hostile notice must not be tried in every split.
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,40}):[ \t]*")
+_CIRCULAR = re.compile(rb"\s{0,20}TITLE:\s{0,20}GCN CIRCULAR")
+"""Some circulars end with the notice that they are about."""
 _NUMBER = re.compile(r"\s*([^\s\[]+)")
 _EPOCH = re.compile(
-    r"\s*(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s*d?\s*[{]?(?P<sexagesimal>[^{}()\n]{0,60})[}]?\s*"
+    r"\s*(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s*+d?\s*+[{]?(?P<sexagesimal>[^{}()\n]{0,60})[}]?\s*"
     r"\(\s*(?P<epoch>J2000|current|1950)\s*\)\s*"
 )
 _SEXAGESIMAL = re.compile(
     r"\s*(?P<sign>[+-]?)(?P<a>\d{1,3})[^\d.+-]{1,5}(?P<b>\d{1,2})[^\d.+-]{1,5}"
     r"(?P<c>\d{1,2}(?:\.\d{0,6})?)[^\d]{0,5}"
 )
-_CONTAINMENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%?\s*containment")
-_DATE = re.compile(r"\s*(\d{1,5})\s*TJD;\s*(\d{1,3})\s*DOY;\s*(\S{1,12})")
-_TIME = re.compile(r"\s*(\d{1,5}(?:\.\d{0,6})?)\s*SOD\s*[{]?\s*([^{}\s]{0,20})\s*[}]?\s*(?:UT)?\s*")
+_CONTAINMENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*+%?\s*+containment")
+_DATE = re.compile(r"\s*(\d{1,5})\s*TJD;[\s\ufffd]*(\d{1,3})\s*DOY;[\s\ufffd]*(\S{1,12})")
+_TIME = re.compile(
+    r"\s*(\d{1,5}(?:\.\d{0,6})?)\s*SOD\s*+[{]?\s*+([^{}\s]{0,20})\s*+[}]?\s*+(?:UT)?\s*"
+)
 _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _NOTICE_DATE = re.compile(
     r"\s*(?:[A-Za-z]{3,9},?\s+)?(\d{1,2})\s+([A-Za-z]{3})[a-z]{0,6}\s+(\d{2}|\d{4})\s+"
@@ -108,10 +113,10 @@ def parse(message: Message) -> Alert | None:
     """
     if b"NOTICE_TYPE" not in message.value and b"notice_type" not in message.value:
         return None
-    if message.value.lstrip()[:1] == b"<":
+    if message.value.lstrip()[:1] == b"<" or _CIRCULAR.match(message.value) is not None:
         return None
     check_size(message, NOTICE_LIMIT)
-    text = message.value.decode("utf-8", "replace")
+    text = message.value.decode("utf-8-sig", "replace")
     fields = _dictionary(text) if text.lstrip()[:1] == "{" else fields_of(text)
     return None if fields is None else parse_fields(fields, message)
 
@@ -124,16 +129,16 @@ def fields_of(text: str) -> dict[str, list[str]]:
     >>> fields_of("SRC_RA:  1.0d (J2000),\n   2.0d (1950)\nCOMMENTS: a\nCOMMENTS: b")
     {'SRC_RA': ['1.0d (J2000),\n2.0d (1950)'], 'COMMENTS': ['a', 'b']}
     """
-    fields: dict[str, list[str]] = {}
-    values: list[str] | None = None
+    fields: dict[str, list[list[str]]] = {}
+    lines: list[str] | None = None
     for line in text.replace("\\'", "'").replace('\\"', '"').splitlines():
         match = _KEY.match(line)
         if match is not None:
-            values = fields.setdefault(match[1].upper(), [])
-            values.append(line[match.end() :].strip())
-        elif values is not None and line.strip():
-            values[-1] += "\n" + line.strip()
-    return fields
+            lines = [line[match.end() :].strip()]
+            fields.setdefault(match[1].upper(), []).append(lines)
+        elif lines is not None and line.strip():
+            lines.append(line.strip())
+    return {key: ["\n".join(value) for value in values] for key, values in fields.items()}
 
 
 def _dictionary(text: str) -> dict[str, list[str]] | None:
@@ -142,15 +147,26 @@ def _dictionary(text: str) -> dict[str, list[str]] | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         data = _literal(text)
-    if not isinstance(data, Mapping) or "notice_type" not in {str(key).lower() for key in data}:
+    if not isinstance(data, Mapping):
         return None
-    return {str(key).upper(): [str(value).strip()] for key, value in data.items()}
+    stated = {key.upper(): value for key, value in data.items() if isinstance(key, str)}
+    if "NOTICE_TYPE" not in stated:
+        return None
+    return {key: [_plain(value, key)] for key, value in stated.items() if value is not None}
+
+
+def _plain(value: object, field: str) -> str:
+    """Return a value of a dictionary as text that every encoding can hold."""
+    try:
+        return str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits, say
+        raise NoticeError(f"cannot be read ({error})", field=field) from error
 
 
 def _literal(text: str) -> object:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 
@@ -193,8 +209,9 @@ class _Fields:
         values = self.fields.get(key)
         if values is None:
             return None
+        further = values[1:] if key in self.left else []  # said once, however often it is read
         self.left.pop(key, None)
-        for other in values[1:]:
+        for other in further:
             if other != values[0]:
                 self.draft.doubt(key, other, values[0], "the notice states this field twice")
         return values[0]
@@ -247,7 +264,8 @@ def _read_time(notice: _Fields, draft: Draft) -> None:
             "the notice states no time of the event",
             field="DISCOVERY_DATE" if day is None else "DISCOVERY_TIME",
         )
-    draft.put("trigger_time", _day(day, draft) + _time_of_day(clock, draft))
+    moment = _day(day, draft) + _time_of_day(clock, draft)
+    draft.put("trigger_time", plausible(moment, "DISCOVERY_DATE", day))
 
 
 def _notice_time(text: str) -> datetime:
@@ -394,10 +412,17 @@ def _radius(
     if value is None or scale is None:
         draft.doubt(key, text, None, "an error needs a number and a unit, arcmin or deg")
         return None
-    match = _CONTAINMENT.search(text)
-    containment = None if match is None else float(match[1]) / 100
     systematic = "stat+sys" in text if "stat" in text else None
-    return round(value / scale, 9), containment, systematic
+    return round(value / scale, 9), _containment(text, key, draft), systematic
+
+
+def _containment(text: str, key: str, draft: Draft) -> float | None:
+    match = _CONTAINMENT.search(text)
+    percent = 0.0 if match is None else float(match[1])
+    if match is None or 0.0 < percent <= 100.0:
+        return None if match is None else percent / 100
+    draft.doubt(key, match[0], None, "only a containment above 0 and up to 100 % is one")
+    return None
 
 
 def _read_physics(notice: _Fields, draft: Draft) -> None:

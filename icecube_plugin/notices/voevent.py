@@ -40,7 +40,7 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._draft import NOTICE_LIMIT, PACKET_KINDS, Draft, check_size
+from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size
 from ._values import decimal, integer, iso_time, tjd_time
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ _ROLES: Final = {
 }
 _IVORN_TAIL = re.compile(r"_(\d{1,18})_(\d{1,18})_(\d{1,9})$", re.ASCII)
 _ASTRO = "WhereWhen/ObsDataLocation/ObservationLocation/AstroCoords"
-_NO_ID: Final = 2**31 - 1
 _FLAGS: Final = "Trigger_ID"
 
 Params = dict[str, "Element"]
@@ -223,7 +222,7 @@ def _read_amon_id(packet: _Packet) -> None:
     run, event = draft.run_id, draft.event_id
     if amon is None or (run is not None and amon in (f"{run}{event}", f"{event}{run}")):
         return
-    if amon == str(_NO_ID):
+    if amon == str(NO_ID):
         draft.doubt("TrigID", amon, None, "the largest 32-bit integer stands for no number")
     elif run is not None:
         draft.doubt("AMON_ID", amon, f"{run}_{event}", "is not made of run and event number")

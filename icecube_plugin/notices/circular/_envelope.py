@@ -16,21 +16,23 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icecube_hooks import Message, NoticeError
-
-from .._draft import Draft
-from .._json_fields import decode
-from .._values import iso_time
+from icecube_plugin.notices._draft import Draft
+from icecube_plugin.notices._json_fields import decode
+from icecube_plugin.notices._values import iso_time
 
 __all__ = ["CIRCULAR_LIMIT", "Circular", "clean", "open_circular"]
 
-CIRCULAR_LIMIT: Final = 1 << 18
+CIRCULAR_LIMIT: Final = 100_000
 """Largest circular that is read [characters]; IceCube's have under 10,000."""
 
 _HEADER = re.compile(r"(TITLE|NUMBER|SUBJECT|DATE|FROM)[ \t]{0,8}:(.{0,2000})", re.ASCII)
 _HEADER_DATE = re.compile(r"(\d\d)/(\d\d)/(\d\d)\s{1,4}(\d\d:\d\d:\d\d)\s{0,4}(?:GMT|UTC?)?")
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 _EPOCH_MS = re.compile(r"\d{12,13}", re.ASCII)
-_LOST = re.compile(r"\ufffd+(?=[ \t]{0,3}[\d.])")
+_LOST = re.compile(r"\ufffd+")
+_DIGIT_NEXT = re.compile(r"[ \t]{0,3}[\d.]")
+_CUT = re.compile(r"\S{0,40}(?:\d\.?|[-+])\Z")
+"""A number at the very end of a file: more of it may have followed."""
 _MARKUP = re.compile(r"\\(?=[-+*_.()\[\]#|~])|[*`]")
 
 _PLAIN: Final = str.maketrans(
@@ -58,6 +60,8 @@ class Circular:
         Name that GCN gives to the event.
     rest : mapping
         What else the envelope holds.
+    repeated : tuple of str
+        Keys that the JSON states twice.
     """
 
     subject: str
@@ -67,6 +71,7 @@ class Circular:
     created: object = None
     event: str = ""
     rest: Mapping[str, Any] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
 
     @property
     def flat(self) -> str:
@@ -86,6 +91,8 @@ class Circular:
             draft.put("notice_time", draft.attempt(_created, self.created))
         draft.put("comments", (self.subject,) if self.subject else None)
         draft.unread |= self.rest
+        for name in self.repeated:
+            draft.doubt(name, "twice", "the last one", "the JSON states this key twice")
 
 
 def open_circular(message: Message) -> Circular | None:
@@ -98,7 +105,7 @@ def open_circular(message: Message) -> Circular | None:
     """
     if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return _from_json(message)
-    return _from_text(message.value[: 4 * CIRCULAR_LIMIT].decode("utf-8-sig", "replace"))
+    return _from_text(message.value[: 8 * CIRCULAR_LIMIT].decode("utf-8-sig", "replace"))
 
 
 def _from_json(message: Message) -> Circular | None:
@@ -107,7 +114,9 @@ def _from_json(message: Message) -> Circular | None:
         return None
     sender = f"{fields.take('submitter') or ''} {fields.take('email') or ''}".strip()
     edited = fields.take("editedOn")
-    circular = Circular(
+    for name in ("$schema", "format"):
+        fields.take(name)
+    return Circular(
         subject=clean(fields.take("subject")),
         body=clean(fields.take("body")),
         sender=sender,
@@ -115,35 +124,40 @@ def _from_json(message: Message) -> Circular | None:
         created=edited if edited is not None else fields.take("createdOn"),
         event=str(fields.take("eventId") or ""),
         rest=fields.unread() | ({"submitter": sender} if sender else {}),
+        repeated=fields.repeated,
     )
-    fields.take("$schema")
-    return circular
 
 
 def _from_text(text: str) -> Circular | None:
     """Read the header ``TITLE: GCN CIRCULAR``, ``NUMBER:`` ... above the body."""
-    header: dict[str, str] = {}
-    lines = text.splitlines()
-    start, key = 0, ""
-    for start, line in enumerate(lines):
-        match = _HEADER.match(line)
-        if match is not None and match[1] not in header:
-            key = match[1]
-            header[key] = match[2].strip()
-        elif line.strip() and line[:1] in " \t" and key:
-            header[key] += " " + line.strip()
-        elif line.strip() or header:
-            break
+    header, body = _split_header(text)
     if not _is_header(header):
         return None
     return Circular(
         subject=clean(header.get("SUBJECT", "")),
-        body=clean("\n".join(lines[start:])),
+        body=_CUT.sub("", clean(body)),
         sender=header.get("FROM", ""),
         number=header.get("NUMBER"),
         created=header.get("DATE"),
         rest={"FROM": header["FROM"]} if header.get("FROM") else {},
     )
+
+
+def _split_header(text: str) -> tuple[dict[str, str], str]:
+    """Separate the header, of which an indented line continues the one before it."""
+    header: dict[str, str] = {}
+    lines = text.split("\n")
+    key = ""
+    for index, line in enumerate(lines):
+        match = _HEADER.match(line)
+        if match is not None:
+            key = match[1]
+            header.setdefault(key, match[2].strip())
+        elif key and line.strip() and line[0] in " \t":
+            header[key] += " " + line.strip()
+        elif header or line.strip():
+            return header, "\n".join(lines[index:])
+    return header, ""
 
 
 def _is_header(header: Mapping[str, str]) -> bool:
@@ -178,6 +192,11 @@ def clean(text: str) -> str:
     >>> clean("Dec: \u221220.70\u00b0 (\u00b10.5)")
     'Dec: -20.70 deg  (+/-0.5)'
     """
-    text = _LOST.sub(lambda match: "\ufffd" if len(match[0]) % 2 else " ", html.unescape(text))
-    text = re.sub(r"\ufffd(?![ \t]{0,3}[\d.])", " ", text)
+    text = _LOST.sub(_stand_in, html.unescape(text))
     return _MARKUP.sub("", text.translate(_PLAIN))
+
+
+def _stand_in(lost: re.Match[str]) -> str:
+    """Return what lost characters are replaced by: one that stays, or a blank."""
+    sign = len(lost[0]) % 2 and _DIGIT_NEXT.match(lost.string, lost.end())
+    return "\ufffd" if sign else " "

@@ -1,33 +1,4 @@
-"""Notices of one physical event, found and put in order.
-
-An event comes as several notices: revisions, each by several transports and formats, then
-circulars that call it by a name. `group` brings them together::
-
-    from icecube_plugin.events import changes, group
-
-    for event in group(alerts):
-        print(event.key, event.names, "retracted" if event.is_retracted else "")
-        for older, newer in itertools.pairwise(event.notices):
-            print(*(change.text for change in changes(older, newer)), sep=", ")
-
-Conventions
------------
-- Numbers decide: run and event (in either order, see `run_event`), the superevent of an LVK
-  search, AMON's number. Two alerts that both state one and differ are two events, even under
-  one name: a circular of 2022 calls the second event of a day by the name of the first.
-- What has no number joins by name; where several events bear that name, the one nearest in time.
-- What has no number, and whose name nobody else bears, joins an event of the same kind whose
-  trigger time is within `TIME_TOLERANCE_S` of its own, if the name holds that day's date and the
-  event bears no other name (one without its letter is no other). Circulars round times, some to
-  the second. Where there is no trigger time, the start of the observation stands for it.
-- Alerts that are not real (tests, injections, mock events) only join those of their own tense.
-- An LVK search and the neutrinos in it are different events; `links` says which belong together.
-- Order: by revision, or by the sequence number of the gravitational-wave notice. Circulars, and
-  notices without a number, stand after the last notice that was made before them.
-- `None` is "not stated", here too: a newer alert that lacks a value does not unsay it.
-
-Pure: no clock, no file, no network.
-"""
+"""Which notices belong to one event, and in what order."""
 
 from __future__ import annotations
 
@@ -41,99 +12,21 @@ from typing import Any, Final
 from icecube_hooks import (
     Alert,
     AlertKind,
-    CoincidentEvent,
-    Localization,
     Status,
     Tense,
     WireFormat,
 )
 
-from .astro import circularised_radius_deg
-
-__all__ = [
-    "TIME_TOLERANCE_S",
-    "Change",
-    "Event",
-    "Link",
-    "changes",
-    "find",
-    "great_circle_deg",
-    "group",
-    "links",
-    "normal_name",
-    "run_event",
-    "same_event",
-]
+from ._names import PAIR, SUPEREVENT, normal_name, run_event
 
 TIME_TOLERANCE_S: Final = 2.0
 """Largest difference of the trigger times of one event [s]; circulars are off by up to 0.7."""
 
-RUNS: Final = range(100_000, 200_000)
-"""Run numbers of the complete detector; run 118,000 was in 2011, a year has some 1,500."""
-
-_PAIR = re.compile(r"(\d{5,9})_(\d{1,9})(?:_\d{1,3})?(?:\.amon)?", re.ASCII)
-_TRACK = re.compile(r"(?:ICECUBE|IC)[-_ ]*(\d{6}[A-Z]?)", re.ASCII)
-_CASCADE = re.compile(r"(?:ICECUBE|IC)[-_ ]*CASC(?:ADE)?[-_ ]*(\d{6}[A-Z])", re.ASCII)
-_NU_EM = re.compile(r"NUEM[-_ ]*(\d{6}[A-Z])", re.ASCII)
-_SUPEREVENT = re.compile(r"(MS|TS|S|GW)(\d{6}[A-Z]{0,4})(?:-\d{1,4}(?:-[A-Z]{1,30})?)?", re.ASCII)
 _DAY = re.compile(r"(?<!\d)\d{6}(?!\d)", re.ASCII)
 
 _TRACKS: Final = frozenset(
     (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.TRACK, AlertKind.HESE, AlertKind.EHE)
 )
-
-
-def run_event(first: int, second: int) -> str:
-    """Return ``run_event`` of a pair that older sources write with the event first.
-
-    The number that can be a run (`RUNS`) is the run; where both can, the first.
-
-    Examples
-    --------
-    >>> run_event(71165249, 130949)
-    '130949_71165249'
-    >>> run_event(137840, 57034692)
-    '137840_57034692'
-    """
-    if second in RUNS and first not in RUNS:
-        first, second = second, first
-    return f"{first}_{second}"
-
-
-def normal_name(text: str) -> str | None:
-    """Return the one spelling of an event's name or number, or ``None`` for anything else.
-
-    Examples
-    --------
-    >>> normal_name("IC230416A"), normal_name("ICECUBE 230416a")
-    ('IceCube-230416A', 'IceCube-230416A')
-    >>> normal_name("IceCube-Cascade 220801A"), normal_name("137840_57034692_1")
-    ('IceCubeCascade-220801a', '137840_57034692')
-    >>> normal_name("IceCube-161210"), normal_name("ICECUBE-160427A")
-    ('IceCube-161210', 'IceCube-160427A')
-    >>> normal_name("s230914AK"), normal_name("S230914ak-2-Preliminary")
-    ('S230914ak', 'S230914ak')
-    >>> normal_name("IceCube")
-    """
-    pair = _PAIR.fullmatch(text.strip())
-    if pair is not None:
-        return run_event(int(pair[1]), int(pair[2]))
-    upper = text.strip().upper()
-    for pattern, prefix, case in (
-        (_CASCADE, "IceCubeCascade-", str.lower),
-        (_TRACK, "IceCube-", str.upper),
-        (_NU_EM, "NuEm-", str.upper),
-    ):
-        match = pattern.fullmatch(upper)
-        if match is not None:
-            return prefix + case(match[1])
-    match = _SUPEREVENT.fullmatch(upper)
-    return None if match is None else match[1] + _suffix(match[1], match[2])
-
-
-def _suffix(prefix: str, rest: str) -> str:
-    """Spell what follows the prefix: ``S230914ak``, but ``GW170817A``."""
-    return rest if prefix == "GW" else rest.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +58,13 @@ class _Identity:
 def _identity(alert: Alert) -> _Identity:
     found = [normal_name(name) or " ".join(name.split()).casefold() for name in alert.event_names]
     is_search = alert.kind is AlertKind.LVK_SEARCH
-    names = [name for name in found if (_SUPEREVENT.fullmatch(name.upper()) is None) ^ is_search]
-    numbers = {name for name in names if is_search or _PAIR.fullmatch(name) is not None}
+    names = [name for name in found if (SUPEREVENT.fullmatch(name.upper()) is None) ^ is_search]
+    numbers = {name for name in names if is_search or PAIR.fullmatch(name) is not None}
     numbers.update(_numbers(alert))
     if not numbers and not names and alert.ivorn is not None:
         names = [alert.ivorn.casefold()]
     return _Identity(
-        realm=_realm(alert),
+        realm=realm(alert),
         family="track" if alert.kind in _TRACKS else alert.kind.value,
         numbers=frozenset(numbers),
         names=tuple(dict.fromkeys(name for name in names if name not in numbers)),
@@ -192,7 +85,7 @@ def _numbers(alert: Alert) -> Iterator[str]:
         yield f"{alert.kind}:{alert.amon_id}"
 
 
-def _realm(alert: Alert) -> str:
+def realm(alert: Alert) -> str:
     """Return what must be equal: empty for the sky, else the tense."""
     if alert.is_real:
         return ""
@@ -264,7 +157,7 @@ class Event:
     @property
     def circulars(self) -> tuple[Alert, ...]:
         """The circulars that speak of it."""
-        return tuple(alert for alert in self.alerts if _is_circular(alert))
+        return tuple(alert for alert in self.alerts if is_circular(alert))
 
     @property
     def notices(self) -> tuple[Alert, ...]:
@@ -293,20 +186,20 @@ class Event:
         return next((value for value in stated if value not in (None, ())), None)
 
 
-def _is_circular(alert: Alert) -> bool:
+def is_circular(alert: Alert) -> bool:
     return alert.format is WireFormat.CIRCULAR
 
 
 def _once(alert: Alert) -> object:
     """Return what is equal for two sightings of one notice, in whatever format."""
-    if _is_circular(alert):
+    if is_circular(alert):
         return ("circular", alert.circular_number or alert.raw)
     return (alert.kind, alert.revision_label)
 
 
 def _rank(alert: Alert) -> int | None:
     """Return the number that orders notices; a circular has none."""
-    if _is_circular(alert):
+    if is_circular(alert):
         return None
     number = None if alert.gw is None else alert.gw.notice_number
     return number if alert.revision is None else alert.revision
@@ -505,220 +398,3 @@ def find(events: Iterable[Event], text: str) -> Event | None:
     name = normal_name(text) or text.casefold()
     found = [event for event in events if text == event.key or name in event.names]
     return min(found, key=lambda event: text != event.key and ":" in event.key, default=None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
-    """A neutrino of a gravitational-wave search that is an alert of its own.
-
-    Attributes
-    ----------
-    search, track : Event
-    coincidence : CoincidentEvent
-        The neutrino, as the newest notice of the search that lists it has it.
-    """
-
-    search: Event
-    track: Event
-    coincidence: CoincidentEvent
-
-
-def links(events: Iterable[Event]) -> tuple[Link, ...]:
-    """Find searches and alerts that have a neutrino in common, by its run and event number.
-
-    A test is linked with tests only.
-    """
-    known = tuple(events)
-    tracks = {
-        (_realm(event.newest), name): event
-        for event in known
-        for name in event.names
-        if _PAIR.fullmatch(name) is not None
-    }
-    found = []
-    for search in known:
-        for key, coincidence in _coincidences(search).items():
-            track = tracks.get((_realm(search.newest), key))
-            if track is not None:
-                found.append(Link(search=search, track=track, coincidence=coincidence))
-    return tuple(found)
-
-
-def _coincidences(event: Event) -> dict[str, CoincidentEvent]:
-    """Return the neutrinos of a search by ``run_event``, as its newest notice has them."""
-    return {
-        run_event(one.run_id, one.event_id): one
-        for alert in event.alerts
-        for one in alert.coincident_events
-        if one.run_id is not None and one.event_id is not None
-    }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """What differs between two alerts of one event.
-
-    Attributes
-    ----------
-    field : str
-        ``position``, ``error``, or the name of a field of `Alert`.
-    old, new : object
-        Both values; `old` is ``None`` where the older alert does not state it.
-    text : str
-        For people: ``moved by 0.42 deg``.
-    """
-
-    field: str
-    old: object
-    new: object
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Precision:
-    """Differences up to these come from writing numbers down, and are no change."""
-
-    position_deg: float
-    radius_deg: float
-    relative: float
-    decimals: float
-
-
-_NOTICE: Final = _Precision(position_deg=2e-4, radius_deg=0.0051, relative=1e-3, decimals=1e-4)
-"""Notices: 4 decimals of a degree, 2 for the radius of a cascade in text, 4 for rates and
-probabilities, else 4 digits; the binary packet's 0.02 %."""
-_CIRCULAR: Final = _Precision(position_deg=0.01, radius_deg=0.01, relative=0.02, decimals=0.006)
-"""Circulars: 2 decimals, or 2 digits."""
-
-
-def changes(old: Alert, new: Alert) -> tuple[Change, ...]:
-    """Say what changed from one alert of an event to a newer one.
-
-    What the newer one does not state has not changed. Differences that rounding explains are none.
-
-    Examples
-    --------
-    >>> from dataclasses import replace
-    >>> from icecube_hooks.testing import make_alert
-    >>> old = make_alert(energy_tev=127.3)
-    >>> [change.text for change in changes(old, replace(old, energy_tev=131.0))]
-    ['energy from 127.3 to 131 TeV']
-    """
-    coarse = _is_circular(old) or _is_circular(new)
-    precision = _CIRCULAR if coarse else _NOTICE
-    return (
-        *_words(old, new),
-        *_place_changes(old.localization, new.localization, precision),
-        *_number_changes(old, new, precision),
-    )
-
-
-def _words(old: Alert, new: Alert) -> Iterator[Change]:
-    if new.status is Status.RETRACTION and old.status is not Status.RETRACTION:
-        yield Change(field="status", old=old.status, new=new.status, text="retracted")
-    elif new.status is not None and old.status is Status.RETRACTION is not new.status:
-        yield Change(field="status", old=old.status, new=new.status, text="no longer retracted")
-    elif new.status is not None and new.status is not old.status:
-        text = f"status from {old.status or 'not stated'} to {new.status}"
-        yield Change(field="status", old=old.status, new=new.status, text=text)
-    if new.kind is not old.kind and new.kind is not AlertKind.TRACK:
-        text = f"kind from {old.kind} to {new.kind}"
-        yield Change(field="kind", old=old.kind, new=new.kind, text=text)
-
-
-def _place_changes(
-    old: Localization | None, new: Localization | None, precision: _Precision
-) -> Iterator[Change]:
-    if new is None:
-        return
-    if old is None:
-        text = f"position stated: RA {new.ra_deg:g}, Dec {new.dec_deg:g} deg"
-        yield Change(field="position", old=None, new=(new.ra_deg, new.dec_deg), text=text)
-    else:
-        before, after = (old.ra_deg, old.dec_deg), (new.ra_deg, new.dec_deg)
-        moved = great_circle_deg(*before, *after)
-        if moved > precision.position_deg:
-            text = f"moved by {moved:.3g} deg"
-            yield Change(field="position", old=before, new=after, text=text)
-    yield from _error_changes(old, new, precision)
-
-
-def _error_changes(
-    old: Localization | None, new: Localization, precision: _Precision
-) -> Iterator[Change]:
-    before, after = None if old is None else _radius(old), _radius(new)
-    if after is None or old is None:
-        return
-    if before is None:
-        text = f"error stated: {_error_text(new, after)}"
-    elif abs(after - before) > precision.radius_deg:
-        comparable = old.containment == new.containment
-        verb = ("grew" if after > before else "shrank") if comparable else "changed"
-        text = f"error {verb} from {_error_text(old, before)} to {_error_text(new, after)}"
-    else:
-        return
-    yield Change(field="error", old=before, new=after, text=text)
-
-
-def _radius(place: Localization) -> float | None:
-    """Return the radius [deg] of the circle, or of one as large as ellipse or box."""
-    if place.error_radius_deg is not None:
-        return place.error_radius_deg
-    region = place.ellipse or place.asymmetric
-    return None if region is None else circularised_radius_deg(region, place.dec_deg)
-
-
-def _error_text(place: Localization, radius_deg: float) -> str:
-    shape = "" if place.error_radius_deg is not None else ", circularised"
-    containment = "" if place.containment is None else f" ({place.containment:.3g} containment)"
-    return f"{radius_deg:.3g} deg{shape}{containment}"
-
-
-_NUMBERS: Final = (
-    ("energy_tev", "energy", "TeV", False),
-    ("signalness", "signalness", "", True),
-    ("far_per_year", "false-alarm rate", "per year", True),
-    ("n_coincident", "number of coincident events", "", False),
-)
-"""Field, name for people, unit, and whether formats write it with a fixed number of decimals."""
-
-
-def _number_changes(old: Alert, new: Alert, precision: _Precision) -> Iterator[Change]:
-    for name, label, unit, has_decimals in _NUMBERS:
-        before, after = getattr(old, name), getattr(new, name)
-        decimals = precision.decimals if has_decimals else 0.0
-        if _differ(before, after, precision.relative, decimals):
-            yield _number_change(name, label, unit, before, after)
-    searches = {p.search: p.value for p in old.p_values}
-    for p in new.p_values:
-        before = searches.get(p.search)
-        if p.value is not None and _differ(before, p.value, precision.relative, 0.0):
-            label = f"p-value ({p.search})"
-            yield _number_change(f"p_value {p.search}", label, "", before, p.value)
-
-
-def _differ(old: float | None, new: float | None, relative: float, absolute: float) -> bool:
-    if new is None or old is None:
-        return new is not None
-    return not math.isclose(old, new, rel_tol=relative, abs_tol=absolute)
-
-
-def _number_change(name: str, label: str, unit: str, old: float | None, new: float) -> Change:
-    change = f"stated: {new:.4g}" if old is None else f"from {old:.4g} to {new:.4g}"
-    return Change(field=name, old=old, new=new, text=f"{label} {change} {unit}".rstrip())
-
-
-def great_circle_deg(ra_deg: float, dec_deg: float, ra2_deg: float, dec2_deg: float) -> float:
-    """Return the angle between two directions [deg], exact for small and large ones.
-
-    Examples
-    --------
-    >>> round(great_circle_deg(359.5, 0.0, 0.5, 0.0), 12)
-    1.0
-    """
-    dec, dec2 = math.radians(dec_deg), math.radians(dec2_deg)
-    turn = math.radians(ra2_deg - ra_deg)
-    east = math.cos(dec2) * math.sin(turn)
-    north = math.cos(dec) * math.sin(dec2) - math.sin(dec) * math.cos(dec2) * math.cos(turn)
-    along = math.sin(dec) * math.sin(dec2) + math.cos(dec) * math.cos(dec2) * math.cos(turn)
-    return math.degrees(math.atan2(math.hypot(east, north), along))

@@ -1,0 +1,66 @@
+"""Alerts in astropy's terms: coordinates, times, quantities, error regions, tables.
+
+::
+
+    from icecube_plugin import astro
+
+    blazar = SkyCoord(77.358 * u.deg, 5.693 * u.deg)
+    if astro.contains(alert, blazar):
+        print(astro.separation_deg(alert, blazar), "deg inside", astro.region(alert).area_deg2)
+
+Conventions
+-----------
+- ICRS, UTC, TeV. Angles that are plain floats are degrees.
+- What a single alert does not state raises `NotStatedError`. In bulk, `table` masks it, and
+  `sky_coords` holds NaN, which is inside of no region.
+- Regions are on the sphere. Circles, ellipses and turned boxes are measured along great circles
+  from their centre; an ellipse has the radius of the plane ellipse in each direction. Its position
+  angle is 0 where it is not stated, as the GCN schema says.
+- The asymmetric errors of circulars make a box in right ascension and declination. They bound the
+  contour that IceCube found, so the box holds at least what it states. It ends at a pole.
+- Importing this module is cheap: numpy and astropy are imported when a function needs them.
+"""
+
+from ._points import (
+    NotStatedError,
+    Placed,
+    energy,
+    separation_deg,
+    sky_coord,
+    sky_coords,
+    time,
+)
+from ._regions import (
+    BoxRegion,
+    CircleRegion,
+    EllipseRegion,
+    Region,
+    TurnedBoxRegion,
+    circularised_radius_deg,
+    contains,
+    region,
+    scale_radius,
+)
+from ._tables import read_table, table, write_table
+
+__all__ = [
+    "BoxRegion",
+    "CircleRegion",
+    "EllipseRegion",
+    "NotStatedError",
+    "Placed",
+    "Region",
+    "TurnedBoxRegion",
+    "circularised_radius_deg",
+    "contains",
+    "energy",
+    "read_table",
+    "region",
+    "scale_radius",
+    "separation_deg",
+    "sky_coord",
+    "sky_coords",
+    "table",
+    "time",
+    "write_table",
+]

@@ -1,0 +1,303 @@
+"""A position and its errors, as circulars write them.
+
+A block of two lines is what is looked for first::
+
+    RA: 103.50 (+0.71, -0.58 deg 90% PSF containment) J2000
+    Dec: +5.25 (+0.42, -0.40 deg 90% PSF containment) J2000
+
+It has to stand on its own: after a blank line, a labelled line or a colon. A pair in the middle of
+a sentence is mostly a gamma-ray source nearby; it is taken only behind words that say that it is
+the position of the event. Errors without a unit are in deg, like the coordinate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from icecube_hooks import AsymmetricError
+from icecube_plugin.notices._draft import Draft
+from icecube_plugin.notices._values import within
+
+from ._envelope import Circular
+from ._prose import NUMBER, unit_scale
+
+__all__ = ["read_position"]
+
+_J2000 = r"(?: ?[\[(](?:J ?2000(?:\.0)?|deg(?:rees)?|[, ]){1,6}[\])]| J2000(?:\.0)?\b)?"
+_RA = rf"(?:R\.? ?A\.?|Right Ascension)\b{_J2000}\.? ?[:=]? ?"
+_DEC = rf"(?:Decl?\b\.?|Declination\b){_J2000}\.? ?[:=]? ?"
+_VALUE = (
+    r"(?P<sign>[-+] ?)?(?P<degrees>\d{1,3}(?:\.\d{1,9})?)(?![\d:h]|\.\d| ?h|d\d|d ?\d| \d\d[ :])"
+)
+_HMS = r"(?P<a>\d{1,2}) ?[:h] ?(?P<b>\d{1,2}) ?[:m'] ?(?P<c>\d{1,2}(?:\.\d{1,9})?)(?![\d:])"
+_DMS = (
+    r"(?P<sign>[-+] ?)?(?P<a>\d{1,2}) ?(?::|d(?:eg)?) ?(?P<b>\d{1,2}) ?[:m'] ?"
+    r"(?P<c>\d{1,2}(?:\.\d{1,9})?)(?![\d:])"
+)
+_LABEL = re.compile(r"\W{0,8}[A-Za-z][\w .()/]{0,40}[:=]")
+_LEADS = re.compile(r"[:=-]$|\b(?:(?:reported|given) as|refined to|estimated to be)$")
+_RA_LINE = re.compile(rf"\W{{0,8}}{_RA}(?P<rest>[^A-Za-z].{{0,300}})", re.IGNORECASE)
+_DEC_LINE = re.compile(rf"\W{{0,8}}{_DEC}(?P<rest>[^A-Za-z].{{0,300}})", re.IGNORECASE)
+_DEGREES = re.compile(_VALUE)
+_RA_SEXAGESIMAL = re.compile(_HMS)
+_DEC_SEXAGESIMAL = re.compile(_DMS)
+_MENTIONS_DEC = re.compile(r"\bDec", re.IGNORECASE)
+
+_OWN = (
+    r"\b(?:(?:direction|position|locali[sz]ation|coordinates|location) (?:\w{1,20} ){0,3}"
+    r"(?:refined|revised|updated|corrected) to:? "
+    r"|(?:refined|best[- ]fit|revised|updated|corrected|initial|reconstructed|preliminary|final)"
+    r"(?: \w{1,20}){0,2} (?:direction|position|locali[sz]ation|coordinates|location)\b"
+    r"[^.;]{0,60}? )"
+)
+_ONE_NUMBER = r"[-+]? ?\d{1,3}(?:\.\d{1,9})?(?: ?d(?:eg(?:rees)?)?\b)?"
+_TOGETHER = re.compile(
+    rf"{_OWN}\(?RA,? ?(?:and |/ ?)?Dec\.?\)?{_J2000} ?[:=]? ?\(?(?P<ra>{_ONE_NUMBER}),? "
+    rf"(?P<dec>{_ONE_NUMBER})",
+    re.IGNORECASE,
+)
+_APART = re.compile(
+    rf"{_OWN}\(?{_RA}(?P<ra>{_ONE_NUMBER}[^;A-Za-z]{{0,40}}[^;.]{{0,60}}?),?;? (?:and )?"
+    rf"{_DEC}(?P<dec>{_ONE_NUMBER}(?: ?\([^()]{{0,80}}\))?)",
+    re.IGNORECASE,
+)
+
+_SYMMETRIC = re.compile(rf"[^-+\d]{{0,16}}(?:\+ ?/ ?-|\+-) ?(?P<both>{NUMBER})", re.IGNORECASE)
+_UNIT_FIRST = re.compile(r" ?d(?:eg(?:rees?)?)?\b\.?", re.IGNORECASE)
+_SIDE = re.compile(rf"([-+]) ?({NUMBER})(?! ?[hms'])", re.IGNORECASE)
+_BRACES = re.compile(r"\{[^{}]{0,60}\}")
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
+_STAT_ONLY = re.compile(r"stat\w{0,8}\.?[- ](?:errors? |uncertaint\w{1,4} )?only", re.IGNORECASE)
+_SYSTEMATIC = re.compile(
+    r"stat\w{0,8}\.? ?(?:\+|and) ?sys|(?:includ\w{1,4}|with) systematic|systematics? included",
+    re.IGNORECASE,
+)
+_RADIUS_LINE = re.compile(
+    r"\W{0,8}(?:(?:angular |location |position |locali[sz]ation )?(?:error|uncertainty|resolution)"
+    r"(?: radius)?|r[_ ]?(?P<r>50|90))\b"
+    rf"(?P<before>[^:=\n]{{0,60}})[:=] ?(?P<sign>\+/- ?)?(?P<value>{NUMBER})(?P<after>.{{0,120}})",
+    re.IGNORECASE,
+)
+_RADIUS = re.compile(
+    r"(?P<percent>\d{1,3}) ?% (?:(?:PSF|containment|C\.?L\.?|statistical|error|angular) ){0,3}"
+    rf"(?:uncertainty|radius|error)(?: radius)? of (?P<value>{NUMBER}) ?(?P<unit>deg|arcmin)",
+    re.IGNORECASE,
+)
+_RADIUS_BEHIND = re.compile(
+    rf"(?P<value>{NUMBER}) ?(?P<unit>deg|arcmin)[a-z]{{0,8}} (?:or (?P<minutes>{NUMBER}) ?arcmin"
+    r"[a-z]{0,8} )?radius ?\((?P<words>[^()]{0,60}?(?P<percent>\d{1,3}) ?%[^()]{0,30})\)",
+    re.IGNORECASE,
+)
+_REFINED = re.compile(r"refined|corrected|updated|revised|new\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Axis:
+    """One coordinate with what follows it on its line."""
+
+    degrees: float
+    tail: str = ""
+
+    def containment(self) -> float | None:
+        match = _PERCENT.search(self.tail)
+        return None if match is None else round(float(match[1]) / 100, 9)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """A pair of coordinates, and the words before it."""
+
+    ra: _Axis
+    dec: _Axis
+    before: str = ""
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        return self.ra.degrees, self.dec.degrees
+
+    @property
+    def text(self) -> str:
+        return f"{self.ra.degrees:g} {self.dec.degrees:+g}"
+
+
+def read_position(circular: Circular, draft: Draft, *, required: bool) -> None:
+    """Set position and error region; say what is lacking if they are `required`."""
+    place = _choose(list(_blocks(circular)) or list(_in_prose(circular)), draft)
+    if place is not None:
+        draft.ra_deg = draft.attempt(within, place.ra.degrees, 0.0, 360.0, "RA")
+        draft.dec_deg = draft.attempt(within, place.dec.degrees, -90.0, 90.0, "Dec")
+        _read_box(place, draft)
+        _read_radii(circular, draft)
+    if required and (draft.ra_deg is None or draft.dec_deg is None):
+        draft.doubt("position", "", None, "no right ascension and declination could be read")
+    elif required and draft.asymmetric is None and draft.error_radius_deg is None:
+        draft.doubt("error", "", None, "no error of the position could be read")
+
+
+def _blocks(circular: Circular) -> Iterator[_Place]:
+    """Find two lines that hold a right ascension and a declination, and nothing else."""
+    lines = [" ".join(line.split()) for line in circular.lines]
+    filled = [index for index, line in enumerate(lines) if line]
+    for at, index in enumerate(filled[:-1]):
+        ra = _axis(lines[index], _RA_LINE, _RA_SEXAGESIMAL, 15.0)
+        if ra is None or _MENTIONS_DEC.search(ra.tail):
+            continue
+        dec = _axis(lines[filled[at + 1]], _DEC_LINE, _DEC_SEXAGESIMAL, 1.0)
+        previous = lines[index - 1] if index else ""
+        if dec is not None and _begins(previous):
+            before = " ".join(lines[i] for i in filled[max(0, at - 6) : at])
+            yield _Place(ra=ra, dec=dec, before=before[-400:])
+
+
+def _begins(previous: str) -> bool:
+    """Whether a line after `previous` is the start of something."""
+    return not previous or _LABEL.match(previous) is not None or _LEADS.search(previous) is not None
+
+
+def _axis(
+    line: str, label: re.Pattern[str], sexagesimal: re.Pattern[str], scale: float
+) -> _Axis | None:
+    match = label.match(line)
+    return None if match is None else _coordinate(match["rest"].strip(), sexagesimal, scale)
+
+
+def _coordinate(text: str, sexagesimal: re.Pattern[str], scale: float) -> _Axis | None:
+    match = _DEGREES.match(text)
+    if match is not None:
+        degrees = float(match["degrees"])
+    else:
+        match = sexagesimal.match(text)
+        if match is None or int(match["b"]) > 59 or float(match["c"]) >= 60:
+            return None
+        parts = int(match["a"]) + int(match["b"]) / 60 + float(match["c"]) / 3600
+        degrees = round(scale * parts, 9)
+    negative = (match.groupdict().get("sign") or "").startswith("-")
+    unit = _UNIT_FIRST.match(text, match.end())
+    tail = text[match.end() if unit is None else unit.end() :]
+    return _Axis(degrees=-degrees if negative else degrees, tail=tail)
+
+
+def _in_prose(circular: Circular) -> Iterator[_Place]:
+    flat = circular.flat
+    for match in (*_TOGETHER.finditer(flat), *_APART.finditer(flat)):
+        ra = _coordinate(match["ra"], _RA_SEXAGESIMAL, 15.0)
+        dec = _coordinate(match["dec"], _DEC_SEXAGESIMAL, 1.0)
+        if ra is not None and dec is not None:
+            yield _Place(ra=ra, dec=dec, before=match[0])
+
+
+def _choose(places: list[_Place], draft: Draft) -> _Place | None:
+    """Take the only position; of several the one that is called refined or corrected."""
+    if len({place.pair for place in places}) < 2:
+        return places[0] if places else None
+    refined = [place for place in places if _REFINED.search(place.before)]
+    taken = refined[0] if len({place.pair for place in refined}) == 1 else None
+    found = "; ".join(dict.fromkeys(place.text for place in places))
+    text = None if taken is None else taken.text
+    draft.doubt("position", found[:200], text, "the circular states more than one position")
+    return taken
+
+
+def _read_box(place: _Place, draft: Draft) -> None:
+    """Read the errors behind both coordinates: ``(+0.71, -0.58 deg 90% PSF containment)``."""
+    ra, dec = _sides(place.ra, "RA", draft), _sides(place.dec, "Dec", draft)
+    if ra is None and dec is None:
+        return
+    if ra is None or dec is None:
+        missing = "RA" if ra is None else "Dec"
+        draft.doubt("error", missing, None, "an error is stated for one coordinate only")
+        return
+    draft.asymmetric = AsymmetricError(
+        ra_minus_deg=ra[0], ra_plus_deg=ra[1], dec_minus_deg=dec[0], dec_plus_deg=dec[1]
+    )
+    draft.containment = _agreed_containment(place, draft)
+    draft.systematic_included = _systematic(place.ra.tail + " " + place.dec.tail)
+
+
+def _agreed_containment(place: _Place, draft: Draft) -> float | None:
+    ra, dec = place.ra.containment(), place.dec.containment()
+    stated = {value for value in (ra, dec) if value is not None}
+    if len(stated) == 1 and 0.0 < min(stated) <= 1.0:
+        return stated.pop()
+    draft.doubt("containment", f"{ra}, {dec}", None, "no one containment is stated for the error")
+    return None
+
+
+def _systematic(text: str) -> bool | None:
+    if _SYSTEMATIC.search(text):
+        return True
+    return False if _STAT_ONLY.search(text) else None
+
+
+def _sides(axis: _Axis, field: str, draft: Draft) -> tuple[float, float] | None:
+    """Return minus and plus error [deg]; ``None``, with a concern unless there are no numbers."""
+    both = _SYMMETRIC.match(axis.tail)
+    if both is not None:
+        sides = [("-", both["both"]), ("+", both["both"])]
+    else:
+        sides = _SIDE.findall(_BRACES.sub("", axis.tail))[:2]
+    if not sides:
+        return None
+    signs = {sign: float(number) for sign, number in sides}
+    scale = unit_scale(axis.tail) or 1.0
+    if len(signs) == 2 and all(0.0 < value * scale <= 180.0 for value in signs.values()):
+        return round(signs["-"] * scale, 9), round(signs["+"] * scale, 9)
+    draft.doubt(field, axis.tail.strip(), None, "expected one error up and one down")
+    return None
+
+
+def _read_radii(circular: Circular, draft: Draft) -> None:
+    """Read the radii that labelled lines state, or else one in a sentence."""
+    if draft.asymmetric is not None:
+        return
+    for line in circular.lines:
+        match = _RADIUS_LINE.match(" ".join(line.split()))
+        if match is not None:
+            words = f"{match['before']} {match['after']}"
+            percent = _PERCENT.search(words)
+            stated = match["r"] or (percent[1] if percent else None)
+            _put_radius(draft, match["value"], match["after"], stated, words)
+    if draft.error_radius_deg is None and draft.error_radius_50_deg is None:
+        _read_radius_in_prose(circular.flat, draft)
+    if draft.error_radius_deg is None and draft.error_radius_50_deg is not None:
+        draft.error_radius_deg, draft.containment = draft.error_radius_50_deg, 0.5
+
+
+def _read_radius_in_prose(flat: str, draft: Draft) -> None:
+    match = _RADIUS.search(flat)
+    if match is not None:
+        _put_radius(draft, match["value"], match["unit"], match["percent"], match[0])
+        return
+    match = _RADIUS_BEHIND.search(flat)
+    if match is not None and match["minutes"] is not None:
+        _put_radius(draft, match["minutes"], "arcmin", match["percent"], match["words"])
+    elif match is not None:
+        _put_radius(draft, match["value"], match["unit"], match["percent"], match["words"])
+
+
+def _put_radius(draft: Draft, value: str, unit: str, percent: str | None, words: str) -> None:
+    scale = unit_scale(unit)
+    if scale is None:
+        draft.doubt("error radius", value, None, "the unit of the radius is not stated")
+        return
+    radius = round(float(value) * scale, 9)
+    half = percent is not None and float(percent) == 50.0
+    name = "error_radius_50_deg" if half else "error_radius_deg"
+    if getattr(draft, name) not in (None, radius):
+        draft.doubt("error radius", radius, getattr(draft, name), "another radius is stated too")
+        return
+    setattr(draft, name, radius)
+    if not half:
+        draft.containment = None if percent is None else _within_percent(percent, draft)
+    draft.systematic_included = _systematic(words)
+
+
+def _within_percent(text: str, draft: Draft) -> float | None:
+    """Return a containment in percent as a probability in (0, 1]."""
+    value = round(float(text) / 100, 9)
+    if 0.0 < value <= 1.0:
+        return value
+    draft.doubt("containment", text, None, "expected more than 0 and at most 100 %")
+    return None
