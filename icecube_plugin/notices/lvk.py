@@ -146,7 +146,11 @@ def _reference(fields: Fields, draft: Draft) -> str | None:
         return None
     reference = value.take("gcn.notices.LVK.alert")
     draft.unread |= value.unread()
-    return None if reference is None else str(reference)
+    if isinstance(reference, str | int) and not isinstance(reference, bool):
+        return str(reference)
+    if reference is not None:
+        draft.doubt("reference", reference, None, "expected a text or a number")
+    return None
 
 
 def _read_times(fields: Fields, draft: Draft) -> None:
@@ -225,8 +229,9 @@ def _flux_sensitivity(fields: Fields) -> FluxSensitivity | None:
         return None
     flux = sorted(item.numbers("flux_sensitivity"))
     energy = sorted(item.numbers("sensitive_energy_range"))
-    if len(flux) != 2 or len(energy) not in (0, 2):
-        raise NoticeError("expected pairs of numbers", field=item.path, value=item.data)
+    if len(flux) != 2 or len(energy) not in (0, 2) or min(flux + energy) < 0.0:
+        reason = "expected pairs of numbers of 0 or more"
+        raise NoticeError(reason, field=item.path, value=item.data)
     low, high = energy or (None, None)
     return FluxSensitivity(
         low_gev_cm2=flux[0], high_gev_cm2=flux[1], energy_low_gev=low, energy_high_gev=high

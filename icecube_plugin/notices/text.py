@@ -19,8 +19,9 @@ Conventions
 -----------
 - Position: the J2000 line, decimal degrees; the sexagesimal beside it is a check. Where both
   differ in nothing but a sign, the sign that most of the three epochs show is taken.
-- Time: date from ``yy/mm/dd``, time from the braces (the seconds of day are truncated). Where the
-  braces contradict the seconds of day, the latter are taken: they are not typed by hand.
+- Time: date from ``yy/mm/dd``, unless TJD and day of year agree on another; time from the braces
+  (the seconds of day are truncated). Where the braces contradict the seconds of day, the latter
+  are taken: they are not typed by hand.
 - Radii come in arcmin (tracks) or deg (cascades): the bracket says which.
 - Rates are per year of 365 days.
 - ``COMMENTS`` repeats. Any other field that repeats with another value keeps its first.
@@ -34,6 +35,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -165,7 +167,9 @@ def _plain(value: object, field: str) -> str:
 
 def _literal(text: str) -> object:
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings():  # an odd backslash in the text is none of ours
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
@@ -289,15 +293,15 @@ def _day(text: str, draft: Draft) -> datetime:
         raise NoticeError("expected TJD, DOY and yy/mm/dd", field="DISCOVERY_DATE", value=text)
     from_tjd = TJD_0 + timedelta(days=int(match[1]))
     written = _yymmdd(match[3])
-    if written is None and from_tjd.timetuple().tm_yday == int(match[2]):
-        draft.doubt("DISCOVERY_DATE", match[3], from_tjd.date(), "no date; taken from TJD and DOY")
-        return from_tjd
-    if written is None:
+    two_agree = from_tjd.timetuple().tm_yday == int(match[2])
+    if written is None and not two_agree:
         raise NoticeError("expected yy/mm/dd", field="DISCOVERY_DATE", value=text)
-    if written != from_tjd or written.timetuple().tm_yday != int(match[2]):
-        found = f"TJD {match[1]} (= {from_tjd:%y/%m/%d}), DOY {match[2]}"
-        draft.doubt("DISCOVERY_DATE", found, match[3], "TJD, day of year and date disagree")
-    return written
+    taken = from_tjd if two_agree or written is None else written
+    if written != taken or not two_agree:
+        found = f"TJD {match[1]} (= {from_tjd:%y/%m/%d}), DOY {match[2]}, {match[3]}"
+        why = "TJD, day of year and date disagree"
+        draft.doubt("DISCOVERY_DATE", found, f"{taken:%y/%m/%d}", why)
+    return taken
 
 
 def _yymmdd(text: str) -> datetime | None:
@@ -392,11 +396,14 @@ def _settle(
     tolerance: float,
     epochs: Mapping[str, tuple[float, float | None]],
 ) -> float:
-    """Choose between decimal and sexagesimal: by the sign that most statements show."""
+    """Choose between decimal and sexagesimal: by the sign that most statements show.
+
+    A tie is negative: a sign is lost more easily than it comes from nowhere.
+    """
     if not same(abs(degrees), abs(written), tolerance):
         return degrees
     signs = [value < 0 for pair in epochs.values() for value in pair if value is not None]
-    negative = 2 * sum(signs) > len(signs)
+    negative = 2 * sum(signs) >= len(signs)
     return -abs(degrees) if negative else abs(degrees)
 
 

@@ -59,7 +59,16 @@ TENSES: Final = {
 }
 
 _MARKS: Final = (b'"nu_energy"', b'"pipeline"', b'"additional_info"')
-_CONSTANTS: Final = ("$schema", "mission", "instrument", "messenger", "alert_topology", "type")
+_KIND_FIELDS: Final = ("pipeline", "additional_info", "analysis_pipeline", "type")
+_CONSTANTS: Final = (
+    "analysis_pipeline",
+    "$schema",
+    "mission",
+    "instrument",
+    "messenger",
+    "alert_topology",
+    "type",
+)
 _ID = re.compile(r"(\d{1,18})_(\d{1,18})(?:_(\d{1,9}))?", re.ASCII)
 _KINDS: Final = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.CASCADE)
 
@@ -100,7 +109,7 @@ def parse(message: Message) -> Alert | None:
 
 def _kind(fields: Fields) -> AlertKind | None:
     """Find the kind in the pipeline's name, or in the sentence that older versions send."""
-    for name in ("pipeline", "additional_info", "type"):
+    for name in _KIND_FIELDS:
         words = fields.data.get(name)
         kind = kind_from_words(words) if isinstance(words, str) else None
         if kind in _KINDS:

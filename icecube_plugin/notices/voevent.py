@@ -220,7 +220,8 @@ def _read_amon_id(packet: _Packet) -> None:
     draft = packet.draft
     amon = packet.text("AMON_ID", "amon_id", "TrigID", "id")
     run, event = draft.run_id, draft.event_id
-    if amon is None or (run is not None and amon in (f"{run}{event}", f"{event}{run}")):
+    usual = (f"{run}{event}", f"{event}{run}", str(event))
+    if amon is None or (run is not None and amon in usual):
         return
     if amon == str(NO_ID):
         draft.doubt("TrigID", amon, None, "the largest 32-bit integer stands for no number")
