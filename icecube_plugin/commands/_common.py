@@ -38,10 +38,8 @@ def configuration(arguments: argparse.Namespace) -> Config:
     """Load the file that ``--config``, the environment or the working folder names."""
     from icecube_plugin.host import load_config
 
-    named = arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG")
-    here = Path("icecube-alerts.toml")
-    path = Path(named).expanduser() if named else here if here.exists() else None
-    return load_config(path, os.environ)
+    here = "icecube-alerts.toml" if Path("icecube-alerts.toml").exists() else None
+    return load_config(arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG") or here)
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:

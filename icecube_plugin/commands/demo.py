@@ -152,7 +152,8 @@ def _print(config: Config, summary: Summary, seconds: float) -> None:
     )
     print(
         f"\n{summary.messages} messages through Kafka in {seconds:.1f} s: {summary.records} read, "
-        f"{summary.refused} refused (a broken one is among them)\n"
+        f"{summary.refused} refused (broken on purpose), "
+        f"{summary.passed} passed over (another observatory's circular)\n"
         f"database  {database}\nfiles     {sinks['json']['folder']}/\n"
         f"lines     {sinks['jsonl']['path']}\nrefused   {config.data_folder}/dead-letters.sqlite"
     )
@@ -182,4 +183,4 @@ def _searches(records: list[Any]) -> list[list[str]]:
             verdict = "-" if found.verdict is None else found.verdict.value
             name = str(record.alert.event_key)
             rows.append([name, record.alert.revision_label, found.quantity, *numbers, verdict])
-    return sorted(rows)
+    return sorted(map(list, {tuple(row) for row in rows}))  # a circular repeats its notice

@@ -31,6 +31,7 @@ names the nearest known one.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -164,22 +165,22 @@ def default_sinks(folder: Path) -> tuple[SinkConfig, ...]:
     )
 
 
-def load_config(path: Path | None, env: Mapping[str, str]) -> Config:
+def load_config(path: str | Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file, and secrets from the environment.
 
     Parameters
     ----------
-    path : Path or None
-        ``None`` for the defaults.
-    env : mapping
-        Mostly ``os.environ``.
+    path : str or Path, optional
+        Default: no file, all defaults.
+    env : mapping, optional
+        Instead of the process's environment.
 
     Raises
     ------
     ConfigError
         With the key, if something is unknown or wrong.
     """
-    return config_from(_read(path) if path is not None else {}, env)
+    return config_from(_read(Path(path).expanduser()) if path is not None else {}, env)
 
 
 def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:

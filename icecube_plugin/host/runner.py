@@ -6,7 +6,7 @@ In a notebook or service::
 
     with Host() as host:               # runs in a thread, from GCN, into the default sinks
         ...
-    for record in Host().records(["a_notice.xml"]):    # no sink
+    for record in Host().records("a_notice.xml"):    # no sink
         print(record.alert.event_key)
 
 The promise
@@ -20,10 +20,10 @@ make it exactly once.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -87,7 +87,8 @@ class Host:
     Parameters
     ----------
     config : Config, optional
-        Default: all defaults, credentials from the environment.
+        Default: all defaults, credentials from the environment. A file is read by `from_file`
+        only.
     plugins : PluginSet, optional
         Default: the installed ones that `config` allows.
     source : callable, optional
@@ -109,7 +110,7 @@ class Host:
         source: Callable[[], Source] | None = None,
         on_batch: Callable[[Summary], None] | None = None,
     ) -> None:
-        self.config = config if config is not None else load_config(None, os.environ)
+        self.config = config if config is not None else load_config()
         self.plugins = plugins if plugins is not None else _plugins(self.config)
         self.summary = Summary()
         self.error: BaseException | None = None
@@ -123,12 +124,17 @@ class Host:
         )
 
     @classmethod
-    def from_file(cls, path: str | Path, env: Mapping[str, str] | None = None) -> Host:
+    def from_file(cls, path: str | Path) -> Host:
         """Make a host from a configuration file."""
-        return cls(load_config(Path(path), os.environ if env is None else env))
+        return cls(load_config(path))
 
-    def run(self) -> Summary:
+    def run(self, source: Callable[[], Source] | None = None) -> Summary:
         """Handle messages until the source ends or `stop` is called.
+
+        Parameters
+        ----------
+        source : callable, optional
+            Makes another `Source` than the host's own, for this run.
 
         Raises
         ------
@@ -142,15 +148,36 @@ class Host:
         delivery = Delivery(self._sinks(), wait=self._stopping.wait)
         self.summary.written, self.summary.failed = delivery.written, delivery.failed
         try:
-            source = self._make_source()
+            found = (source or self._make_source)()
             try:
-                self._run(source, delivery)
+                self._run(found, delivery)
             finally:
-                source.close()
+                found.close()
         finally:
             delivery.close()
             self.plugins.notify("on_stop")
         return self.summary
+
+    def backfill(self, since: datetime, until: datetime | None = None) -> Summary:
+        """Run on a range of past time instead: Kafka's time stamps [UTC], both ends included.
+
+        Parameters
+        ----------
+        since : datetime
+        until : datetime, optional
+            Default: what is there now.
+
+        Raises
+        ------
+        ConfigError, DeadLetterError, KafkaFailure
+            As `run`.
+        """
+        from .kafka import BackfillSource
+
+        size = self.config.batch_size
+        return self.run(
+            lambda: BackfillSource(self.config.kafka, since=since, until=until, batch_size=size)
+        )
 
     def start(self) -> Host:
         """Run in a background thread; see `is_alive`, `stop` and `error`."""
@@ -189,16 +216,18 @@ class Host:
         if self.error is not None and error is None:
             raise self.error
 
-    def records(self, paths: Iterable[str] | None = None) -> Iterator[Record]:
-        """Yield records without any sink: of files, or of the host's source.
+    def records(self, *paths: str | Path) -> Iterator[Record]:
+        """Yield records without any sink: of files and folders, or of the host's source.
 
         Refused messages become dead letters. Offsets are committed when the next batch is asked
-        for: after its records have been used.
+        for: after its records have been used. So a loop that is left early reads the records of
+        its last batch again, the next time.
         """
-        if paths is None:
-            source = self._make_source()
+        if paths:
+            files = tuple(str(path) for path in paths)
+            source: Source = FileSource(files, batch_size=self.config.batch_size)
         else:
-            source = FileSource(tuple(paths), batch_size=self.config.batch_size)
+            source = self._make_source()
         try:
             for batch in self._until_stopped(source):
                 yield from self._read(batch)

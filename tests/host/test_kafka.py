@@ -144,6 +144,13 @@ def test_a_backfill_reads_exactly_the_range(
     assert time.monotonic() - began < 20.0
 
 
+def test_the_host_runs_a_backfill(kafka: KafkaBroker, hours: str, tmp_path: Path) -> None:
+    sinks = (SinkConfig(name="db", type="sqlite", options={"path": f"{tmp_path}/a.sqlite"}),)
+    config = Config(data_folder=tmp_path, kafka=kafka_config(kafka, hours), sinks=sinks)
+    summary = Host(config).backfill(NOON, NOON + timedelta(hours=3))
+    assert (summary.records, summary.written) == (4, {"db": 4})
+
+
 def test_a_backfill_stops_at_the_end_that_it_found(kafka: KafkaBroker) -> None:
     kafka.create_topic("growing")
     publish(kafka, "growing", [notice(1)])

@@ -183,7 +183,7 @@ def test_an_error_of_the_thread_is_told(config: Config, plugins: PluginSet) -> N
 
 def test_records_without_sinks(config: Config, plugins: PluginSet, fixtures: Path) -> None:
     host = Host(config, plugins=plugins)
-    records = list(host.records([str(fixtures / TOPIC)]))
+    records = list(host.records(fixtures / TOPIC))
     assert {record.alert.kind for record in records} == {"lvk-search"}
     assert all(record.significances for record in records if record.alert.p_values)
     assert not (config.data_folder / "alerts.sqlite").exists()
