@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import NoticeError
 from icecube_plugin.sinks._text import clean
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _entry(letter: DeadLetter) -> dict[str, object]:
+def _entry(letter: DeadLetter) -> dict[str, Any]:
     entry = dataclasses.asdict(letter) | {"at": letter.at.isoformat()}
     return entry | {"message": letter.message.to_dict()}
 

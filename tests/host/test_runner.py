@@ -154,13 +154,13 @@ def test_the_background_thread(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
     host = Host(config, plugins=plugins, source=lambda: Endless([notices[:1], []], plugin.sink))
-    assert not host.is_alive
+    states = [host.is_alive]
     with host:
-        assert host.is_alive
+        states.append(host.is_alive)
         with pytest.raises(RuntimeError, match="is running"):
             host.start()
         assert Endless.passed.wait(10.0)
-    assert not host.is_alive
+    assert [*states, host.is_alive] == [False, True, False]
     assert host.error is None
     assert host.summary.records >= 1
     first = host.summary.records
