@@ -9,6 +9,8 @@ In a notebook or service::
     for record in Host().records("a_notice.xml"):    # no sink
         print(record.alert.event_key)
 
+Inside somebody else's consumer, `Host.handle` takes the messages.
+
 The promise
 -----------
 At least once. For each batch: parse, assess, write to every sink, keep what could not be read or
@@ -118,6 +120,8 @@ class Host:
         self._on_batch = on_batch
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._delivery: Delivery | None = None
+        self._lock = threading.RLock()
         self._unread: set[tuple[str, str]] = set()
         self.dead_letters = DeadLetters(
             self.config.data_folder / "dead-letters.sqlite", _versions(self.plugins)
@@ -145,18 +149,72 @@ class Host:
         KafkaFailure
             If Kafka refuses us.
         """
-        delivery = Delivery(self._sinks(), wait=self._stopping.wait)
-        self.summary.written, self.summary.failed = delivery.written, delivery.failed
+        self.open()
         try:
             found = (source or self._make_source)()
             try:
-                self._run(found, delivery)
+                self._run(found)
             finally:
                 found.close()
         finally:
-            delivery.close()
-            self.plugins.notify("on_stop")
+            self.close()
         return self.summary
+
+    def open(self) -> Host:
+        """Make the sinks and tell the plugins; `run` and `handle` do so if need be.
+
+        Raises
+        ------
+        ConfigError
+            If a sink cannot be made.
+        """
+        with self._lock:
+            if self._delivery is None:
+                delivery = Delivery(self._sinks(), wait=self._stopping.wait)
+                self.summary.written, self.summary.failed = delivery.written, delivery.failed
+                options = dict(self.config.plugins.options)
+                name = f"icecube-alerts {__version__}"
+                self.plugins.notify("on_start", host=name, options=options)
+                self._delivery = delivery
+        return self
+
+    def handle(self, messages: Sequence[Message]) -> list[Record]:
+        """Read, assess and deliver messages that somebody else's consumer has received.
+
+        When it returns, each message is in every required sink or kept as a dead letter: only
+        then should its offset be committed. Threads may call it, one is served at a time.
+
+        Returns
+        -------
+        list of Record
+            Of the messages that could be read.
+
+        Raises
+        ------
+        ConfigError
+            If a sink cannot be made.
+        DeadLetterError
+            If a message can neither be delivered nor kept.
+        """
+        with self._lock:
+            delivery = self.open()._delivery
+            assert delivery is not None  # noqa: S101  # that is what `open` does
+            records = self._read(messages)
+            for failure in delivery.write(records):
+                if failure.required:
+                    kept = [record.message for record in failure.records]
+                    self.dead_letters.add(kept, failure.error, failure.sink)
+            for record in records:
+                self.plugins.notify("on_record", record=record)
+            return records
+
+    def close(self) -> None:
+        """Close the sinks and tell the plugins; a later `handle` opens them again."""
+        with self._lock:
+            delivery, self._delivery = self._delivery, None
+            if delivery is not None:
+                delivery.close()
+                self.plugins.notify("on_stop")
 
     def backfill(self, since: datetime, until: datetime | None = None) -> Summary:
         """Run on a range of past time instead: Kafka's time stamps [UTC], both ends included.
@@ -253,18 +311,10 @@ class Host:
 
         return LiveSource(self.config.kafka, batch_size=self.config.batch_size)
 
-    def _run(self, source: Source, delivery: Delivery) -> None:
-        options = dict(self.config.plugins.options)
-        self.plugins.notify("on_start", host=f"icecube-alerts {__version__}", options=options)
+    def _run(self, source: Source) -> None:
         for batch in self._until_stopped(source):
-            records = self._read(batch)
-            for failure in delivery.write(records):
-                if failure.required:
-                    messages = [record.message for record in failure.records]
-                    self.dead_letters.add(messages, failure.error, failure.sink)
+            self.handle(batch)
             source.commit()
-            for record in records:
-                self.plugins.notify("on_record", record=record)
             if batch and self._on_batch is not None:
                 self._on_batch(self.summary)
 

@@ -223,3 +223,36 @@ def test_a_field_that_nobody_reads_is_reported_once(
     assert [r.alert.unread for r in plugin.sink.records.values()] == [
         {"new_field": n} for n in range(3)
     ]
+
+
+def test_messages_of_somebody_elses_consumer(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    host = Host(config, plugins=plugins)
+    poison = Message(value=b'{"pval_generic": 2', topic=TOPIC, partition=0, offset=99)
+    assert host.handle([poison]) == []
+    (record,) = host.handle(notices[:1])
+    host.handle(notices[:1])
+    assert list(plugin.sink.records) == [record.id]
+    assert [x.message.offset for x in host.dead_letters.letters()] == [99, 0]
+    host.close()
+    host.close()
+    assert plugin.sink.closed == 1
+    assert [name for name, _ in plugin.calls] == ["start", "refused", "record", "record", "stop"]
+    host.handle(notices[1:2])
+    assert len(plugin.sink.records) == 2
+    host.close()
+
+
+def test_threads_are_served_one_at_a_time(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    sinks = (SinkConfig(name="kept", type="keep"),)
+    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    threads = [threading.Thread(target=host.handle, args=([notice],)) for notice in notices]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    host.close()
+    assert host.summary.records == len(plugin.sink.records) == len(notices)
