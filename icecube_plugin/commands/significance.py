@@ -36,6 +36,7 @@ from icecube_plugin.significance import (
     Trials,
     assess_p,
     p_from_sigma,
+    post_trial_p,
     pre_trial_p,
     season,
     sigma_from_p,
@@ -43,6 +44,7 @@ from icecube_plugin.significance import (
 
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginSet
+from ._common import table
 
 __all__ = ["add_arguments", "run"]
 
@@ -64,7 +66,9 @@ examples:
 HEADER: Final = (
     "what", "p-value", "sigma", "trials", "p post", "sigma post", "FAR/yr", "verdict",
 )  # fmt: skip
-INVERSE_HEADER: Final = ("sigma", "p-value", "trials", "p needed", "sigma needed")
+INVERSE_HEADER: Final = (
+    "sigma", "p-value", "trials", "p post", "sigma post", "p needed", "sigma needed",
+)  # fmt: skip
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -129,15 +133,22 @@ def _inverse(args: argparse.Namespace) -> str:
         if sigma is None:
             raise PValueError("expected a number of sigma", item)
         p = p_from_sigma(sigma, sided)
-        needed = pre_trial_p(p, args.trials)
-        answers.append((sigma, p, args.trials, needed, sigma_from_p(needed, sided)))
+        post, needed = post_trial_p(p, args.trials), pre_trial_p(p, args.trials)
+        in_sigma = sigma_from_p(post, sided), sigma_from_p(needed, sided)
+        answers.append((sigma, p, args.trials, post, in_sigma[0], needed, in_sigma[1]))
     if args.json:
         names = [name.replace("-", "_").replace(" ", "_") for name in INVERSE_HEADER]
         found = [dict(zip(names, answer, strict=True)) for answer in answers]
         return json.dumps({"sided": sided.value, "results": found}, indent=2)
-    cells = [tuple(f"{number:.6g}" for number in answer) for answer in answers]
-    legend = "needed: by a single look, so that the best of all trials is worth sigma"
-    return "\n".join([_aligned([INVERSE_HEADER, *cells]), "", str(sided), legend])
+    width = 2 if args.trials == 1 else len(INVERSE_HEADER)  # one look: nothing to add
+    cells = [tuple(f"{number:.6g}" for number in answer[:width]) for answer in answers]
+    lines = [table(cells, INVERSE_HEADER[:width]), "", sided.value]
+    if args.trials != 1:
+        lines += [
+            "post: what is left after the trials",
+            "needed: by a single look, to be worth sigma after the trials",
+        ]
+    return "\n".join(lines)
 
 
 def _number(text: str) -> float | None:
@@ -245,7 +256,7 @@ def _json(rows: Iterable[Row], total: Season) -> str:
 
 def _table(rows: Sequence[Row]) -> str:
     """Return the aligned table, and below it what applies to all its rows."""
-    cells: list[tuple[str, ...]] = [HEADER]
+    cells: list[tuple[str, ...]] = []
     for event, result in rows:
         what = result.quantity if event is None else f"{event} {result.quantity}"
         cells.append((what, *_cells(result)))
@@ -256,7 +267,7 @@ def _table(rows: Sequence[Row]) -> str:
         *_distinct(results, lambda r: (f"FAR {r.far_source}",) if r.far_source else ()),
         *_distinct(results, lambda r: r.notes),
     ]
-    return "\n".join([_aligned(cells), "", *footnotes])
+    return "\n".join([table(cells, HEADER), "", *footnotes])
 
 
 def _cells(result: Significance) -> tuple[str, ...]:
@@ -281,12 +292,6 @@ def _distinct(
 ) -> list[str]:
     """Return each line that any result has, once, in order."""
     return list(dict.fromkeys(line for result in results for line in lines_of(result)))
-
-
-def _aligned(cells: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
-    return "\n".join(lines)
 
 
 def _season_lines(total: Season) -> list[str]:
