@@ -9,6 +9,7 @@ import os
 import re
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,18 @@ from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.sinks.json_files import JsonFiles, file_name, register_sinks
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 1000 bytes: writes end half-way, as on a full disk."""
+    """No file may grow beyond 1000 bytes: writes end half-way, as on a full disk.
+
+    No fixture: pytest's own report, if it goes to a file, must not fall under it.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_is_registered() -> None:
@@ -111,10 +117,9 @@ def test_lone_surrogate_survives(tmp_path: Path) -> None:
     assert Record.from_dict(json.loads(sink.path(record).read_text())) == record
 
 
-@pytest.mark.usefixtures("small_files")
 def test_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:
     sink = JsonFiles(folder=tmp_path)
-    with pytest.raises(RetryLater) as caught:
+    with small_files(), pytest.raises(RetryLater) as caught:
         sink.write([make_record()])
     assert str(caught.value) == f"cannot write {tmp_path}: {os.strerror(errno.EFBIG)}"
     assert list(tmp_path.iterdir()) == []
