@@ -347,7 +347,9 @@ class KafkaBroker:
                 port=self._port, controller_port=self._controller_port, data=self._home / "data"
             )
         )
-        arguments = ["format", "--standalone", "-t", _cluster_id(), "-c", str(properties)]
+        # One word: an identifier may begin with "-", and would look like an option of its own.
+        identifier = f"--cluster-id={_cluster_id()}"
+        arguments = ["format", "--standalone", identifier, "-c", str(properties)]
         command = self._java("kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -406,6 +408,7 @@ def _is_free(port: int) -> bool:
 
 
 def _cluster_id() -> str:
+    """Return a random UUID in the form that Kafka wants."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
