@@ -2,37 +2,58 @@
 
 Bytes become base64 (field name with ``_base64`` added), times ISO 8601 with ``Z``, enums their
 value, tuples lists. ``None`` is written out: "not stated" is part of what an alert says.
+
+There are two ways out, to a dictionary and straight to text. The text is what every sink of a host
+writes for every record, and three times as fast as `json.dumps` of the dictionary. `_KINDS` lists
+what may stand in an alert, with the function of each way.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
+import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, Self, TypeVar
+from json.encoder import encode_basestring_ascii as _string_text
+from operator import attrgetter, methodcaller
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 T = TypeVar("T")
 Encoder = Callable[[Any], Any]
 Decoder = Callable[[Any], Any]
 
-__all__ = ["Jsonable"]
+__all__ = ["Jsonable", "object_text", "value_text"]
 
-_PLANS: dict[type, tuple[tuple[str, str, Decoder], ...]] = {}
+_PLAIN: Final = frozenset({type(None), str, float, int, bool})
+"""Types that are JSON already. Exactly these: a subclass may print as something else."""
 
 
 class Jsonable:
-    """Adds ``to_dict`` and ``from_dict`` to a dataclass."""
+    """Adds ``to_dict``, ``to_json`` and ``from_dict`` to a dataclass."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dictionary that `json.dumps` takes and `from_dict` turns back."""
-        return {key: _encode(getattr(self, name)) for name, key, _ in _plan(type(self))}
+        plan = _plan(type(self))
+        # Three of four values are plain; the test here saves a call for each.
+        return {
+            key: value if value.__class__ in _PLAIN else _ENCODERS[value.__class__](value)
+            for key, value in zip(plan.keys, plan.values(self), strict=True)
+        }
+
+    def to_json(self) -> str:
+        """Return ``to_dict()`` as strict ASCII JSON, on one line.
+
+        NaN and infinity, which JSON does not have, become the strings that Python's ``float``
+        reads back.
+        """
+        return object_text(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -43,39 +64,55 @@ class Jsonable:
         KeyError, TypeError, ValueError
             If `data` is not of that form.
         """
-        return cls(**{name: decode(data[key]) for name, key, decode in _plan(cls) if key in data})
+        decoders = _plan(cls).decoders
+        return cls(**{name: decode(data[key]) for name, key, decode in decoders if key in data})
 
 
-def _encode(value: Any) -> Any:
-    """Turn one value of the contract into JSON's terms."""
-    if value is None or value.__class__ in (str, float, int, bool):
-        return value
-    if isinstance(value, tuple | list):
-        return [_encode(item) for item in value]
-    if isinstance(value, Jsonable):
-        return value.to_dict()
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, Mapping):
-        return {str(key): _encode(item) for key, item in value.items()}
-    raise TypeError(f"{type(value).__name__} does not belong into an alert")
+def object_text(value: Jsonable, without: str = "") -> str:
+    """Return ``value.to_json()``, leaving out the field `without`."""
+    plan = _plan(type(value), without)
+    # Most values of an alert are not stated: the test here saves a call for each.
+    return plan.template % tuple(
+        ["null" if v is None else _TEXTERS[v.__class__](v) for v in plan.values(value)]
+    )
 
 
-def _plan(cls: type) -> tuple[tuple[str, str, Decoder], ...]:
-    """Return name, JSON key and decoder of each field of `cls`."""
-    if cls not in _PLANS:
-        _PLANS[cls] = _new_plan(cls)
-    return _PLANS[cls]
+def value_text(value: Any) -> str:
+    """Return one value of the contract as JSON."""
+    text: str = _TEXTERS[value.__class__](value)
+    return text
 
 
-def _new_plan(cls: type) -> tuple[tuple[str, str, Decoder], ...]:
+class _Plan(NamedTuple):
+    """How to turn one class into JSON and back, worked out once."""
+
+    keys: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    template: str
+    decoders: tuple[tuple[str, str, Decoder], ...]
+
+
+_PLANS: Final[dict[tuple[type, str], _Plan]] = {}
+
+
+def _plan(cls: type[Jsonable], without: str = "") -> _Plan:
+    plan = _PLANS.get((cls, without))
+    if plan is None:
+        plan = _PLANS[cls, without] = _new_plan(cls, without)
+    return plan
+
+
+def _new_plan(cls: Any, without: str) -> _Plan:
     hints = typing.get_type_hints(cls)
-    fields = dataclasses.fields(cls)
-    return tuple((f.name, _key(f.name, hints[f.name]), _decoder(hints[f.name])) for f in fields)
+    names = [field.name for field in dataclasses.fields(cls) if field.name != without]
+    keys = tuple(_key(name, hints[name]) for name in names)
+    decoders = [_decoder(hints[name]) for name in names]
+    return _Plan(
+        keys=keys,
+        values=attrgetter(*names),  # gives a tuple: no class of the contract has one field only
+        template="{" + ", ".join(f'"{key}": %s' for key in keys) + "}",
+        decoders=tuple(zip(names, keys, decoders, strict=True)),
+    )
 
 
 def _key(name: str, hint: Any) -> str:
@@ -83,8 +120,88 @@ def _key(name: str, hint: Any) -> str:
     return f"{name}_base64" if is_bytes else name
 
 
+class _Table(dict[type, Callable[[Any], Any]]):
+    """The functions of one way, by class; a new class is looked up in `_KINDS` once."""
+
+    __slots__ = ("way",)
+
+    def __init__(self, way: int) -> None:
+        super().__init__()
+        self.way = way
+
+    def __missing__(self, cls: type) -> Callable[[Any], Any]:
+        for kind, *ways in _KINDS:
+            if cls is kind or (issubclass(cls, kind) and kind not in _PLAIN):
+                self[cls] = ways[self.way]
+                return self[cls]
+        raise TypeError(f"{cls.__name__} does not belong into an alert")
+
+
+_ENCODERS: Final = _Table(0)
+_TEXTERS: Final = _Table(1)
+
+
+def _encoded(value: Any) -> Any:
+    return _ENCODERS[value.__class__](value)
+
+
+def _float_text(value: float) -> str:
+    return repr(value) if math.isfinite(value) else f'"{value}"'
+
+
+def _list(values: Iterable[Any]) -> list[Any]:
+    return [_ENCODERS[value.__class__](value) for value in values]
+
+
+def _list_text(values: Iterable[Any]) -> str:
+    return f"[{', '.join([_TEXTERS[value.__class__](value) for value in values])}]"
+
+
+def _dict(data: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): _encoded(item) for key, item in data.items()}
+
+
+def _dict_text(data: Mapping[Any, Any]) -> str:
+    items = [f"{_string_text(str(key))}: {value_text(item)}" for key, item in data.items()]
+    return f"{{{', '.join(items)}}}"
+
+
+def _time(time: datetime) -> str:
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return f"{utc.isoformat()[:-6]}Z"  # in place of +00:00
+
+
+def _time_text(time: datetime) -> str:
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return f'"{utc.isoformat()[:-6]}Z"'
+
+
+def _base64(value: bytes) -> str:
+    return b2a_base64(value, newline=False).decode("ascii")
+
+
+def _same(value: T) -> T:
+    return value
+
+
+_KINDS: Final[tuple[tuple[Any, Encoder, Callable[[Any], str]], ...]] = (
+    (type(None), _same, lambda value: "null"),
+    (str, _same, _string_text),
+    (float, _same, _float_text),
+    (bool, _same, lambda value: "true" if value else "false"),
+    (int, _same, repr),
+    (tuple, _list, _list_text),
+    (list, _list, _list_text),
+    (Jsonable, methodcaller("to_dict"), methodcaller("to_json")),
+    (StrEnum, attrgetter("_value_"), _string_text),  # `_value_`: `value` without its descriptor
+    (datetime, _time, _time_text),
+    (bytes, _base64, lambda value: f'"{_base64(value)}"'),
+    (Mapping, _dict, _dict_text),
+)
+
+
 def _decoder(hint: Any) -> Decoder:
-    """Return the function that undoes `_encode` for a value of type `hint`."""
+    """Return the function that undoes `_encoded` for a value of type `hint`."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
         return partial(_optional, _decoder(inner))
@@ -115,12 +232,8 @@ def _each(decoders: tuple[Decoder, ...], values: Any) -> tuple[Any, ...]:
     return tuple(decode(value) for decode, value in zip(decoders, values, strict=True))
 
 
-def _same(value: T) -> T:
-    return value
-
-
 _SIMPLE: dict[Any, Decoder] = {
-    bytes: base64.b64decode,
+    bytes: a2b_base64,
     datetime: datetime.fromisoformat,
     float: float,
 }

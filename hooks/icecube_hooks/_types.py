@@ -16,7 +16,6 @@ Nothing here reads a clock, a file or the environment.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from ._json import Jsonable
+from ._json import Jsonable, object_text, value_text
 
 __all__ = [
     "YEAR_S",
@@ -482,7 +481,7 @@ class Alert(Jsonable):
         """
         looks_real = self.tense in _REAL_TENSES
         prefix = "" if self.is_real else f"{Tense.TEST if looks_real else self.tense}:"
-        key = self.event_key or hashlib.sha256(self.raw).hexdigest()[:16]
+        key = self.event_key or _digest(self.raw)
         return f"{prefix}{self.kind}:{key}:{self.revision_label}"
 
     def p_value(self, search: str) -> float | None:
@@ -542,8 +541,19 @@ class Significance(Jsonable):
     notes: tuple[str, ...] = ()
 
 
+class _KeepsText(Jsonable):
+    """A place for the JSON of a record, which every sink of a host asks for.
+
+    It is no field: neither compared, printed, pickled nor copied.
+    """
+
+    __slots__ = ("_text",)
+
+    _text: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record(Jsonable):
+class Record(_KeepsText):
     """What a sink receives: the message, the alert read from it, and what it means.
 
     Attributes
@@ -567,9 +577,8 @@ class Record(Jsonable):
         cls, message: Message, alert: Alert, significances: tuple[Significance, ...] = ()
     ) -> Record:
         """Make a record with its id from what it is made of."""
-        digest = hashlib.sha256(alert.raw).hexdigest()[:16]
         return cls(
-            id=f"{_UNPRINTABLE.sub('_', alert.notice_id)}:{digest}",
+            id=f"{_UNPRINTABLE.sub('_', alert.notice_id)}:{_digest(alert.raw)}",
             message=message,
             alert=alert,
             significances=significances,
@@ -581,6 +590,23 @@ class Record(Jsonable):
         if self.message.value == self.alert.raw:
             del data["message"]["value_base64"]
         return data
+
+    def to_json(self) -> str:
+        """Return `to_dict` as strict ASCII JSON on one line, the same object each time."""
+        try:
+            return self._text
+        except AttributeError:  # nobody has asked so far
+            text = self._new_text()
+            object.__setattr__(self, "_text", text)
+            return text
+
+    def _new_text(self) -> str:
+        is_once = self.message.value == self.alert.raw
+        message = object_text(self.message, without="value" if is_once else "")
+        return (
+            f'{{"id": {value_text(self.id)}, "message": {message}, "alert": {self.alert.to_json()}'
+            f', "significances": {value_text(self.significances)}}}'
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
@@ -597,9 +623,18 @@ class Record(Jsonable):
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
+def _digest(value: bytes) -> str:
+    from hashlib import sha256  # a tenth of the time that importing the contract takes
+
+    return sha256(value).hexdigest()[:16]
+
+
 def _run_event(run_id: int | None, event_id: int | None) -> str | None:
     return None if run_id is None or event_id is None else f"{run_id}_{event_id}"
 
 
 def _p_value(p_values: tuple[PValue, ...], search: str) -> float | None:
-    return next((p.value for p in p_values if p.search == search), None)
+    for p in p_values:
+        if p.search == search:
+            return p.value
+    return None

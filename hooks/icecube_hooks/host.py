@@ -328,14 +328,20 @@ def _ordered(
 ) -> Iterator[tuple[PluginInfo, metadata.EntryPoint]]:
     """Yield entry points with their inventory entry, in the order that the module promises."""
     pairs = []
+    known: dict[int, tuple[str, str]] = {}  # by distribution: each look parses all its metadata
     for point in found:
-        name = point.dist.name if point.dist is not None else ""
-        version = point.dist.version if point.dist is not None else ""
+        if id(point.dist) not in known:
+            known[id(point.dist)] = _name_and_version(point.dist)
+        name, version = known[id(point.dist)]
         info = PluginInfo(
             name=f"{name}:{point.name}", distribution=name, version=version, module=point.value
         )
         pairs.append((info, point))
     return iter(sorted(pairs, key=lambda pair: _rank(*pair)))
+
+
+def _name_and_version(distribution: metadata.Distribution | None) -> tuple[str, str]:
+    return ("", "") if distribution is None else (distribution.name, distribution.version)
 
 
 def _rank(info: PluginInfo, point: metadata.EntryPoint) -> tuple[bool, str, str]:

@@ -68,11 +68,13 @@ def within(value: float, low: float, high: float, field: str) -> float:
 
 def iso_time(text: object, field: str) -> datetime:
     """Read an ISO 8601 time; one without a zone is UTC."""
-    if not isinstance(text, str) or _ISO.fullmatch(text.strip()) is None:
+    stripped = text.strip() if isinstance(text, str) else ""
+    if _ISO.fullmatch(stripped) is None:
         raise NoticeError("expected a time such as 2023-04-16T05:22:26Z", field=field, value=text)
     try:
-        time = datetime.fromisoformat(text.strip())
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = datetime.fromisoformat(stripped)
+        if time.tzinfo is not UTC:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:  # the latter: in UTC it is before year 1
         raise NoticeError(f"no such time ({error})", field=field, value=text) from error
     return plausible(time, field, text)

@@ -78,6 +78,7 @@ _SEXAGESIMAL = re.compile(
 )
 _CONTAINMENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*+%?\s*+containment")
 _DATE = re.compile(r"\s*(\d{1,5})\s*TJD;[\s\ufffd]*(\d{1,3})\s*DOY;[\s\ufffd]*(\S{1,12})")
+_YYMMDD = re.compile(r"(\d\d)/(\d{1,2})/(\d{1,2})", re.ASCII)
 _TIME = re.compile(
     r"\s*(\d{1,5}(?:\.\d{0,6})?)\s*SOD\s*+[{]?\s*+([^{}\s]{0,20})\s*+[}]?\s*+(?:UT)?\s*"
 )
@@ -213,11 +214,12 @@ class _Fields:
         values = self.fields.get(key)
         if values is None:
             return None
-        further = values[1:] if key in self.left else []  # said once, however often it is read
+        is_new = key in self.left
         self.left.pop(key, None)
-        for other in further:
-            if other != values[0]:
-                self.draft.doubt(key, other, values[0], "the notice states this field twice")
+        if is_new and len(values) > 1:  # said once, however often it is read
+            for other in values[1:]:
+                if other != values[0]:
+                    self.draft.doubt(key, other, values[0], "the notice states this field twice")
         return values[0]
 
     def first_word(self, key: str) -> str | None:
@@ -305,8 +307,12 @@ def _day(text: str, draft: Draft) -> datetime:
 
 
 def _yymmdd(text: str) -> datetime | None:
+    match = _YYMMDD.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day = (int(number) for number in match.groups())
     try:
-        return datetime.strptime(text, "%y/%m/%d").replace(tzinfo=UTC)
+        return datetime(year + (1900 if year > 68 else 2000), month, day, tzinfo=UTC)  # as strptime
     except ValueError:
         return None
 

@@ -20,7 +20,7 @@ from typing import Final, overload
 from icecube_hooks import YEAR_S, Alert, Sided, Significance, Status, Verdict
 
 from ._conversion import sigma_from_p
-from ._rates import GW_RATE_HIGH, Rate, chance_of_at_least_one, count_text, false_alarm_rate
+from ._rates import GW_RATE_HIGH, Rate, chance_of_at_least_one, count_text
 from ._trials import Trials, post_trial_p, trials_of
 from ._values import PROBABILITY, checked_sided
 
@@ -73,7 +73,10 @@ def verdict_of(p: float | None) -> Verdict | None:
     """
     if p is None or PROBABILITY.number(p) == 0.0:
         return None
-    return next((verdict for limit, verdict in BANDS if p < limit), Verdict.NONE)
+    for limit, verdict in BANDS:
+        if p < limit:
+            return verdict
+    return Verdict.NONE
 
 
 @overload
@@ -162,7 +165,7 @@ def assess_p(
         trials_source=looks.source,
         p_value_post=post,
         sigma_post=None if endless else looks.post_sigma(number, convention),
-        far_per_year=None if rate is None else false_alarm_rate(number, rate.per_year),
+        far_per_year=None if rate is None else number * rate.per_year,
         far_source=None if rate is None else f"p x {rate}",
         verdict=verdict_of(post),
         notes=(*notes, _ONE_NOTE) if endless else notes,

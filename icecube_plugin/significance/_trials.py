@@ -194,6 +194,8 @@ class Trials:
         """Return the post-trial p-value."""
         if self.is_expected:
             return apply(p, PROBABILITY, self._expected, self._expected_array)
+        if p.__class__ is float:  # one alert: `n` need not be checked again
+            return _post(PROBABILITY.number(p), self.n)
         return post_trial_p(p, self.n)
 
     def post_sigma(self, p: float, sided: Sided = Sided.ONE) -> float:

@@ -87,6 +87,8 @@ class Domain(NamedTuple):
         PValueError
             If it is no number of this range.
         """
+        if value.__class__ is float and self.low <= value <= self.high:
+            return value
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         try:
             number = float(value if plain else self._numpy_scalar(value))  # type: ignore[arg-type]  # plain
@@ -155,7 +157,7 @@ def checked_sided(sided: object) -> Sided:
 
 def is_scalar(value: object) -> bool:
     """Whether `value` is one thing rather than an array or a sequence."""
-    if isinstance(value, (float, int, str, bytes)):
+    if value.__class__ is float or isinstance(value, (float, int, str, bytes)):
         return True
     return getattr(value, "ndim", 0) == 0 and not isinstance(value, list | tuple)
 

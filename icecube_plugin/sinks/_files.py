@@ -10,13 +10,20 @@ from __future__ import annotations
 import json
 import math
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import ConfigError, Record, RetryLater
 
-__all__ = ["absolute", "json_text", "made_folder", "sync_data", "sync_folder", "write_all", "wrong"]
+__all__ = [
+    "absolute",
+    "indented_json",
+    "made_folder",
+    "sync_data",
+    "sync_folder",
+    "write_all",
+    "wrong",
+]
 
 sync_data: Final = getattr(os, "fdatasync", os.fsync)
 """Make a file's content durable; macOS has no ``fdatasync``."""
@@ -77,19 +84,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def json_text(record: Record, *, indent: int | None = None) -> str:
-    """Return ``record.to_dict()`` as strict ASCII JSON, without a newline at the end."""
+def indented_json(record: Record) -> str:
+    """Return ``record.to_json()`` over many lines, without a newline at the end."""
     data = record.to_dict()
-    encode = _encoder(indent).encode
     try:
-        return encode(data)
+        return json.dumps(data, indent=2, allow_nan=False)
     except ValueError:  # NaN or infinity, which Python's JSON reader lets into `Alert.unread`
-        return encode(_finite(data))
-
-
-@cache
-def _encoder(indent: int | None) -> json.JSONEncoder:
-    return json.JSONEncoder(indent=indent, allow_nan=False)
+        return json.dumps(_finite(data), indent=2, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

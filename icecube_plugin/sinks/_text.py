@@ -65,15 +65,16 @@ def clean(text: str, limit: int = CLEAN_CHARACTERS) -> str:
     r"""Return `text` as one line without characters that a terminal would act on.
 
     White space becomes a blank; control, format (bidirectional, zero-width), private and
-    unassigned characters become their escape. Longer text than `limit` characters is cut.
+    unassigned characters become their escape. What is then longer than `limit` characters is cut.
 
     Examples
     --------
     >>> print(clean("up\x1b[2J\u202egpj.exe\r\nand on"))
     up\x1b[2J\u202egpj.exe and on
     """
-    cut = text if len(text) <= limit else f"{text[: limit - 3]}..."
-    return "".join(c if c.isprintable() else _visible(c) for c in cut.replace("\r\n", "\n"))
+    shown = text[: 2 * limit + 2].replace("\r\n", "\n")  # no more than that can stay
+    line = "".join(c if c.isprintable() else _visible(c) for c in shown)
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
 def plain(text: str, tone: Tone) -> str:
@@ -285,7 +286,7 @@ def _assessed(significances: Iterable[Significance]) -> Iterator[str]:
 
 
 def _after_trials(one: Significance) -> Iterator[str]:
-    if one.p_value_post is not None:
+    if one.p_value_post is not None and one.n_trials != 1:
         trials = "trials" if one.n_trials is None else f"{one.n_trials:.6g} trials"
         value = f"p {_limit(one)}{_number(one.p_value_post)}{_sigma(one.sigma_post)}"
         yield f"after {trials}{_source(one.trials_source)}: {value}"

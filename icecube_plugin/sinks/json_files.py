@@ -25,7 +25,7 @@ from typing import Final
 
 from icecube_hooks import Record, SinkType, hookimpl
 
-from ._files import absolute, json_text, made_folder, sync_folder, write_all, wrong
+from ._files import absolute, indented_json, made_folder, sync_folder, write_all, wrong
 
 __all__ = ["JsonFiles", "file_name"]
 
@@ -86,7 +86,7 @@ class JsonFiles:
             return
         hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            _write_new(hidden, json_text(record, indent=2).encode() + b"\n", self.sync)
+            _write_new(hidden, indented_json(record).encode() + b"\n", self.sync)
             hidden.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -28,7 +28,7 @@ from typing import Final
 
 from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
 
-from ._files import absolute, json_text, made_folder, sync_data, sync_folder, write_all, wrong
+from ._files import absolute, made_folder, sync_data, sync_folder, write_all, wrong
 
 __all__ = ["JsonLines", "read_lines"]
 
@@ -78,7 +78,7 @@ class JsonLines:
         """
         if not records:
             return
-        data = "".join(f"{json_text(record)}\n" for record in records).encode()
+        data = "".join([f"{record.to_json()}\n" for record in records]).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._append(data)

@@ -35,14 +35,16 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from icecube_hooks import (
     ConfigError,
+    Localization,
     Record,
     RefusedForGood,
     RetryLater,
@@ -51,7 +53,7 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._files import absolute, json_text, made_folder, sync_folder, wrong
+from ._files import absolute, made_folder, sync_folder, wrong
 
 __all__ = ["SCHEMA_VERSION", "Sqlite", "event", "history", "read_records"]
 
@@ -155,9 +157,47 @@ CREATE VIEW events AS SELECT number, {", ".join(_COLUMNS)}, retracted, n_notices
 ) WHERE choice = 1;
 """  # noqa: S608  # made of the constants above
 
-_SIGNIFICANCE_FIELDS: Final = (
+_STORED: Final = frozenset({type(None), float, bytes})
+
+_ALERT: Final = (
+    *("notice_id", "event_key", "run_id", "event_id", "kind", "format", "revision", "status"),
+    *("tense", "is_real", "trigger_time", "notice_time", "energy_tev", "signalness", "far_hz"),
+    "raw",
+)
+_PLACE: Final = ("ra_deg", "dec_deg", "error_radius_deg", "containment")
+_NO_PLACE: Final = (None,) * len(_PLACE)
+_MESSAGE: Final = ("topic", "partition", "offset", "timestamp", "origin")
+_SIGNIFICANCE: Final = (
     *("provider", "quantity", "sided", "p_value", "sigma", "is_limit", "n_trials"),
     *("trials_source", "p_value_post", "sigma_post", "far_per_year", "far_source", "verdict"),
+)
+_NEUTRINO: Final = ("delta_t_s", "run_id", "event_id", "event_key")
+_P_VALUES: Final = ("p_generic", "p_bayesian")
+
+# Each of these gets all attributes that are columns by the same name, in one call.
+_of_alert = attrgetter(*_ALERT)
+_of_place = attrgetter(*_PLACE)
+_of_message = attrgetter(*_MESSAGE)
+_of_significance = attrgetter(*_SIGNIFICANCE)
+_of_neutrino = attrgetter(*_NEUTRINO)
+
+
+def _insertion(table: str, *columns: str) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608  # names are ours
+
+
+_INTO_RECORDS: Final = _insertion(
+    *("records", "record_id", "event_name", *_ALERT, *_PLACE, *_P_VALUES),
+    *("superevent_id", "gw_notice_number", "first_seen", "record_json"),
+)
+_INTO_SIGHTINGS: Final = _insertion("sightings", "record_id", *_MESSAGE)
+_INTO_SIGNIFICANCES: Final = _insertion(
+    "significances", "record_id", "number", *_SIGNIFICANCE, "notes"
+)
+_INTO_COINCIDENT_EVENTS: Final = _insertion(
+    "coincident_events", "record_id", "number", *_NEUTRINO, *_PLACE, *_P_VALUES
 )
 
 _MAY_PASS: Final = {
@@ -396,94 +436,76 @@ def _transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
         raise
 
 
-def _insert_all(database: sqlite3.Connection, records: Iterable[Record]) -> None:
+def _insert_all(database: sqlite3.Connection, records: Sequence[Record]) -> None:
+    """Insert what is not there; a record that is there already only gains a sighting."""
     with _transaction(database, "IMMEDIATE"):
-        for record in records:
-            if _insert(database, "records", _record_row(record)):
-                for row in _significance_rows(record):
-                    _insert(database, "significances", row)
-                for row in _coincident_rows(record):
-                    _insert(database, "coincident_events", row)
-            _insert(database, "sightings", _sighting_row(record))
+        new = [record for record in records if _insert_record(database, record)]
+        database.executemany(_INTO_SIGNIFICANCES, chain.from_iterable(map(_significances, new)))
+        database.executemany(_INTO_COINCIDENT_EVENTS, chain.from_iterable(map(_coincident, new)))
+        database.executemany(_INTO_SIGHTINGS, map(_sighting, records))
 
 
-def _insert(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> bool:
-    """Insert a row unless it is there; say whether it is new."""
-    values = [_cell(value) for value in row.values()]
-    return database.execute(_insertion(table, tuple(row)), values).rowcount == 1
+def _insert_record(database: sqlite3.Connection, record: Record) -> bool:
+    """Insert the row of a record unless it is there; say whether it is new."""
+    return database.execute(_INTO_RECORDS, _record(record)).rowcount == 1
 
 
-@cache
-def _insertion(table: str, columns: tuple[str, ...]) -> str:
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608  # names are ours
+def _record(record: Record) -> list[object]:
+    alert = record.alert
+    gw = (None, None) if alert.gw is None else (alert.gw.superevent_id, alert.gw.notice_number)
+    return _cells((
+        record.id,
+        alert.event_names[0] if alert.event_names else None,
+        *_of_alert(alert),
+        *_place(alert.localization),
+        alert.p_value("generic"),
+        alert.p_value("bayesian"),
+        *gw,
+        record.message.timestamp,
+        record.to_json(),
+    ))  # fmt: skip
+
+
+def _sighting(record: Record) -> list[object]:
+    return _cells((record.id, *_of_message(record.message)))
+
+
+def _significances(record: Record) -> Iterator[list[object]]:
+    for number, significance in enumerate(record.significances, start=1):
+        notes = json.dumps(significance.notes) if significance.notes else "[]"
+        yield _cells((record.id, number, *_of_significance(significance), notes))
+
+
+def _coincident(record: Record) -> Iterator[list[object]]:
+    for number, neutrino in enumerate(record.alert.coincident_events, start=1):
+        p_values = neutrino.p_value("generic"), neutrino.p_value("bayesian")
+        place = _place(neutrino.localization)
+        yield _cells((record.id, number, *_of_neutrino(neutrino), *place, *p_values))
+
+
+def _place(place: Localization | None) -> tuple[object, ...]:
+    return _NO_PLACE if place is None else _of_place(place)
+
+
+def _cells(values: Iterable[object]) -> list[object]:
+    """Turn a row into what SQLite stores; most values are that already."""
+    return [
+        v if v.__class__ in _STORED or (v.__class__ is str and v.isascii()) else _cell(v)
+        for v in values
+    ]
 
 
 def _cell(value: object) -> object:
     """Turn a value of the contract into one that SQLite stores."""
-    if value is None or value.__class__ in (float, bytes):
-        return value
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+        text = str(value)  # of an enum: sqlite3 takes long to find that it is text
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, datetime):
         text = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
         return f"{text}Z"
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return str(value)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else str(value)
     return value
-
-
-def _record_row(record: Record) -> dict[str, object]:
-    alert = record.alert
-    names = ("run_id", "event_id", "kind", "format", "revision", "status", "tense", "is_real")
-    plain = ("energy_tev", "signalness", "far_hz", "notice_id", "event_key", "raw")
-    return {
-        "record_id": record.id,
-        **{name: getattr(alert, name) for name in (*names, *plain, "trigger_time", "notice_time")},
-        **_place(alert),
-        "event_name": alert.event_names[0] if alert.event_names else None,
-        "p_generic": alert.p_value("generic"),
-        "p_bayesian": alert.p_value("bayesian"),
-        "superevent_id": alert.gw.superevent_id if alert.gw is not None else None,
-        "gw_notice_number": alert.gw.notice_number if alert.gw is not None else None,
-        "first_seen": record.message.timestamp,
-        "record_json": json_text(record),
-    }
-
-
-def _place(located: Any) -> dict[str, object]:
-    """Return the columns for the localization of an alert or a coincident event."""
-    names = ("ra_deg", "dec_deg", "error_radius_deg", "containment")
-    return {name: getattr(located.localization, name, None) for name in names}
-
-
-def _sighting_row(record: Record) -> dict[str, object]:
-    names = ("topic", "partition", "offset", "timestamp", "origin")
-    return {"record_id": record.id, **{name: getattr(record.message, name) for name in names}}
-
-
-def _significance_rows(record: Record) -> Iterator[dict[str, object]]:
-    for number, significance in enumerate(record.significances, start=1):
-        yield {
-            "record_id": record.id,
-            "number": number,
-            **{name: getattr(significance, name) for name in _SIGNIFICANCE_FIELDS},
-            "notes": json.dumps(significance.notes),
-        }
-
-
-def _coincident_rows(record: Record) -> Iterator[dict[str, object]]:
-    for number, neutrino in enumerate(record.alert.coincident_events, start=1):
-        names = ("delta_t_s", "run_id", "event_id", "event_key")
-        yield {
-            "record_id": record.id,
-            "number": number,
-            **{name: getattr(neutrino, name) for name in names},
-            **_place(neutrino),
-            "p_generic": neutrino.p_value("generic"),
-            "p_bayesian": neutrino.p_value("bayesian"),
-        }
 
 
 def _sink_error(error: sqlite3.Error, path: Path) -> RetryLater | RefusedForGood:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import types
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
@@ -38,6 +39,11 @@ ENUMS = [t for t in PUBLIC if isinstance(t, type) and issubclass(t, StrEnum)]
 SLOW = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 
 
+def strictly(data: object) -> object:
+    """Return what JSON makes of `data`, with strings for infinities."""
+    return json.loads(json.dumps(data), parse_constant=lambda name: str(float(name)))
+
+
 def test_all_types_are_found() -> None:
     assert len(TYPES) == 13
     assert len(ENUMS) == 6
@@ -49,6 +55,15 @@ def test_all_types_are_found() -> None:
 def test_json_round_trip(cls: Any, data: st.DataObject) -> None:
     value = data.draw(instances(cls))
     assert cls.from_dict(json.loads(json.dumps(value.to_dict()))) == value
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+@SLOW
+@given(data=st.data())
+def test_text_is_the_dictionary(cls: Any, data: st.DataObject) -> None:
+    value = data.draw(instances(cls))
+    assert json.loads(value.to_json()) == strictly(value.to_dict())
+    assert cls.from_dict(json.loads(value.to_json())) == value
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
@@ -103,6 +118,49 @@ def test_unknown_keys_are_left_alone() -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(TypeError, match="object does not belong into an alert"):
         make_alert(unread={"x": object()}).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (float("nan"), '"nan"'),
+        (float("inf"), '"inf"'),
+        (float("-inf"), '"-inf"'),
+        ('\u2028 \ud800 \x1b "', '"\\u2028 \\ud800 \\u001b \\""'),
+        ([True, None, 10**20, {"a": (1, 2.5)}], f'[true, null, {10**20}, {{"a": [1, 2.5]}}]'),
+        (types.MappingProxyType({1: {}}), '{"1": {}}'),
+        (Tense.TEST, '"test"'),
+    ],
+)  # fmt: skip
+def test_text_of_what_nobody_reads(value: object, text: str) -> None:
+    assert f'"unread": {{"x": {text}}}, ' in make_alert(unread={"x": value}).to_json()
+
+
+def test_text_of_what_is_no_json_is_refused() -> None:
+    with pytest.raises(TypeError, match="object does not belong into an alert"):
+        make_alert(unread={"x": object()}).to_json()
+
+
+def test_text_of_a_record_is_made_once_and_is_no_part_of_it() -> None:
+    record, other = make_record(), make_record()
+    text = record.to_json()
+    assert record.to_json() is text
+    assert record == other
+    assert repr(record) == repr(other)
+    assert hash(record) == hash(other)
+    assert pickle.dumps(record) == pickle.dumps(other)
+    assert dataclasses.asdict(record) == dataclasses.asdict(other)
+    changed = dataclasses.replace(record, id="another")
+    assert json.loads(changed.to_json())["id"] == "another"
+
+
+@given(instances(Record))
+@SLOW
+def test_text_of_a_record_holds_the_bytes_of_a_notice_once(record: Record) -> None:
+    message = dataclasses.replace(record.message, value=record.alert.raw)
+    once = dataclasses.replace(record, message=message)
+    assert json.loads(once.to_json()) == strictly(once.to_dict())
+    assert "value_base64" not in once.to_json()
 
 
 def test_times_are_written_in_utc() -> None:
