@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -140,6 +140,11 @@ class Draft:
         """Note a concern; `taken` is ``None`` where the value is left unstated."""
         text = None if taken is None else str(taken)
         self.concerns.append(Concern(field=field, found=str(found), taken=text, why=why))
+
+    def doubt_repeated(self, names: Iterable[str]) -> None:
+        """Note the keys that a JSON notice states twice."""
+        for name in names:
+            self.doubt(name, "twice", "the last one", "the JSON states this key twice")
 
     def attempt(self, read: Callable[..., T], *arguments: Any) -> T | None:
         """Return what `read` gives, or ``None`` and a concern if it refuses the value."""

@@ -91,8 +91,7 @@ def parse(message: Message) -> Alert | None:
     if fields is None or not _is_search(fields):
         return None
     draft = Draft(kind=AlertKind.LVK_SEARCH, format=WireFormat.JSON)
-    for name in fields.repeated:
-        draft.doubt(name, "twice", "the last one", "the JSON states this key twice")
+    draft.doubt_repeated(fields.repeated)
     _read_reference(fields, draft)
     _read_times(fields, draft)
     draft.put("p_values", _p_values(fields, "pval_", draft))

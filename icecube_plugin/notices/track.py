@@ -98,8 +98,7 @@ def parse(message: Message) -> Alert | None:
     if fields is None or kind is None:
         return None
     draft = Draft(kind=kind, format=WireFormat.JSON)
-    for name in fields.repeated:
-        draft.doubt(name, "twice", "the last one", "the JSON states this key twice")
+    draft.doubt_repeated(fields.repeated)
     _read_identity(fields, draft)
     read_region(fields, draft)
     _read_physics(fields, draft)

@@ -91,8 +91,7 @@ class Circular:
             draft.put("notice_time", draft.attempt(_created, self.created))
         draft.put("comments", (self.subject,) if self.subject else None)
         draft.unread |= self.rest
-        for name in self.repeated:
-            draft.doubt(name, "twice", "the last one", "the JSON states this key twice")
+        draft.doubt_repeated(self.repeated)
 
 
 def open_circular(message: Message) -> Circular | None:
