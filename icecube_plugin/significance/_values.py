@@ -87,7 +87,7 @@ class Domain(NamedTuple):
         PValueError
             If it is no number of this range.
         """
-        if value.__class__ is float and self.low <= value <= self.high:
+        if type(value) is float and self.low <= value <= self.high:
             return value
         plain = isinstance(value, int | float) and not isinstance(value, bool)
         try:
@@ -157,7 +157,7 @@ def checked_sided(sided: object) -> Sided:
 
 def is_scalar(value: object) -> bool:
     """Whether `value` is one thing rather than an array or a sequence."""
-    if value.__class__ is float or isinstance(value, (float, int, str, bytes)):
+    if type(value) is float or isinstance(value, (float, int, str, bytes)):
         return True
     return getattr(value, "ndim", 0) == 0 and not isinstance(value, list | tuple)
 

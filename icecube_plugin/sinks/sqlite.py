@@ -490,7 +490,7 @@ def _place(place: Localization | None) -> tuple[object, ...]:
 def _cells(values: Iterable[object]) -> list[object]:
     """Turn a row into what SQLite stores; most values are that already."""
     return [
-        v if v.__class__ in _STORED or (v.__class__ is str and v.isascii()) else _cell(v)
+        v if v.__class__ in _STORED or (type(v) is str and v.isascii()) else _cell(v)
         for v in values
     ]
 
