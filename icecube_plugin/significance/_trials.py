@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from icecube_hooks import Sided
 
@@ -195,8 +195,7 @@ class Trials:
         if self.is_expected:
             return apply(p, PROBABILITY, self._expected, self._expected_array)
         if type(p) is float:  # one alert: `n` need not be checked again
-            post: Any = _post(PROBABILITY.number(p), self.n)
-            return post  # a float, as `p` is
+            return cast("T", _post(PROBABILITY.number(p), self.n))
         return post_trial_p(p, self.n)
 
     def post_sigma(self, p: float, sided: Sided = Sided.ONE) -> float:
