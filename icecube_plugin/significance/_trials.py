@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from icecube_hooks import Sided
 
@@ -195,7 +195,8 @@ class Trials:
         if self.is_expected:
             return apply(p, PROBABILITY, self._expected, self._expected_array)
         if type(p) is float:  # one alert: `n` need not be checked again
-            return cast("T", _post(PROBABILITY.number(p), self.n))
+            # T is float here, which pyright does not see.
+            return _post(PROBABILITY.number(p), self.n)  # pyright: ignore[reportReturnType]
         return post_trial_p(p, self.n)
 
     def post_sigma(self, p: float, sided: Sided = Sided.ONE) -> float:
