@@ -203,13 +203,16 @@ def _from_literal(value: bytes) -> bytes:
         return found
     if not isinstance(found, dict) or (is_json and _root(found) is None):
         return value
-    return _from_mapping(found)
+    try:
+        return _from_mapping(found)
+    except HandoverError:  # no notice: the bytes, as they are, are for the parsers to refuse
+        return value
 
 
 def _literal(value: bytes) -> object:
     try:
         return ast.literal_eval(value.decode().strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 

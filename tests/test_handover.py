@@ -214,6 +214,8 @@ MODEL = {key: value for key, value in EVENT.items() if key in VOEvent.__dataclas
             ("empty", b"", b""),
             ("no literal", b"{not python}", b"{not python}"),
             ("a set", b"{1, 2}", b"{1, 2}"),
+            ("a set inside", b"{'a': {1}}", b"{'a': {1}}"),
+            ("no key", b"{[]: 1}", b"{[]: 1}"),
             ("deep", b"{" * 5000, b"{" * 5000),
             ("not UTF-8", b"{\xff", b"{\xff"),
             ("JSON", b'{"a": 1,  "b": 2}', b'{"a": 1,  "b": 2}'),
