@@ -144,6 +144,10 @@ def test_what_a_sink_refused_is_delivered_later(run: Run, tmp_path: Path, fixtur
     assert done.returncode == 1
     assert "sink lines: 0 written, 1 FAILED" in done.stderr
     assert "lines" in run("--config", config, "dead-letters").stdout
+    other = tmp_path / "other.toml"
+    other.write_text('[sinks.screen]\ntype = "terminal"\n')
+    gone = run("--config", other, "dead-letters", "--retry")
+    assert (gone.returncode, gone.stderr) == (1, "1: sink lines failed\n")
     (blocker / "alerts.jsonl").unlink()
     assert run("--config", config, "dead-letters", "--retry").stdout == "1: delivered\n"
     assert run("--config", config, "dead-letters").stdout == "no dead letters\n"

@@ -190,7 +190,7 @@ def from_hop(message: object, metadata: object = None) -> Record:
     ...          b' "trigger_time": "2026-05-02T04:00:00Z"}').alert.notice_id
     'lvk-search:S260502ab:?'
     """
-    return _readers().record(_message(message, metadata))
+    return _readers().record(message_of(message, metadata))
 
 
 class Deliver(Protocol):
@@ -225,7 +225,7 @@ def handler(config: str | Path | Host) -> Deliver:
     host = _host(config)
 
     def deliver(message: object, metadata: object = None) -> Record | None:
-        records = host.handle([_message(message, metadata)])
+        records = host.handle([message_of(message, metadata)])
         return records[0] if records else None
 
     return deliver
@@ -238,7 +238,7 @@ def _host(config: str | Path | Host) -> Host:
     return host.open()
 
 
-def _message(obj: object, metadata: object) -> Message:
+def message_of(obj: object, metadata: object) -> Message:
     """Turn what hop-client hands over into the message that a parser reads."""
     from icecube_plugin.handover import HandoverError, message_from
 

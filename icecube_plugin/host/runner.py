@@ -296,6 +296,8 @@ class Host:
     def redeliver(self, record: Record, sink: str | None = None) -> list[str]:
         """Give one record to all sinks, or to the one named; return the names that failed."""
         configs = [c for c in self.config.sinks_or_defaults() if sink in (None, c.name)]
+        if sink is not None and not configs:
+            return [sink]  # no longer configured
         delivery = Delivery(self._sinks(configs), wait=self._stopping.wait)
         try:
             return [failure.sink for failure in delivery.write([record])]

@@ -1,0 +1,1 @@
+"""Changes of the table, each of which can be undone."""
