@@ -6,10 +6,21 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.kafka_broker.fixture"]
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no bug of ours, and CI judges a change, not its luck: there the examples are the
+# same each time. Everywhere else they are new ones.
+settings.register_profile(
+    "here",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")
