@@ -57,12 +57,12 @@ def test_import_needs_the_standard_library_and_pluggy(module: str) -> None:
 
 def test_import_takes_milliseconds() -> None:
     imported("icecube_hooks")  # writes the byte code
-    assert min(imported("icecube_hooks")[0] for _ in range(3)) < 0.1
+    assert min(imported("icecube_hooks")[0] for _ in range(5)) < 0.3  # 0.06 on a quiet machine
 
 
 def test_entry_points_are_in_the_group_of_the_contract() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert list(project["entry-points"]) == [ENTRY_POINT_GROUP]
+    assert set(project["entry-points"]) == {ENTRY_POINT_GROUP, "hop_plugin"}  # the latter is hop's
 
 
 def test_constants() -> None:
