@@ -219,7 +219,9 @@ def message_from(kafka: confluent_kafka.Message) -> Message:
 
 
 def _headers(kafka: confluent_kafka.Message) -> Iterator[tuple[str, bytes | None]]:
-    for name, value in dict(kafka.headers() or ()).items():
+    """Yield all headers: a name may come more than once."""
+    found: Any = kafka.headers() or ()  # a list of pairs, whatever the stub allows
+    for name, value in found:
         yield name, value.encode() if isinstance(value, str) else value
 
 

@@ -158,6 +158,7 @@ class Host:
                 found.close()
         finally:
             self.close()
+            self._stopping.clear()  # a later run is not stopped by what ended this one
         return self.summary
 
     def open(self) -> Host:
@@ -253,6 +254,8 @@ class Host:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
+            if not thread.is_alive():
+                self._stopping.clear()
         return not self.is_alive
 
     @property

@@ -91,7 +91,9 @@ def test_messages_keep_their_coordinates(kafka: KafkaBroker) -> None:
     kafka.create_topic("coordinates")
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
     stamp = int(NOON.timestamp() * 1000)
-    producer.produce("coordinates", b"v", key=b"k", headers=[("h", b"1")], timestamp=stamp)
+    producer.produce(
+        "coordinates", b"v", key=b"k", headers=[("h", b"1"), ("h", b"2")], timestamp=stamp
+    )
     producer.produce("coordinates", None, timestamp=stamp)
     producer.flush(30.0)
     source = LiveSource(kafka_config(kafka, "coordinates"))
@@ -103,7 +105,7 @@ def test_messages_keep_their_coordinates(kafka: KafkaBroker) -> None:
     source.close()
     first, second = messages
     assert (first.topic, first.partition, first.offset) == ("coordinates", 0, 0)
-    assert (first.value, first.key, first.headers) == (b"v", b"k", (("h", b"1"),))
+    assert (first.value, first.key, first.headers) == (b"v", b"k", (("h", b"1"), ("h", b"2")))
     assert first.timestamp == NOON
     assert (second.value, second.offset) == (b"", 1)
 

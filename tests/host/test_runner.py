@@ -256,3 +256,15 @@ def test_threads_are_served_one_at_a_time(
         thread.join()
     host.close()
     assert host.summary.records == len(plugin.sink.records) == len(notices)
+
+
+def test_a_run_after_a_stop_reads_everything(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    host = Host(config, plugins=plugins, source=lambda: Endless([notices[:1]], plugin.sink))
+    with host:
+        pass
+    host.stop()
+    batches = [[notice] for notice in notices]
+    host.run(lambda: Source(batches, plugin.sink))
+    assert len(plugin.sink.records) == len(notices)
