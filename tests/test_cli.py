@@ -136,7 +136,7 @@ def test_a_refused_notice_is_kept_shown_and_tried_again(
 def test_what_a_sink_refused_is_delivered_later(run: Run, tmp_path: Path, fixtures: Path) -> None:
     blocker = tmp_path / "there"
     config = tmp_path / "c.toml"
-    config.write_text('[sinks.lines]\ntype = "jsonl"\nattempts = 1\npath = "there/alerts.jsonl"\n')
+    config.write_text('[sinks.lines]\ntype = "jsonl"\npatience_s = 0.1\npath = "there/alerts.jsonl"\n')
     notice = next((fixtures / "gcn.notices.icecube.lvk_nu_track_search").iterdir())
     blocker.mkdir()
     (blocker / "alerts.jsonl").symlink_to("/dev/full")

@@ -39,7 +39,7 @@ PROJECT_NAME: Final = "icecube_hooks"
 ENTRY_POINT_GROUP: Final = "icecube_hooks"
 """Entry-point group in which distributions name their plugin modules."""
 
-HOOKSPEC_VERSION: Final = "1.0"
+HOOKSPEC_VERSION: Final = "1.1"
 """Version of this contract: the second number grows with an addition, the first with a break."""
 
 hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)

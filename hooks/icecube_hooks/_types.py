@@ -41,6 +41,7 @@ __all__ = [
     "PValue",
     "Record",
     "Sided",
+    "Sighting",
     "Significance",
     "Status",
     "Tense",
@@ -541,6 +542,31 @@ class Significance(Jsonable):
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting(Jsonable):
+    """Where and when a host has had a notice before.
+
+    Attributes
+    ----------
+    record_id : str
+        `Record.id` of that time: the same for the same bytes, another one for another format.
+    seen_at : datetime
+        When the host had delivered it [UTC].
+    topic, partition, offset, origin : optional
+        As in `Message`.
+
+
+    .. versionadded:: 1.1
+    """
+
+    record_id: str
+    seen_at: datetime
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    origin: str | None = None
+
+
 class _KeepsText(Jsonable):
     """A place for the JSON of a record, which every sink of a host asks for.
 
@@ -565,12 +591,25 @@ class Record(_KeepsText):
     message : Message
     alert : Alert
     significances : tuple of Significance
+    sightings : tuple of Sighting
+        When this host had the same notice (`Alert.notice_id`) before, on any topic and in any
+        format, oldest first; a host that keeps no such list leaves it empty.
+
+
+    .. versionchanged:: 1.1
+       `sightings` and `is_repeat`.
     """
 
     id: str
     message: Message
     alert: Alert
     significances: tuple[Significance, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether this host has delivered the same notice before."""
+        return bool(self.sightings)
 
     @classmethod
     def of(
@@ -605,7 +644,8 @@ class Record(_KeepsText):
         message = object_text(self.message, without="value" if is_once else "")
         return (
             f'{{"id": {value_text(self.id)}, "message": {message}, "alert": {self.alert.to_json()}'
-            f', "significances": {value_text(self.significances)}}}'
+            f', "significances": {value_text(self.significances)}'
+            f', "sightings": {value_text(self.sightings)}}}'
         )
 
     @classmethod
@@ -617,6 +657,7 @@ class Record(_KeepsText):
             message=Message.from_dict(message),
             alert=Alert.from_dict(data["alert"]),
             significances=tuple(Significance.from_dict(s) for s in data["significances"]),
+            sightings=tuple(Sighting.from_dict(s) for s in data.get("sightings", ())),
         )
 
 

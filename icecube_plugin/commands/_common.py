@@ -128,7 +128,7 @@ def run_host(
     Returns
     -------
     int
-        1 if a message was refused or a sink failed, else 0.
+        1 if a message was refused, a sink failed, or records still wait for one; else 0.
     """
     from icecube_plugin.host import Host
 
@@ -141,7 +141,7 @@ def run_host(
         if progress is not None:
             progress.end()
     print_json(dataclasses.asdict(summary)) if arguments.json else _print_summary(host, summary)
-    return 1 if summary.refused or any(summary.failed.values()) else 0
+    return 1 if summary.refused or summary.failed or summary.waiting else 0
 
 
 def _without_terminal(config: Config) -> Config:
@@ -169,9 +169,13 @@ def _print_summary(host: Host, summary: Summary) -> None:
     if summary.kinds:
         lines.append("  " + _counts(summary.kinds))
     for name, count in summary.written.items():
-        failed = summary.failed.get(name, 0)
-        lines.append(f"  sink {name}: {count} written" + (f", {failed} FAILED" if failed else ""))
-    if summary.refused or any(summary.failed.values()):
+        failed, waiting = summary.failed.get(name, 0), summary.waiting.get(name, 0)
+        lines.append(
+            f"  sink {name}: {count} written"
+            + (f", {failed} FAILED" if failed else "")
+            + (f", {waiting} wait on disk until it can" if waiting else "")
+        )
+    if summary.refused or summary.failed:
         lines.append(f"  kept in {host.dead_letters.path}; see icecube-alerts dead-letters")
     print("\n".join(lines), file=sys.stderr)
 

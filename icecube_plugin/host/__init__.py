@@ -1,14 +1,14 @@
 """The bundled host: configuration, sources, delivery, dead letters."""
 
+from ._store import StoreError
 from .config import Config, KafkaConfig, PluginsConfig, SinkConfig, load_config
-from .dead_letters import DeadLetter, DeadLetterError, DeadLetters
+from .dead_letters import DeadLetter, DeadLetters
 from .files import FileError, FileSource, messages_from
 from .runner import Host, Source, Summary
 
 __all__ = [
     "Config",
     "DeadLetter",
-    "DeadLetterError",
     "DeadLetters",
     "FileError",
     "FileSource",
@@ -17,6 +17,7 @@ __all__ = [
     "PluginsConfig",
     "SinkConfig",
     "Source",
+    "StoreError",
     "Summary",
     "load_config",
     "messages_from",

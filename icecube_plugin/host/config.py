@@ -2,7 +2,11 @@
 
 ::
 
-    data_folder = "icecube-alerts-data"    # dead letters, and what the default sinks write
+    data_folder = "icecube-alerts-data"    # dead letters, spools, and the default sinks' files
+    spool_limit = 1000000                  # records that may wait for one sink; then the host waits
+    dead_letters_limit = 100000            # the oldest are dropped, with a word
+    remember_notices = 100000              # to tell what came before; 0: none
+    parse_limit_s = 20.0                   # a notice that takes longer to read is a dead letter
 
     [kafka]
     domain = "gcn.nasa.gov"                # or test.gcn.nasa.gov, dev.gcn.nasa.gov
@@ -10,6 +14,9 @@
     topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all of IceCube's
     bootstrap_servers = "localhost:9092"   # default: GCN's for the domain
     start = "earliest"                     # or "latest": where a group without offsets begins
+    instance_id = "host-1"                 # one name a host: it gets its partitions back when killed
+    wait = true                            # for a broker or topics that are not there at the start
+    heartbeat = true                       # watch gcn.heartbeat; default: on GCN's own brokers
     [kafka.options]                        # handed to librdkafka as they are
     "session.timeout.ms" = 30000
 
@@ -22,7 +29,9 @@
     [sinks.archive]                        # any name; without any, the defaults are used
     type = "sqlite"
     path = "alerts.sqlite"                 # all other keys are options of the sink
-    required = true                        # false: what it fails to write is only counted
+    required = true                        # false: what it cannot take is only counted
+    patience_s = 5.0                       # after that its records wait on disk, not the host
+    when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
 The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``. They may stand in ``[kafka]``
 as ``client_id`` and ``client_secret``; the environment wins. An unknown key is an error that
@@ -105,6 +114,9 @@ class KafkaConfig:
     topics: tuple[str, ...] = DEFAULT_TOPICS
     bootstrap_servers: str | None = None
     start: str = "earliest"
+    instance_id: str | None = None
+    wait: bool = False
+    heartbeat: bool | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -125,9 +137,13 @@ class SinkConfig:
     ----------
     name, type : str
     required : bool
-        Whether records that it fails to write are kept as dead letters.
-    attempts : int
-        How often a batch is tried while the sink says `RetryLater`.
+        Whether records that it cannot take wait on disk, and become dead letters if it refuses
+        them; else they are only counted.
+    patience_s : float
+        How long the host waits for it with a batch [s].
+    filter : mapping
+    when : str, optional
+        Which records it gets, see `icecube_plugin.host.filters`.
     options : mapping
         Options of the sink itself; may hold secrets, so not shown.
     """
@@ -135,7 +151,9 @@ class SinkConfig:
     name: str
     type: str
     required: bool = True
-    attempts: int = 5
+    patience_s: float = 5.0
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    when: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -145,6 +163,10 @@ class Config:
 
     data_folder: Path = Path("icecube-alerts-data")
     batch_size: int = 500
+    spool_limit: int = 1_000_000
+    dead_letters_limit: int = 100_000
+    remember_notices: int = 100_000
+    parse_limit_s: float = 20.0
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     significance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -189,6 +211,10 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     config = Config(
         data_folder=Path(top.get("data_folder", _text, "icecube-alerts-data")).expanduser(),
         batch_size=top.get("batch_size", _count, 500),
+        spool_limit=top.get("spool_limit", _count, 1_000_000),
+        dead_letters_limit=top.get("dead_letters_limit", _count, 100_000),
+        remember_notices=top.get("remember_notices", _count_or_none, 100_000),
+        parse_limit_s=top.get("parse_limit_s", _seconds, 20.0),
         kafka=_kafka(_Table(top.get("kafka", _table, {}), "kafka"), env),
         plugins=_plugins(_Table(top.get("plugins", _table, {}), "plugins")),
         significance=top.get("significance", _tables, {}),
@@ -242,6 +268,9 @@ def _kafka(table: _Table, env: Mapping[str, str]) -> KafkaConfig:
         topics=table.get("topics", _texts, DEFAULT_TOPICS),
         bootstrap_servers=table.get("bootstrap_servers", _text, None),
         start=table.get("start", _start, "earliest"),
+        instance_id=table.get("instance_id", _text, None),
+        wait=table.get("wait", _flag, False),
+        heartbeat=table.get("heartbeat", _flag, None),
         options=table.get("options", _table, {}),
     )
     table.known += ["client_id", "client_secret"]  # known even where the environment has them
@@ -270,10 +299,14 @@ def _sink(name: str, data: Mapping[str, Any]) -> SinkConfig:
     kind = table.get("type", _text, None)
     if kind is None:
         raise ConfigError("is required", key=f"sinks.{name}.type")
-    required = table.get("required", _flag, True)
-    attempts = table.get("attempts", _count, 5)
+    known = {
+        "required": table.get("required", _flag, True),
+        "patience_s": table.get("patience_s", _seconds, 5.0),
+        "filter": table.get("filter", _table, {}),
+        "when": table.get("when", _text, None),
+    }
     options = {key: value for key, value in data.items() if key not in table.known}
-    return SinkConfig(name=name, type=kind, required=required, attempts=attempts, options=options)
+    return SinkConfig(name=name, type=kind, options=options, **known)
 
 
 def _wrong(key: str, expected: str, value: object) -> ConfigError:
@@ -299,9 +332,24 @@ def _flag(value: Any, key: str) -> bool:
 
 
 def _count(value: Any, key: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000:
+    return _whole(value, key, 1)
+
+
+def _count_or_none(value: Any, key: str) -> int:
+    return _whole(value, key, 0)
+
+
+def _whole(value: Any, key: str, low: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= 100_000_000:
         return value
-    raise ConfigError(f"expected a whole number from 1 to 100000, not {value!r:.40}", key=key)
+    reason = f"expected a whole number from {low} to 100000000, not {value!r:.40}"
+    raise ConfigError(reason, key=key)
+
+
+def _seconds(value: Any, key: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400:
+        return float(value)
+    raise ConfigError(f"expected seconds, more than 0, at most 86400, not {value!r:.40}", key=key)
 
 
 def _table(value: Any, key: str) -> Mapping[str, Any]:

@@ -2,27 +2,31 @@
 
 One SQLite file. A letter is known by the bytes, their Kafka coordinates and the sink that failed,
 so a redelivered message does not pile up. Adding one is durable when it returns: the host commits
-offsets after that.
+offsets after that. Beyond a limit the oldest letters are dropped, with a word in the log, so that
+a stream of nonsense cannot fill the disk.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from icecube_hooks import IceCubePluginError, Message
+from icecube_hooks import Message
 
-__all__ = ["DeadLetter", "DeadLetterError", "DeadLetters"]
+from ._store import Store, StoreError
+
+__all__ = ["DeadLetter", "DeadLetters", "StoreError"]
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     at TEXT NOT NULL,
     sink TEXT,
@@ -45,9 +49,7 @@ ON CONFLICT (id) DO UPDATE SET at = excluded.at, error = excluded.error,
     reason = excluded.reason, versions = excluded.versions
 """
 
-
-class DeadLetterError(IceCubePluginError, OSError):
-    """The store cannot be written: the host stops, since going on would lose a message."""
+_DROP = "DELETE FROM letters WHERE number IN (SELECT number FROM letters ORDER BY number LIMIT ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,18 +88,24 @@ class DeadLetters:
     path : Path
     versions : mapping, optional
         Version of each plugin distribution, noted with every letter.
+    limit : int
+        How many are kept.
     """
 
-    def __init__(self, path: Path, versions: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, versions: Mapping[str, str] | None = None, limit: int = 100_000
+    ) -> None:
         self.path = path
+        self.limit = limit
         self._versions = json.dumps(dict(versions or {}))
+        self._store = Store(path, _SCHEMA, "dead letters")
 
     def add(self, messages: Sequence[Message], error: Exception, sink: str | None = None) -> None:
         """Keep messages; durable when it returns.
 
         Raises
         ------
-        DeadLetterError
+        StoreError
             If the file cannot be written.
         """
         at = datetime.now(UTC).isoformat()
@@ -110,19 +118,24 @@ class DeadLetters:
             }
             for message in messages
         ]  # fmt: skip
-        try:
-            with closing(self._open()) as connection, connection:
-                connection.executemany(_INSERT, rows)
-        except (sqlite3.Error, OSError) as failure:
-            raise DeadLetterError(
-                f"cannot keep dead letters in {self.path}: {failure}"
-            ) from failure
+        with self._store.transaction() as connection:
+            connection.executemany(_INSERT, rows)
+            (count,) = connection.execute("SELECT count(*) FROM letters").fetchone()
+            if count > self.limit:
+                connection.execute(_DROP, (count - self.limit,))
+                log.error("more than %d dead letters: the oldest is dropped", self.limit)
 
     def letters(self, numbers: Sequence[int] = ()) -> Iterator[DeadLetter]:
-        """Yield the letters in the order in which they came; all, or those with `numbers`."""
+        """Yield the letters in the order in which they came; all, or those with `numbers`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
         if not self.path.exists():
             return
-        with closing(self._open()) as connection:
+        with self._store.transaction() as connection:
             rows = connection.execute(
                 "SELECT number, at, sink, error, reason, versions, message FROM letters"
                 " ORDER BY number"
@@ -133,16 +146,8 @@ class DeadLetters:
 
     def remove(self, number: int) -> None:
         """Forget a letter that has been handled."""
-        with closing(self._open()) as connection, connection:
+        with self._store.transaction() as connection:
             connection.execute("DELETE FROM letters WHERE number = ?", (number,))
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=30.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_SCHEMA)
-        return connection
 
 
 def _id(message: Message, sink: str | None) -> str:

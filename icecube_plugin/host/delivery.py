@@ -1,124 +1,134 @@
-"""From records to sinks, each sink apart from the others.
+"""From records to sinks, each sink in a lane of its own.
 
-A batch goes to every sink in turn. What a sink cannot write, after its attempts, is handed back;
-a required sink's records become dead letters, so when `Delivery.write` returns, every record is
-durable somewhere.
+When `Delivery.write` returns, each record is durable somewhere: the sink has it, or it is a dead
+letter, or it waits in the spool of that sink.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from icecube_hooks import Record, RefusedForGood, RetryLater, Sink, SinkError
+from icecube_hooks import Record, Sink, SinkError
 
 from .config import SinkConfig
+from .filters import make_filter
+from .lane import Lane, LaneState, Ticket
+from .spool import Spool
 
-__all__ = ["Delivery", "Undelivered", "backoff_s"]
+__all__ = ["Delivery", "spool_path"]
 
-log = logging.getLogger(__name__)
+TURN_S: Final = 0.05
+"""How long a sink has the processor to itself before the next one gets the batch too."""
 
-BACKOFF_S: Final = 0.2
-LONGEST_BACKOFF_S: Final = 10.0
+LOOK_S: Final = 0.5
+CLOSE_S: Final = 5.0
 
-
-def backoff_s(attempt: int) -> float:
-    """Return how long to wait after the `attempt`-th failure, counted from 1 [s]."""
-    return min(BACKOFF_S * 2.0 ** min(attempt - 1, 20), LONGEST_BACKOFF_S)
-
-
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """Records that one sink did not take, and why."""
-
-    sink: str
-    required: bool
-    records: Sequence[Record]
-    error: SinkError
+Keep = Callable[[Callable[[], object]], None]
+"""Does something that writes to the disk; may wait until the disk has room."""
 
 
-@dataclass(slots=True)
 class Delivery:
     """The configured sinks.
 
-    Attributes
+    Parameters
     ----------
-    sinks : list of (SinkConfig, Sink)
-    wait : callable
-        Sleeps between attempts; returns true if the host is to stop, which ends the attempts.
-    written, failed : dict
-        Number of records by sink, for the summary.
+    sinks : sequence of (SinkConfig, Sink)
+    folder : Path
+        Where the spools are.
+    refuse : callable
+        Keeps records as dead letters: ``refuse(records, error, sink_name)``.
+    spool_limit : int
+        With this many records waiting for one sink, the host waits too.
     """
 
-    sinks: list[tuple[SinkConfig, Sink]]
-    wait: Callable[[float], bool | None] = time.sleep
-    written: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        sinks: Sequence[tuple[SinkConfig, Sink]],
+        folder: Path,
+        *,
+        refuse: Callable[[Sequence[Record], SinkError, str], None],
+        spool_limit: int,
+    ) -> None:
+        self._spool_limit = spool_limit
+        self.lanes = [
+            Lane(
+                config,
+                sink,
+                Spool(spool_path(folder, config.name)),
+                refuse=refuse,
+                accepts=make_filter(config),
+            )
+            for config, sink in sinks
+        ]
 
-    def write(self, records: Sequence[Record]) -> Iterator[Undelivered]:
-        """Give a batch to every sink; yield what one did not take."""
+    @property
+    def states(self) -> list[LaneState]:
+        """What became of the records for each sink."""
+        return [lane.state for lane in self.lanes]
+
+    def write(self, records: Sequence[Record], idle: Callable[[], object], keep: Keep) -> None:
+        """Give a batch to every sink, and wait for each as long as its patience lasts.
+
+        Parameters
+        ----------
+        records : sequence of Record
+        idle : callable
+            Called at least once a second while waiting; what it raises ends the wait.
+        keep : callable
+            Runs what writes into a spool.
+
+        Raises
+        ------
+        StoreError
+            If `keep` lets it through.
+        """
         if not records:
             return
-        for config, sink in self.sinks:
-            failures = list(self._write_to(config, sink, records))
-            lost = sum(len(failure.records) for failure in failures)
-            self.written[config.name] = self.written.get(config.name, 0) + len(records) - lost
-            if lost:
-                self.failed[config.name] = self.failed.get(config.name, 0) + lost
-            yield from failures
+        began = time.monotonic()
+        tickets = [(lane, self._hand(lane, records, idle, keep)) for lane in self.lanes]
+        for lane, ticket in tickets:
+            if ticket is not None:
+                _wait(ticket, began + lane.config.patience_s, idle)
+                keep(partial(lane.leave, ticket))
+
+    def _hand(
+        self, lane: Lane, records: Sequence[Record], idle: Callable[[], object], keep: Keep
+    ) -> Ticket | None:
+        """Hand a batch to one lane; return what is not done after its turn."""
+        while lane.state.waiting >= self._spool_limit:
+            time.sleep(LOOK_S)
+            idle()
+        taken: list[Ticket | None] = []
+        keep(lambda: taken.append(lane.take(records)))
+        (ticket,) = taken
+        return None if ticket is None or ticket.done.wait(TURN_S) else ticket
+
+    def finish(self, idle: Callable[[], object]) -> None:
+        """Wait for the spools to be empty, where a sink gets on."""
+        for lane in self.lanes:
+            lane.finish(idle)
 
     def close(self) -> None:
-        """Close every sink; one that fails is logged."""
-        for config, sink in self.sinks:
-            try:
-                getattr(sink, "close", _nothing)()
-            except Exception:  # isolation: the other sinks must be closed too
-                log.exception("sink %s failed to close", config.name)
+        """Close every sink; one that fails or hangs is logged."""
+        for lane in self.lanes:
+            lane.stop()
+        until = time.monotonic() + CLOSE_S
+        for lane in self.lanes:
+            lane.join(max(until - time.monotonic(), 0.1))
 
-    def _write_to(
-        self, config: SinkConfig, sink: Sink, records: Sequence[Record]
-    ) -> Iterator[Undelivered]:
-        """Write a batch; if it is refused for good, find the records that are to blame."""
-        error = self._attempts(config, sink, records)
-        if error is None:
+
+def spool_path(folder: Path, sink: str) -> Path:
+    """Return the file in which records wait for a sink."""
+    return folder / "spool" / f"{quote(sink, safe='')}.sqlite"
+
+
+def _wait(ticket: Ticket, until: float, idle: Callable[[], object]) -> None:
+    while not ticket.done.wait(max(min(until - time.monotonic(), LOOK_S), 0.0)):
+        idle()
+        if time.monotonic() >= until:
             return
-        if isinstance(error, RetryLater) or len(records) == 1:
-            log.error("%s; %d record(s) not written", error, len(records))
-            yield Undelivered(config.name, config.required, records, error)
-            return
-        for record in records:
-            yield from self._write_to(config, sink, [record])
-
-    def _attempts(
-        self, config: SinkConfig, sink: Sink, records: Sequence[Record]
-    ) -> SinkError | None:
-        """Try until it works, the sink refuses for good, or the attempts are used up."""
-        for attempt in range(1, config.attempts + 1):
-            error = _try(config, sink, records)
-            if not isinstance(error, RetryLater):
-                return error
-            log.warning("%s; attempt %d of %d", error, attempt, config.attempts)
-            if attempt == config.attempts or self.wait(backoff_s(attempt)):
-                return error
-        return None
-
-
-def _try(config: SinkConfig, sink: Sink, records: Sequence[Record]) -> SinkError | None:
-    try:
-        sink.write(records)
-        getattr(sink, "flush", _nothing)()
-    except SinkError as error:
-        error.sink = config.name
-        return error
-    except Exception as error:  # isolation: any other exception of a sink is final
-        log.debug("traceback of sink %s", config.name, exc_info=error)
-        reason = f"{type(error).__name__}: {error}"
-        return RefusedForGood(reason, sink=config.name)
-    return None
-
-
-def _nothing() -> None:
-    """Stand in for an optional method."""

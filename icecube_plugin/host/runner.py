@@ -13,35 +13,47 @@ Inside somebody else's consumer, `Host.handle` takes the messages.
 
 The promise
 -----------
-At least once. For each batch: parse, assess, write to every sink, keep what could not be read or
-written as dead letters, and only then commit the offsets. Whatever ends the process, the next one
-begins with the first message that was not committed. Sinks that drop a record id that they have
-make it exactly once.
+At least once. For each batch: parse, assess, write to every sink, keep what could not be read, or
+what a sink refuses, as dead letters, put what a sink cannot take in time into its spool, and only
+then commit the offsets. Whatever ends the process, the next one begins with the first message that
+was not committed. Sinks that drop a record id that they have make it exactly once.
+
+When the host's own disk is full it waits for room, as long as its source can wait: Kafka can, a
+file, or somebody else's consumer, cannot.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
-from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Sink
+from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Sink, SinkError
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_plugin import __version__
 
+from ._store import StoreError
 from .config import Config, SinkConfig, load_config
 from .dead_letters import DeadLetters
 from .delivery import Delivery
 from .files import FileSource
+from .filters import make_filter
+from .guard import InHand, TimeLimit
+from .lane import LaneState, attempt
+from .sightings import Sightings
 
 __all__ = ["Host", "Source", "Summary"]
 
 log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 1.0
+"""How often a full disk is tried again."""
 
 
 class Source(Protocol):
@@ -53,6 +65,13 @@ class Source(Protocol):
 
     def commit(self) -> None:
         """Note that everything yielded so far is safe."""
+        ...
+
+    def idle(self) -> None:
+        """Stay alive: called at least once a second while the host waits with a batch in hand.
+
+        A source whose `can_wait` is false (or that has none) may do nothing here.
+        """
         ...
 
     def close(self) -> None:
@@ -70,8 +89,11 @@ class Summary:
         Taken from the source; read; broken or unknown; of others, on a shared topic.
     kinds : dict
         Number of records by kind of alert.
-    written, failed : dict
-        Number of records by sink.
+    written, failed, waiting : dict
+        Number of records by sink: it has them; it refused them, or did not take them in time and
+        is not required; they wait on disk for it.
+    seconds : dict
+        Time spent by stage: waiting for the source, reading, delivering, committing [s].
     """
 
     messages: int = 0
@@ -81,6 +103,21 @@ class Summary:
     kinds: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def count(self, states: Sequence[LaneState]) -> None:
+        """Take over what the sinks have done."""
+        self.written = {state.name: state.written for state in states}
+        failed = {state.name: state.refused + state.dropped for state in states}
+        self.failed = {name: number for name, number in failed.items() if number}
+        self.waiting = {state.name: state.waiting for state in states if state.waiting}
+
+    def spent(self, stage: str, since: float) -> float:
+        """Add the time since `since` to a stage; return now, both as `time.monotonic` [s]."""
+        now = time.monotonic()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
+        return now
 
 
 class Host:
@@ -123,9 +160,16 @@ class Host:
         self._delivery: Delivery | None = None
         self._lock = threading.RLock()
         self._unread: set[tuple[str, str]] = set()
+        folder = self.config.data_folder
         self.dead_letters = DeadLetters(
-            self.config.data_folder / "dead-letters.sqlite", _versions(self.plugins)
+            folder / "dead-letters.sqlite",
+            _versions(self.plugins),
+            self.config.dead_letters_limit,
         )
+        self._sightings = Sightings(folder / "sightings.sqlite", self.config.remember_notices)
+        self._limit = TimeLimit(self.config.parse_limit_s)
+        self._in_hand = InHand(folder / "in-hand")
+        self._source: Source | None = None
 
     @classmethod
     def from_file(cls, path: str | Path) -> Host:
@@ -144,17 +188,20 @@ class Host:
         ------
         ConfigError
             If a sink cannot be made.
-        DeadLetterError
-            If a message can neither be delivered nor kept: nothing is committed then.
+        StoreError
+            If a message can neither be delivered nor kept, and the source cannot wait until it
+            can: nothing is committed then.
         KafkaFailure
             If Kafka refuses us.
         """
         self.open()
         try:
-            found = (source or self._make_source)()
+            self._source = found = (source or self._make_source)()
             try:
                 self._run(found)
+                self._finish()
             finally:
+                self._source = None
                 found.close()
         finally:
             self.close()
@@ -171,8 +218,13 @@ class Host:
         """
         with self._lock:
             if self._delivery is None:
-                delivery = Delivery(self._sinks(), wait=self._stopping.wait)
-                self.summary.written, self.summary.failed = delivery.written, delivery.failed
+                delivery = Delivery(
+                    self._sinks(),
+                    self.config.data_folder,
+                    refuse=self._refuse_records,
+                    spool_limit=self.config.spool_limit,
+                )
+                self.summary.count(delivery.states)
                 options = dict(self.config.plugins.options)
                 name = f"icecube-alerts {__version__}"
                 self.plugins.notify("on_start", host=name, options=options)
@@ -182,8 +234,9 @@ class Host:
     def handle(self, messages: Sequence[Message]) -> list[Record]:
         """Read, assess and deliver messages that somebody else's consumer has received.
 
-        When it returns, each message is in every required sink or kept as a dead letter: only
-        then should its offset be committed. Threads may call it, one is served at a time.
+        When it returns, each message is in every required sink, or on disk: in the sink's spool
+        or among the dead letters. Only then should its offset be committed. Threads may call it,
+        one is served at a time.
 
         Returns
         -------
@@ -194,20 +247,30 @@ class Host:
         ------
         ConfigError
             If a sink cannot be made.
-        DeadLetterError
+        StoreError
             If a message can neither be delivered nor kept.
         """
         with self._lock:
             delivery = self.open()._delivery
             assert delivery is not None  # noqa: S101  # that is what `open` does
-            records = self._read(messages)
-            for failure in delivery.write(records):
-                if failure.required:
-                    kept = [record.message for record in failure.records]
-                    self.dead_letters.add(kept, failure.error, failure.sink)
+            began = time.monotonic()
+            records = self._recognised(self._read(messages))
+            began = self.summary.spent("read", began)
+            try:
+                delivery.write(records, self._idle, self._keep)
+            finally:
+                self.summary.count(delivery.states)
+            self._remember(records)
             for record in records:
                 self.plugins.notify("on_record", record=record)
+            self.summary.spent("deliver", began)
             return records
+
+    @property
+    def sinks(self) -> list[LaneState]:
+        """What became of the records for each sink; empty while the host is closed."""
+        delivery = self._delivery
+        return [] if delivery is None else delivery.states
 
     def close(self) -> None:
         """Close the sinks and tell the plugins; a later `handle` opens them again."""
@@ -215,6 +278,9 @@ class Host:
             delivery, self._delivery = self._delivery, None
             if delivery is not None:
                 delivery.close()
+                self.summary.count(delivery.states)
+                self._limit.close()
+                self._in_hand.close()
                 self.plugins.notify("on_stop")
 
     def backfill(self, since: datetime, until: datetime | None = None) -> Summary:
@@ -228,7 +294,7 @@ class Host:
 
         Raises
         ------
-        ConfigError, DeadLetterError, KafkaFailure
+        ConfigError, StoreError, KafkaFailure
             As `run`.
         """
         from .kafka import BackfillSource
@@ -301,11 +367,13 @@ class Host:
         configs = [c for c in self.config.sinks_or_defaults() if sink in (None, c.name)]
         if sink is not None and not configs:
             return [sink]  # no longer configured
-        delivery = Delivery(self._sinks(configs), wait=self._stopping.wait)
-        try:
-            return [failure.sink for failure in delivery.write([record])]
-        finally:
-            delivery.close()
+        failed = []
+        for config, made in self._sinks(configs):
+            wanted = sink is not None or make_filter(config)(record)
+            if wanted and attempt(config.name, made, [record]) is not None:
+                failed.append(config.name)
+            getattr(made, "close", lambda: None)()
+        return failed
 
     def _sinks(self, configs: Sequence[SinkConfig] | None = None) -> list[tuple[SinkConfig, Sink]]:
         configs = self.config.sinks_or_defaults() if configs is None else configs
@@ -317,11 +385,44 @@ class Host:
         return LiveSource(self.config.kafka, batch_size=self.config.batch_size)
 
     def _run(self, source: Source) -> None:
+        began = time.monotonic()
         for batch in self._until_stopped(source):
+            self.summary.spent("wait", began)
             self.handle(batch)
+            began = time.monotonic()
             source.commit()
+            began = self.summary.spent("commit", began)
             if batch and self._on_batch is not None:
                 self._on_batch(self.summary)
+
+    def _finish(self) -> None:
+        """Let sinks that are behind catch up, once the source has ended by itself."""
+        if self._delivery is not None and not self._stopping.is_set():
+            self._delivery.finish(self._idle)
+            self.summary.count(self._delivery.states)
+
+    def _idle(self) -> None:
+        if self._source is not None:
+            self._source.idle()
+
+    def _keep(self, action: Callable[[], object]) -> None:
+        """Write to our own disk; while it is full, wait, if the source can."""
+        said = False
+        while True:
+            try:
+                action()
+            except StoreError as error:
+                if self._stopping.is_set() or not getattr(self._source, "can_wait", False):
+                    raise
+                if not said:
+                    log.error("%s; waiting until that works", error)
+                said = True
+                self._stopping.wait(AGAIN_S)
+                self._idle()
+            else:
+                if said:
+                    log.warning("the disk can be written again; going on")
+                return
 
     def _run_quietly(self) -> None:
         try:
@@ -343,7 +444,8 @@ class Host:
         for message in batch:
             self.summary.messages += 1
             try:
-                record = self.plugins.record(message)
+                self._in_hand.take(message)
+                record = self._limit.run(self.plugins.record, message)
             except NotOurs:
                 self.summary.passed += 1
                 continue
@@ -352,7 +454,26 @@ class Host:
                 continue
             records.append(record)
             self._count(record)
+        self._in_hand.clear()
         return records
+
+    def _recognised(self, records: list[Record]) -> list[Record]:
+        """Note in each record when the same notice came before."""
+        if not records or not self.config.remember_notices:
+            return records
+        try:
+            return self._sightings.look_up(records)
+        except StoreError as error:
+            log.warning("%s; repeats are not recognised", error)
+            return records
+
+    def _remember(self, records: Sequence[Record]) -> None:
+        if not records or not self.config.remember_notices:
+            return
+        try:
+            self._sightings.note(records)
+        except StoreError as error:
+            log.warning("%s; these will not be recognised", error)
 
     def _count(self, record: Record) -> None:
         self.summary.records += 1
@@ -366,8 +487,11 @@ class Host:
     def _refuse(self, message: Message, error: NoticeError) -> None:
         self.summary.refused += 1
         log.error("refused %s", error)
-        self.dead_letters.add([message], error)
+        self._keep(lambda: self.dead_letters.add([message], error))
         self.plugins.notify("on_refused", message=message, error=error)
+
+    def _refuse_records(self, records: Sequence[Record], error: SinkError, sink: str) -> None:
+        self.dead_letters.add([record.message for record in records], error, sink)
 
 
 def _plugins(config: Config) -> PluginSet:

@@ -42,7 +42,7 @@ ENUMS = {n: t for n, t in PUBLIC.items() if isinstance(t, type) and issubclass(t
 
 def test_there_is_something_to_prove() -> None:
     assert len(HOOKS) == 7
-    assert len(DATACLASSES) == 16
+    assert len(DATACLASSES) == 17
     assert len(ENUMS) == 6
     assert len(re.findall(r"```(?:python|toml)", README)) == len(BLOCKS) == 6
 

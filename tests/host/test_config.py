@@ -38,7 +38,9 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
         [sinks.archive]
         type = "sqlite"
         required = false
-        attempts = 2
+        patience_s = 2
+        when = "real"
+        filter = {kinds = ["gold"]}
         path = "x.sqlite"
         """
     )
@@ -52,7 +54,8 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
     assert config.plugins.options == {"color": "red"}
     assert config.significance == {"icecube": {"trials": 10}}
     (sink,) = config.sinks_or_defaults()
-    assert (sink.name, sink.type, sink.required, sink.attempts) == ("archive", "sqlite", False, 2)
+    assert (sink.name, sink.type, sink.required, sink.patience_s) == ("archive", "sqlite", False, 2)
+    assert (sink.when, sink.filter) == ("real", {"kinds": ["gold"]})
     assert sink.options == {"path": "x.sqlite"}
 
 
@@ -70,9 +73,17 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
         ),
         (
             {"batch_size": True},
-            "batch_size: expected a whole number from 1 to 100000, not True",
+            "batch_size: expected a whole number from 1 to 100000000, not True",
         ),
-        ({"batch_size": 0}, "batch_size: expected a whole number from 1 to 100000, not 0"),
+        ({"batch_size": 0}, "batch_size: expected a whole number from 1 to 100000000, not 0"),
+        (
+            {"remember_notices": -1},
+            "remember_notices: expected a whole number from 0 to 100000000, not -1",
+        ),
+        (
+            {"parse_limit_s": 0},
+            "parse_limit_s: expected seconds, more than 0, at most 86400, not 0",
+        ),
         ({"sinks": {"a": {}}}, "sinks.a.type: is required"),
         ({"sinks": {"a": 3}}, "sinks.a: expected a table, not int"),
         ({"sinks": []}, "sinks: expected a table, not list"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from icecube_hooks import Message, NoticeError, RefusedForGood
-from icecube_plugin.host import DeadLetterError, DeadLetters
+from icecube_plugin.host import DeadLetters, StoreError
 
 MESSAGE = Message(
     value=b"\x00not a notice\xff",
@@ -52,5 +52,5 @@ def test_letters_are_chosen_and_removed_by_number(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.touch()
-    with pytest.raises(DeadLetterError, match=r"cannot keep dead letters in .*file"):
+    with pytest.raises(StoreError, match=r"cannot keep dead letters in .*file"):
         DeadLetters(blocker / "letters.sqlite").add([MESSAGE], NoticeError("no"))

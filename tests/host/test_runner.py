@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
-from icecube_hooks import ConfigError, Message, NoticeError, Record, SinkType, hookimpl
+from icecube_hooks import (
+    ConfigError,
+    Message,
+    NoticeError,
+    ParserType,
+    Record,
+    SinkType,
+    hookimpl,
+)
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_hooks.testing import RecordingSink
-from icecube_plugin.host import Config, Host, SinkConfig
+from icecube_plugin.host import Config, Host, SinkConfig, StoreError
+from tests.host.sinks import Troubled
 
 TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
 
@@ -57,6 +66,7 @@ class Source:
         self.sink = sink
         self.written_at_commit: list[int] = []
         self.closed = False
+        self.idled = 0
 
     def batches(self) -> Iterator[list[Message]]:
         for batch in self.given:
@@ -64,6 +74,9 @@ class Source:
 
     def commit(self) -> None:
         self.written_at_commit.append(len(self.sink.records))
+
+    def idle(self) -> None:
+        self.idled += 1
 
     def close(self) -> None:
         self.closed = True
@@ -139,6 +152,99 @@ def test_nothing_is_committed_when_dead_letters_cannot_be_kept(
     assert source.written_at_commit == []
     assert source.closed
     assert plugin.sink.closed == 1
+
+
+class Patient(Source):
+    """A source that can wait, as Kafka can; after two looks the disk has room again."""
+
+    can_wait = True
+    obstacle: Path
+
+    def idle(self) -> None:
+        super().idle()
+        if self.idled == 2:
+            self.obstacle.rmdir()
+
+
+def test_a_full_disk_is_waited_for(
+    config: Config, plugins: PluginSet, plugin: Plugin, tmp_path: Path
+) -> None:
+    source = Patient([[Message(value=b"?")]], plugin.sink)
+    source.obstacle = tmp_path / "dead-letters.sqlite"
+    source.obstacle.mkdir()
+    host = Host(config, plugins=plugins, source=lambda: source)
+    assert host.run().refused == 1
+    assert len(list(host.dead_letters.letters())) == 1
+    assert source.written_at_commit == [0]
+
+
+def test_a_stop_ends_the_wait_without_a_commit(
+    config: Config, plugins: PluginSet, plugin: Plugin, tmp_path: Path
+) -> None:
+    source = Patient([[Message(value=b"?")]], plugin.sink)
+    source.obstacle = tmp_path / "elsewhere"
+    source.obstacle.mkdir()
+    (tmp_path / "dead-letters.sqlite").mkdir()
+    host = Host(config, plugins=plugins, source=lambda: source)
+    host.start()
+    assert host.stop()
+    assert isinstance(host.error, StoreError)
+    assert source.written_at_commit == []
+
+
+def test_the_source_is_kept_alive_while_a_sink_is_slow(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    slow = Troubled()
+    slow.gate.clear()
+    plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
+    sinks = (SinkConfig(name="slow", type="slow", patience_s=1.2),)
+    source = Source([notices], plugin.sink)
+    host = Host(replace(config, sinks=sinks), plugins=plugins, source=lambda: source)
+    summary = host.run()
+    slow.gate.set()
+    assert source.idled >= 2
+    assert source.written_at_commit == [0]
+    assert summary.waiting == {"slow": len(notices)}
+
+
+def test_a_parser_that_never_ends_costs_one_message(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    class Loops:
+        @hookimpl
+        def register_parsers(self) -> list[ParserType]:
+            return [ParserType(name="loops", topics=("loops",), parse=loop)]
+
+    def loop(_message: Message) -> None:
+        while True:
+            pass
+
+    plugins = load_plugins(allow=["icecube-plugin"], extra={"third": plugin, "loops": Loops()})
+    batch = [Message(value=b"{}", topic="loops", partition=0, offset=0), notices[0]]
+    source = Source([batch], plugin.sink)
+    config = replace(config, parse_limit_s=0.3)
+    host = Host(config, plugins=plugins, source=lambda: source)
+    summary = host.run()
+    assert (summary.refused, summary.records) == (1, 1)
+    (letter, _) = host.dead_letters.letters()
+    assert letter.reason == "loops[0]@0: reading took longer than 0.3 s"
+
+
+def test_a_notice_that_comes_again_says_so(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    sinks = (SinkConfig(name="kept", type="keep"),)
+    config = replace(config, sinks=sinks)
+    first, second = Host(config, plugins=plugins), Host(config, plugins=plugins)
+    (record,) = first.handle(notices[:1])
+    assert not record.is_repeat
+    (record,) = second.handle(notices[:1])  # another process, later
+    assert [sighting.offset for sighting in record.sightings] == [0]
+    (record,) = Host(replace(config, remember_notices=0), plugins=plugins).handle(notices[:1])
+    assert not record.is_repeat
+    first.close()
+    second.close()
 
 
 class Endless(Source):

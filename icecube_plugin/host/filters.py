@@ -1,0 +1,273 @@
+"""Which records a sink gets: ``filter`` and ``when`` of its table in the configuration.
+
+::
+
+    [sinks.pager]
+    type = "notify"
+    when = "kind == 'gold' and dec_deg > -5"      # an expression of the names below
+
+    [sinks.pager.filter]                          # all of these must hold
+    kinds = ["gold", "lvk-search"]
+    real = true                                   # false: only tests, injections, mock events
+    retractions = true                            # false: none; left out: with them
+    repeats = false                               # nothing that came before, in any format
+    min_signalness = 0.5
+    max_far_per_year = 1.0
+    max_p_post = 0.05                             # of the best significance, after trials
+    min_sigma_post = 2.0
+    max_error_radius_deg = 2.0
+    dec_deg = [-5.0, 30.0]
+    within = [{ra_deg = 77.36, dec_deg = 5.69, radius_deg = 3.0}]   # in any of these circles
+    topics = ["gcn.notices.icecube.*"]
+
+What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
+expression that needs an unstated value is false then. Retractions pass every limit on numbers,
+which they rarely state: who got the alert must get its retraction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from icecube_hooks import AlertKind, ConfigError, Record, Status
+from icecube_hooks.host import nearest
+
+from .config import SinkConfig
+
+__all__ = ["make_filter", "values"]
+
+Test = Callable[[Record], bool | None]
+"""Whether a record passes; ``None`` where the notice does not state what is asked for."""
+
+Maker = Callable[[Any, str], Test]
+"""Makes a test of the configured value; the second argument is its key, for errors."""
+
+
+def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
+    """Return the function that says whether a record is for this sink; it never raises.
+
+    Raises
+    ------
+    ConfigError
+        With the key, if the filter has an unknown name or a wrong value.
+    """
+    path = f"sinks.{config.name}.filter"
+    wanted = dict(config.filter)
+    unstated = _flag(wanted.pop("unstated", False), f"{path}.unstated")
+    tests = [_made(_TESTS, name, value, path) for name, value in wanted.items() if name in _TESTS]
+    limits = [_made(_LIMITS, name, wanted[name], path) for name in wanted if name not in _TESTS]
+    if config.when is not None:
+        limits.append(_expression(config.when, f"sinks.{config.name}.when"))
+
+    def accepts(record: Record) -> bool:
+        if not all(test(record) for test in tests):
+            return False
+        if record.alert.status is Status.RETRACTION:
+            return True
+        answers = (limit(record) for limit in limits)
+        return all(unstated if answer is None else answer for answer in answers)
+
+    return accepts
+
+
+def values(record: Record) -> dict[str, Any]:
+    """Return what an expression may use, by name; ``None`` is "not stated"."""
+    alert, place = record.alert, record.alert.localization
+    return {
+        "kind": alert.kind.value,
+        "event": alert.event_key,
+        "revision": alert.revision,
+        "status": None if alert.status is None else alert.status.value,
+        "real": alert.is_real,
+        "repeat": record.is_repeat,
+        "topic": record.message.topic,
+        "signalness": alert.signalness,
+        "energy_tev": alert.energy_tev,
+        "far_per_year": alert.far_per_year,
+        "p_post": _p_post(record),
+        "sigma_post": _sigma_post(record),
+        "ra_deg": None if place is None else place.ra_deg,
+        "dec_deg": None if place is None else place.dec_deg,
+        "error_radius_deg": None if place is None else place.error_radius_deg,
+        "n_coincident": len(alert.coincident_events),
+    }
+
+
+def _p_post(record: Record) -> float | None:
+    found = (s.p_value_post for s in record.significances if s.p_value_post is not None)
+    return min(found, default=None)
+
+
+def _sigma_post(record: Record) -> float | None:
+    found = (s.sigma_post for s in record.significances if s.sigma_post is not None)
+    return max(found, default=None)
+
+
+def _made(
+    known: Mapping[str, Callable[[Any, str], Test]], name: str, value: Any, path: str
+) -> Test:
+    if name not in known:
+        hint = nearest(name, [*_TESTS, *_LIMITS, "unstated"])
+        raise ConfigError("unknown key", key=f"{path}.{name}", hint=hint)
+    return known[name](value, f"{path}.{name}")
+
+
+def _flag(value: Any, key: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"expected true or false, not {value!r:.40}", key=key)
+
+
+def _number(value: Any, key: str, low: float = -math.inf, high: float = math.inf) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    raise ConfigError(f"expected a number from {low:g} to {high:g}, not {value!r:.40}", key=key)
+
+
+def _texts(value: Any, key: str) -> Sequence[str]:
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return value
+    raise ConfigError(f"expected a list of texts, not {value!r:.40}", key=key)
+
+
+def _kinds(value: Any, key: str) -> Test:
+    kinds = set(_texts(value, key))
+    for kind in kinds - set(AlertKind):
+        raise ConfigError(f"no kind {kind!r:.40}", key=key, hint=nearest(kind, list(AlertKind)))
+    return lambda record: record.alert.kind in kinds
+
+
+def _topics(value: Any, key: str) -> Test:
+    patterns = _texts(value, key)
+    return lambda record: any(fnmatchcase(record.message.topic or "", p) for p in patterns)
+
+
+def _real(value: Any, key: str) -> Test:
+    wanted = _flag(value, key)
+    return lambda record: record.alert.is_real is wanted
+
+
+def _retractions(value: Any, key: str) -> Test:
+    allowed = _flag(value, key)
+    return lambda record: allowed or record.alert.status is not Status.RETRACTION
+
+
+def _repeats(value: Any, key: str) -> Test:
+    allowed = _flag(value, key)
+    return lambda record: allowed or not record.is_repeat
+
+
+def _at_least(get: Callable[[Record], float | None]) -> Maker:
+    def make(value: Any, key: str) -> Test:
+        limit = _number(value, key)
+        return lambda record: None if (found := get(record)) is None else found >= limit
+
+    return make
+
+
+def _at_most(get: Callable[[Record], float | None]) -> Maker:
+    def make(value: Any, key: str) -> Test:
+        limit = _number(value, key)
+        return lambda record: None if (found := get(record)) is None else found <= limit
+
+    return make
+
+
+def _dec_deg(value: Any, key: str) -> Test:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ConfigError(f"expected [lowest, highest], not {value!r:.40}", key=key)
+    low, high = (_number(item, key, -90.0, 90.0) for item in value)
+
+    def test(record: Record) -> bool | None:
+        place = record.alert.localization
+        return None if place is None else low <= place.dec_deg <= high
+
+    return test
+
+
+def _within(value: Any, key: str) -> Test:
+    if not isinstance(value, list) or not value:
+        raise ConfigError("expected a list of circles {ra_deg, dec_deg, radius_deg}", key=key)
+    circles = [_circle(item, f"{key}[{number}]") for number, item in enumerate(value)]
+
+    def test(record: Record) -> bool | None:
+        from icecube_plugin.events import great_circle_deg
+
+        place = record.alert.localization
+        if place is None:
+            return None
+        return any(
+            great_circle_deg(ra, dec, place.ra_deg, place.dec_deg) <= radius
+            for ra, dec, radius in circles
+        )
+
+    return test
+
+
+def _circle(value: Any, key: str) -> tuple[float, float, float]:
+    if not isinstance(value, dict) or value.keys() != {"ra_deg", "dec_deg", "radius_deg"}:
+        raise ConfigError("expected {ra_deg, dec_deg, radius_deg}", key=key)
+    return (
+        _number(value["ra_deg"], f"{key}.ra_deg", 0.0, 360.0),
+        _number(value["dec_deg"], f"{key}.dec_deg", -90.0, 90.0),
+        _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0),
+    )
+
+
+def _expression(text: str, key: str) -> Test:
+    """Make a test of an expression: simpleeval lets it compare and calculate, nothing else."""
+    import ast
+
+    from simpleeval import EvalWithCompoundTypes, InvalidExpression
+
+    evaluator = EvalWithCompoundTypes(functions={})
+    try:
+        tree = evaluator.parse(text)
+    except (InvalidExpression, SyntaxError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot read {text!r:.80}: {error}", key=key) from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in _NAMES:
+            hint = nearest(node.id, _NAMES)
+            raise ConfigError(f"unknown name {node.id!r:.40}", key=key, hint=hint)
+        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
+            raise ConfigError("expected comparisons and arithmetic only", key=key)
+
+    def test(record: Record) -> bool | None:
+        evaluator.names = values(record)
+        try:
+            return bool(evaluator.eval(text, previously_parsed=tree))
+        except (InvalidExpression, ArithmeticError, TypeError, ValueError):
+            return None  # it needs a value that is not stated
+
+    return test
+
+
+_NAMES: Final = (
+    *("kind", "event", "revision", "status", "real", "repeat", "topic", "signalness"),
+    *("energy_tev", "far_per_year", "p_post", "sigma_post", "ra_deg", "dec_deg"),
+    *("error_radius_deg", "n_coincident"),
+)
+"""The keys of `values`."""
+
+_TESTS: Final[Mapping[str, Maker]] = {
+    "kinds": _kinds,
+    "topics": _topics,
+    "real": _real,
+    "retractions": _retractions,
+    "repeats": _repeats,
+}
+
+_LIMITS: Final[Mapping[str, Maker]] = {
+    "min_signalness": _at_least(lambda record: record.alert.signalness),
+    "max_far_per_year": _at_most(lambda record: record.alert.far_per_year),
+    "max_p_post": _at_most(_p_post),
+    "min_sigma_post": _at_least(_sigma_post),
+    "max_error_radius_deg": _at_most(
+        lambda record: place.error_radius_deg if (place := record.alert.localization) else None
+    ),
+    "dec_deg": _dec_deg,
+    "within": _within,
+}

@@ -1,0 +1,137 @@
+"""Which notices this host has delivered before, on any topic and in any format.
+
+A notice is noted after its delivery, so one whose delivery a crash has cut short is not taken for a
+repeat. The newest ones are kept, as many as configured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from icecube_hooks import Record, Sighting
+
+from ._store import Store
+from .spool import place_id
+
+__all__ = ["Sightings"]
+
+MOST_PER_NOTICE: Final = 20
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS sightings (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    notice_id TEXT NOT NULL,
+    record_id TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT
+);
+CREATE INDEX IF NOT EXISTS sightings_by_notice ON sightings (notice_id);
+"""
+
+_COLUMNS: Final = 'record_id, seen_at, topic, partition, "offset", origin'
+
+
+class Sightings:
+    """The list of notices, in one SQLite file.
+
+    Parameters
+    ----------
+    path : Path
+    limit : int
+        How many are kept.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.limit = limit
+        self._store = Store(path, _SCHEMA, "the list of notices")
+
+    def look_up(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records with their `Record.sightings`; those in one batch see each other.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        known = self._known({record.alert.notice_id for record in records})
+        now = datetime.now(UTC)
+        found = []
+        for record in records:
+            earlier = known.setdefault(record.alert.notice_id, [])
+            found.append(
+                dataclasses.replace(record, sightings=tuple(earlier)) if earlier else record
+            )
+            earlier.append(_sighting(record, now))
+        return found
+
+    def note(self, records: Sequence[Record]) -> None:
+        """Add records that have been delivered, and forget the oldest beyond the limit.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written.
+        """
+        now = datetime.now(UTC).isoformat()
+        with self._store.transaction() as connection:
+            connection.executemany(
+                f"INSERT INTO sightings (id, notice_id, {_COLUMNS})"  # noqa: S608  # ours
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [_row(record, now) for record in records],
+            )
+            connection.execute(
+                "DELETE FROM sightings WHERE number <= (SELECT max(number) FROM sightings) - ?",
+                (self.limit,),
+            )
+
+    def _known(self, notice_ids: set[str]) -> dict[str, list[Sighting]]:
+        if not self.path.exists():
+            return {}
+        known: dict[str, list[Sighting]] = {}
+        with self._store.transaction() as connection:
+            for notice_id in notice_ids:
+                rows = connection.execute(
+                    f"SELECT {_COLUMNS} FROM sightings WHERE notice_id = ?"  # noqa: S608  # ours
+                    " ORDER BY number LIMIT ?",
+                    (notice_id, MOST_PER_NOTICE),
+                )
+                known[notice_id] = [_restored(row) for row in rows]
+        return known
+
+
+def _sighting(record: Record, now: datetime) -> Sighting:
+    message = record.message
+    return Sighting(
+        record_id=record.id,
+        seen_at=now,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        origin=message.origin,
+    )
+
+
+def _row(record: Record, now: str) -> tuple[object, ...]:
+    message = record.message
+    return (
+        *(place_id(record), record.alert.notice_id, record.id, now),
+        *(message.topic, message.partition, message.offset, message.origin),
+    )
+
+
+def _restored(row: tuple[str, str, str | None, int | None, int | None, str | None]) -> Sighting:
+    record_id, seen_at, topic, partition, offset, origin = row
+    return Sighting(
+        record_id=record_id,
+        seen_at=datetime.fromisoformat(seen_at),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        origin=origin,
+    )

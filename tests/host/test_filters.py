@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from icecube_hooks import ConfigError, Message, Record, Sighting, Status, Tense
+from icecube_hooks.testing import make_alert, make_record, make_significance
+from icecube_plugin.host import SinkConfig
+from icecube_plugin.host.filters import make_filter, values
+from tests.hooks.strategies import instances
+
+GOLD = make_record()  # gold, real, revision 0, at RA 345.8 and Dec +9.1
+
+
+def passes(record: Record, when: str | None = None, **wanted: Any) -> bool:
+    return make_filter(SinkConfig(name="s", type="x", filter=wanted, when=when))(record)
+
+
+def changed(**fields: Any) -> Record:
+    return dataclasses.replace(GOLD, alert=dataclasses.replace(GOLD.alert, **fields))
+
+
+UNSTATED = changed(signalness=None, far_hz=None, localization=None)
+RETRACTED = dataclasses.replace(
+    UNSTATED, alert=dataclasses.replace(UNSTATED.alert, status=Status.RETRACTION)
+)
+NOW = GOLD.alert.notice_time
+assert NOW is not None
+REPEAT = dataclasses.replace(GOLD, sightings=(Sighting(record_id="x", seen_at=NOW),))
+TEST = changed(tense=Tense.TEST)
+PLACE = GOLD.alert.localization
+assert PLACE is not None
+ASSESSED = dataclasses.replace(
+    GOLD,
+    significances=(
+        make_significance(p_value_post=0.3, sigma_post=0.5),
+        make_significance(p_value_post=0.01, sigma_post=2.33),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted", "expected"),
+    [
+        (GOLD, {}, True),
+        (GOLD, {"kinds": ["gold", "bronze"]}, True),
+        (GOLD, {"kinds": ["lvk-search"]}, False),
+        (GOLD, {"real": True}, True),
+        (TEST, {"real": True}, False),
+        (TEST, {"real": False}, True),
+        (RETRACTED, {"retractions": False}, False),
+        (RETRACTED, {"retractions": True}, True),
+        (GOLD, {"repeats": False}, True),
+        (REPEAT, {"repeats": False}, False),
+        (REPEAT, {"repeats": True}, True),
+        (changed(signalness=0.5), {"min_signalness": 0.5}, True),
+        (changed(signalness=0.49), {"min_signalness": 0.5}, False),
+        (changed(far_hz=1 / 31_536_000), {"max_far_per_year": 1.0}, True),
+        (changed(far_hz=2 / 31_536_000), {"max_far_per_year": 1.0}, False),
+        (UNSTATED, {"max_far_per_year": 1.0}, False),
+        (UNSTATED, {"max_far_per_year": 1.0, "unstated": True}, True),
+        (UNSTATED, {"dec_deg": [-90, 90]}, False),
+        (RETRACTED, {"max_far_per_year": 1.0}, True),
+        (RETRACTED, {"max_far_per_year": 1.0, "kinds": ["ehe"]}, False),
+        (GOLD, {"dec_deg": [PLACE.dec_deg - 1, PLACE.dec_deg + 1]}, True),
+        (GOLD, {"dec_deg": [-90, PLACE.dec_deg - 1]}, False),
+        (GOLD, {"topics": ["gcn.*"]}, GOLD.message.topic is not None),
+        (GOLD, {"topics": ["other"]}, False),
+    ],
+)
+def test_what_passes(record: Record, wanted: dict[str, Any], expected: bool) -> None:
+    assert passes(record, **wanted) is expected
+
+
+@pytest.mark.parametrize(("ra_deg", "expected"), [(359.5, True), (1.0, True), (3.0, False)])
+def test_circles_go_across_right_ascension_0(ra_deg: float, expected: bool) -> None:
+    record = changed(localization=dataclasses.replace(PLACE, ra_deg=ra_deg, dec_deg=0.0))
+    circle = {"ra_deg": 0.0, "dec_deg": 0.0, "radius_deg": 1.5}
+    assert passes(record, within=[circle]) is expected
+    elsewhere = {"ra_deg": 180.0, "dec_deg": 0.0, "radius_deg": 1.5}
+    assert passes(record, within=[elsewhere, circle]) is expected
+    assert passes(record, within=[elsewhere]) is False
+
+
+def test_the_best_significance_counts() -> None:
+    assert passes(ASSESSED, max_p_post=0.05)
+    assert not passes(ASSESSED, max_p_post=0.005)
+    assert passes(ASSESSED, min_sigma_post=2.0)
+    assert passes(ASSESSED, "p_post < 0.05 and sigma_post > 2")
+    assert not passes(ASSESSED, "p_post < 0.001")
+
+
+@pytest.mark.parametrize(
+    ("when", "record", "expected"),
+    [
+        ("kind == 'gold' and real", GOLD, True),
+        ("kind in ('gold', 'bronze')", GOLD, True),
+        ("kind == 'bronze' or dec_deg > 90", GOLD, False),
+        ("not repeat", GOLD, True),
+        ("repeat", REPEAT, True),
+        ("signalness > 0.5", UNSTATED, False),
+        ("not signalness > 0.5", UNSTATED, False),
+        ("signalness is None", UNSTATED, True),
+        ("1 / n_coincident > 0", GOLD, False),
+    ],
+)
+def test_expressions(when: str, record: Record, expected: bool) -> None:
+    assert passes(record, when) is expected
+
+
+@pytest.mark.parametrize(
+    ("when", "wanted", "message"),
+    [
+        (None, {"kind": ["gold"]}, "sinks.s.filter.kind: unknown key (did you mean 'kinds'?)"),
+        (None, {"kinds": ["golden"]}, "sinks.s.filter.kinds: no kind 'golden' (did you mean"),
+        (None, {"kinds": "gold"}, "sinks.s.filter.kinds: expected a list of texts, not 'gold'"),
+        (None, {"real": 1}, "sinks.s.filter.real: expected true or false, not 1"),
+        (None, {"min_signalness": "x"}, "sinks.s.filter.min_signalness: expected a number"),
+        (None, {"dec_deg": [0]}, "sinks.s.filter.dec_deg: expected [lowest, highest], not [0]"),
+        (None, {"dec_deg": [0, 91]}, "sinks.s.filter.dec_deg: expected a number from -90 to 90"),
+        (None, {"within": [{"ra_deg": 1}]}, "sinks.s.filter.within[0]: expected {ra_deg"),
+        (
+            "signalnes > 1",
+            {},
+            "sinks.s.when: unknown name 'signalnes' (did you mean 'signalness'?)",
+        ),
+        ("kind ==", {}, "sinks.s.when: cannot read 'kind =='"),
+        ("open('/etc/passwd')", {}, "sinks.s.when: "),
+        ("kind.upper()", {}, "sinks.s.when: expected comparisons and arithmetic only"),
+        ("().__class__", {}, "sinks.s.when: expected comparisons and arithmetic only"),
+    ],
+)
+def test_what_is_wrong_is_named(when: str | None, wanted: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        passes(GOLD, when, **wanted)
+    assert str(caught.value).startswith(message)
+
+
+@given(instances(Record))
+def test_no_record_makes_a_filter_raise(record: Record) -> None:
+    wanted = {"min_signalness": 0.5, "max_p_post": 0.1, "dec_deg": [0, 1], "real": True}
+    circle = [{"ra_deg": 1, "dec_deg": 1, "radius_deg": 1}]
+    assert isinstance(passes(record, " and ".join(values(GOLD)), within=circle, **wanted), bool)
+    assert isinstance(passes(record, "energy_tev ** 99999 > 1 or event > 3"), bool)
+
+
+def test_expressions_know_every_value() -> None:
+    for name in values(GOLD):
+        assert isinstance(passes(GOLD, f"{name} == {name}"), bool)
+    assert passes(Record.of(Message(value=b""), make_alert()), "topic is None")
