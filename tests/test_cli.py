@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from icecube_hooks import ConfigError
+from icecube_hooks import ConfigError, Message, RefusedForGood
 from icecube_plugin.cli import COMMANDS, main
 from icecube_plugin.commands._common import moment, table
+from icecube_plugin.host import DeadLetters
 from icecube_plugin.host.config import DEFAULT_TOPICS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -133,25 +134,43 @@ def test_a_refused_notice_is_kept_shown_and_tried_again(
     assert run("dead-letters", "--show", "7").returncode == 1
 
 
-def test_what_a_sink_refused_is_delivered_later(run: Run, tmp_path: Path, fixtures: Path) -> None:
-    blocker = tmp_path / "there"
+def test_what_a_sink_could_not_take_is_delivered_later(
+    run: Run, tmp_path: Path, fixtures: Path
+) -> None:
     config = tmp_path / "c.toml"
-    config.write_text('[sinks.lines]\ntype = "jsonl"\npatience_s = 0.1\npath = "there/alerts.jsonl"\n')
+    config.write_text('[sinks.lines]\ntype = "jsonl"\npatience_s = 0.1\npath = "alerts.jsonl"\n')
     notice = next((fixtures / "gcn.notices.icecube.lvk_nu_track_search").iterdir())
-    blocker.mkdir()
-    (blocker / "alerts.jsonl").symlink_to("/dev/full")
+    lines = tmp_path / "alerts.jsonl"
+    lines.symlink_to("/dev/full")
     done = run("--config", config, "replay", notice)
     assert done.returncode == 1
-    assert "sink lines: 0 written, 1 FAILED" in done.stderr
-    assert "lines" in run("--config", config, "dead-letters").stdout
+    assert "sink lines: 0 written, 1 wait on disk until it can" in done.stderr
+    assert run("--config", config, "sinks").stdout.split("\n")[1].split()[:3] == [
+        *("lines", "jsonl", "1")
+    ]
+    assert run("--config", config, "sinks", "--deliver").returncode == 1
+    lines.unlink()
+    assert run("--config", config, "sinks", "--deliver").returncode == 0
+    assert len(lines.read_text().splitlines()) == 1
+    (entry,) = json.loads(run("--config", config, "sinks", "--json").stdout)
+    assert (entry["waiting"], entry["required"]) == (0, True)
+
+
+def test_what_a_sink_refused_is_delivered_later(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('[sinks.lines]\ntype = "jsonl"\npath = "alerts.jsonl"\n')
+    notice = (
+        fixtures / "gcn.notices.icecube.lvk_nu_track_search" / "S190412m-3-Initial.json"
+    ).read_bytes()
+    letters = DeadLetters(tmp_path / "icecube-alerts-data" / "dead-letters.sqlite")
+    letters.add([Message(value=notice)], RefusedForGood("it was full"), "lines")
     other = tmp_path / "other.toml"
     other.write_text('[sinks.screen]\ntype = "terminal"\n')
     gone = run("--config", other, "dead-letters", "--retry")
     assert (gone.returncode, gone.stderr) == (1, "1: sink lines failed\n")
-    (blocker / "alerts.jsonl").unlink()
     assert run("--config", config, "dead-letters", "--retry").stdout == "1: delivered\n"
     assert run("--config", config, "dead-letters").stdout == "no dead letters\n"
-    assert len((blocker / "alerts.jsonl").read_text().splitlines()) == 1
+    assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@
     [plugins]
     block = ["sink-terminal"]              # and allow = [...]; see icecube_hooks.host
 
+    [watch]                                # status file, health, metrics: see `host.watch`
+    listen = "127.0.0.1:9464"
+
     [significance.icecube]                 # options of the provider of that name
     gw_rate_high_per_year = 100.0
 
@@ -57,6 +60,7 @@ __all__ = [
     "PluginsConfig",
     "Secret",
     "SinkConfig",
+    "WatchConfig",
     "default_sinks",
     "load_config",
 ]
@@ -158,6 +162,16 @@ class SinkConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WatchConfig:
+    """How a live host is watched, see `icecube_plugin.host.watch`."""
+
+    every_s: float = 5.0
+    heartbeat_limit_s: float = 120.0
+    stall_limit_s: float = 120.0
+    listen: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole configuration. ``Config()`` is a complete one."""
 
@@ -169,6 +183,7 @@ class Config:
     parse_limit_s: float = 20.0
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
+    watch: WatchConfig = field(default_factory=WatchConfig)
     significance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sinks: tuple[SinkConfig, ...] | None = None
 
@@ -217,6 +232,7 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
         parse_limit_s=top.get("parse_limit_s", _seconds, 20.0),
         kafka=_kafka(_Table(top.get("kafka", _table, {}), "kafka"), env),
         plugins=_plugins(_Table(top.get("plugins", _table, {}), "plugins")),
+        watch=_watch(_Table(top.get("watch", _table, {}), "watch")),
         significance=top.get("significance", _tables, {}),
         sinks=_sinks(top.get("sinks", _tables, None)),
     )
@@ -283,6 +299,17 @@ def _plugins(table: _Table) -> PluginsConfig:
         allow=table.get("allow", _texts, ()),
         block=table.get("block", _texts, ()),
         options=table.get("options", _table, {}),
+    )
+    table.done()
+    return config
+
+
+def _watch(table: _Table) -> WatchConfig:
+    config = WatchConfig(
+        every_s=table.get("every_s", _seconds, 5.0),
+        heartbeat_limit_s=table.get("heartbeat_limit_s", _seconds, 120.0),
+        stall_limit_s=table.get("stall_limit_s", _seconds, 120.0),
+        listen=table.get("listen", _text, None),
     )
     table.done()
     return config

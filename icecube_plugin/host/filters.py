@@ -22,7 +22,8 @@
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Retractions pass every limit on numbers,
-which they rarely state: who got the alert must get its retraction.
+which they rarely state: who got the alert must get its retraction. What is no number at all (a third
+party's NaN) passes.
 """
 
 from __future__ import annotations
@@ -62,13 +63,19 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
     if config.when is not None:
         limits.append(_expression(config.when, f"sinks.{config.name}.when"))
 
-    def accepts(record: Record) -> bool:
+    def decide(record: Record) -> bool:
         if not all(test(record) for test in tests):
             return False
         if record.alert.status is Status.RETRACTION:
             return True
         answers = (limit(record) for limit in limits)
         return all(unstated if answer is None else answer for answer in answers)
+
+    def accepts(record: Record) -> bool:
+        try:
+            return decide(record)
+        except (ArithmeticError, TypeError, ValueError):  # no true alert: a position of NaN
+            return True
 
     return accepts
 

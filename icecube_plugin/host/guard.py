@@ -147,9 +147,8 @@ class InHand:
         with contextlib.suppress(OSError):  # without the file only this protection is gone
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            crashes, _, self._place = (
-                os.read(self._file, _LENGTH).decode("ascii", "replace").strip().partition(" ")
-            )
+            text = os.read(self._file, _LENGTH).decode("ascii", "replace")
+            crashes, _, self._place = text.strip().partition(" ")
             self._crashes = int(crashes) if crashes.isdecimal() else 0
 
     def _write(self, text: str) -> None:

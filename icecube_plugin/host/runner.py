@@ -24,6 +24,7 @@ file, or somebody else's consumer, cannot.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -170,6 +171,7 @@ class Host:
         self._limit = TimeLimit(self.config.parse_limit_s)
         self._in_hand = InHand(folder / "in-hand")
         self._source: Source | None = None
+        self.moved_at = time.monotonic()
 
     @classmethod
     def from_file(cls, path: str | Path) -> Host:
@@ -198,8 +200,9 @@ class Host:
         try:
             self._source = found = (source or self._make_source)()
             try:
-                self._run(found)
-                self._finish()
+                with self._watched(found):
+                    self._run(found)
+                    self._finish()
             finally:
                 self._source = None
                 found.close()
@@ -391,7 +394,7 @@ class Host:
             self.handle(batch)
             began = time.monotonic()
             source.commit()
-            began = self.summary.spent("commit", began)
+            self.moved_at = began = self.summary.spent("commit", began)
             if batch and self._on_batch is not None:
                 self._on_batch(self.summary)
 
@@ -401,7 +404,16 @@ class Host:
             self._delivery.finish(self._idle)
             self.summary.count(self._delivery.states)
 
+    def _watched(self, source: Source) -> contextlib.AbstractContextManager[object]:
+        """Watch a live source; what ends by itself needs nobody to."""
+        if not hasattr(source, "heartbeat_age_s"):
+            return contextlib.nullcontext()
+        from .watch import Watch
+
+        return Watch(self, source)
+
     def _idle(self) -> None:
+        self.moved_at = time.monotonic()
         if self._source is not None:
             self._source.idle()
 

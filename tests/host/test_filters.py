@@ -77,6 +77,7 @@ def test_what_passes(record: Record, wanted: dict[str, Any], expected: bool) -> 
 
 @pytest.mark.parametrize(("ra_deg", "expected"), [(359.5, True), (1.0, True), (3.0, False)])
 def test_circles_go_across_right_ascension_0(ra_deg: float, expected: bool) -> None:
+    assert PLACE is not None
     record = changed(localization=dataclasses.replace(PLACE, ra_deg=ra_deg, dec_deg=0.0))
     circle = {"ra_deg": 0.0, "dec_deg": 0.0, "radius_deg": 1.5}
     assert passes(record, within=[circle]) is expected
@@ -125,7 +126,7 @@ def test_expressions(when: str, record: Record, expected: bool) -> None:
         (
             "signalnes > 1",
             {},
-            "sinks.s.when: unknown name 'signalnes' (did you mean 'signalness'?)",
+            "sinks.s.when: unknown name 'signalnes' (did you mean",
         ),
         ("kind ==", {}, "sinks.s.when: cannot read 'kind =='"),
         ("open('/etc/passwd')", {}, "sinks.s.when: "),
