@@ -14,7 +14,7 @@
     topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all of IceCube's
     bootstrap_servers = "localhost:9092"   # default: GCN's for the domain
     start = "earliest"                     # or "latest": where a group without offsets begins
-    instance_id = "host-1"                 # one name a host: it gets its partitions back when killed
+    instance_id = "host-1"                 # one for each host: killed, it gets its partitions back
     wait = true                            # for a broker or topics that are not there at the start
     heartbeat = true                       # watch gcn.heartbeat; default: on GCN's own brokers
     [kafka.options]                        # handed to librdkafka as they are
@@ -36,9 +36,11 @@
     patience_s = 5.0                       # after that its records wait on disk, not the host
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
-The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``. They may stand in ``[kafka]``
-as ``client_id`` and ``client_secret``; the environment wins. An unknown key is an error that
-names the nearest known one.
+The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``, or the names of files that do in
+``GCN_CLIENT_ID_FILE`` and ``GCN_CLIENT_SECRET_FILE``. They may stand in ``[kafka]`` as ``client_id``
+and ``client_secret``, or, with ``keyring = "icecube-alerts"``, in the system's keyring under that
+service and these two names (extra ``keyring``). The environment wins. An unknown key is an error
+that names the nearest known one.
 """
 
 from __future__ import annotations
@@ -275,10 +277,11 @@ class _Table:
 
 
 def _kafka(table: _Table, env: Mapping[str, str]) -> KafkaConfig:
-    secret = env.get("GCN_CLIENT_SECRET") or table.get("client_secret", _text, None)
+    keyring = table.get("keyring", _text, None)
+    secret = _credential("client_secret", table, env, keyring)
     config = KafkaConfig(
         domain=table.get("domain", _text, "gcn.nasa.gov"),
-        client_id=env.get("GCN_CLIENT_ID") or table.get("client_id", _text, None),
+        client_id=_credential("client_id", table, env, keyring),
         client_secret=None if secret is None else Secret(secret),
         group_id=table.get("group_id", _text, "icecube-alerts"),
         topics=table.get("topics", _texts, DEFAULT_TOPICS),
@@ -292,6 +295,36 @@ def _kafka(table: _Table, env: Mapping[str, str]) -> KafkaConfig:
     table.known += ["client_id", "client_secret"]  # known even where the environment has them
     table.done()
     return config
+
+
+def _credential(
+    name: str, table: _Table, env: Mapping[str, str], service: str | None
+) -> str | None:
+    """Return a credential: of the environment, else of the file, else of the keyring."""
+    found = _from_env(f"GCN_{name.upper()}", env) or table.get(name, _text, None)
+    if found is not None or service is None:
+        return found
+    try:
+        import keyring
+    except ImportError as error:
+        hint = "pip install 'icecube-plugin[keyring]'"
+        raise ConfigError("needs the package keyring", key="kafka.keyring", hint=hint) from error
+    try:
+        return keyring.get_password(service, name)
+    except keyring.errors.KeyringError as error:
+        raise ConfigError(f"cannot be read: {error}", key="kafka.keyring") from error
+
+
+def _from_env(name: str, env: Mapping[str, str]) -> str | None:
+    """Return what the environment holds under a name, or a file that it names."""
+    file = env.get(f"{name}_FILE")
+    if env.get(name) or not file:
+        return env.get(name)
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"cannot read {file}: {reason}", key=f"{name}_FILE") from error
 
 
 def _plugins(table: _Table) -> PluginsConfig:

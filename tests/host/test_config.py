@@ -117,6 +117,32 @@ def test_the_environment_wins_over_the_file() -> None:
     assert config_from(data, {}).kafka.client_secret == Secret("file")
 
 
+def test_credentials_may_stand_in_files(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hush\n")
+    env = {"GCN_CLIENT_ID": "me", "GCN_CLIENT_SECRET_FILE": str(tmp_path / "secret")}
+    kafka = config_from({}, env).kafka
+    assert (kafka.client_id, kafka.client_secret) == ("me", Secret("hush"))
+    with pytest.raises(ConfigError, match=r"GCN_CLIENT_ID_FILE: cannot read .*none: No such file"):
+        config_from({}, {"GCN_CLIENT_ID_FILE": str(tmp_path / "none")})
+
+
+def test_credentials_may_stand_in_the_keyring(tmp_path: Path) -> None:
+    keyring = pytest.importorskip("keyring")
+    files = pytest.importorskip("keyrings.alt.file")
+    before = keyring.get_keyring()
+    store = files.PlaintextKeyring()
+    store.file_path = str(tmp_path / "keyring")
+    keyring.set_keyring(store)
+    try:
+        keyring.set_password("alerts", "client_secret", "hush")
+        kafka = config_from({"kafka": {"keyring": "alerts", "client_id": "me"}}, {}).kafka
+        assert (kafka.client_id, kafka.client_secret) == ("me", Secret("hush"))
+        kafka = config_from({"kafka": {"keyring": "alerts"}}, {"GCN_CLIENT_SECRET": "env"}).kafka
+        assert (kafka.client_id, kafka.client_secret) == (None, Secret("env"))
+    finally:
+        keyring.set_keyring(before)
+
+
 def test_secrets_do_not_print() -> None:
     env = {"GCN_CLIENT_ID": "me", "GCN_CLIENT_SECRET": "hush"}
     sinks = {"a": {"type": "x", "token": "hush"}}
