@@ -1,0 +1,392 @@
+"""The sink ``notify``: a message to people, by every service that Apprise knows.
+
+A service is a URL: ``mailto://user:password@host``, ``slack://...``, ``matrixs://...``, see
+https://github.com/caronc/apprise/wiki. The message says what, where, how sure, what changed
+since the last notice of the event, and whether a site can see it
+(`icecube_plugin.sinks._message`).
+
+Conventions
+-----------
+- Quiet for tests, injections and mock events, unless ``tests = true``.
+- Quiet for what was told before: a notice that comes again, or in another format (the same
+  `Alert.notice_id`). A revision, a retraction and a circular are news.
+- The state, one SQLite file, holds which URL was told of which notice, and the last notices of each
+  event. A URL that fails is tried again alone. Between sending and noting it down a kill leads to
+  a second message: at least once. The file is bounded, and readable by its owner only.
+- One URL that fails does not keep the others from being told; it gets the rest of the batch, in
+  order, when the host tries again.
+- Apprise does not tell why a message was not taken. What it and urllib3 log may hold the URL with
+  its token: while this sink sends, their records are dropped, and only a status number is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import (
+    Alert,
+    ConfigError,
+    Record,
+    RetryLater,
+    SinkType,
+    Status,
+    WireFormat,
+    hookimpl,
+)
+
+from ._files import absolute, made_folder
+from ._text import clean
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ._message import Message
+
+__all__ = ["Notify"]
+
+log = logging.getLogger(__name__)
+
+FEWEST_CHARACTERS: Final = 200
+KEPT_SENT: Final = 100_000
+KEPT_ALERTS: Final = 5_000
+WAIT_S: Final = 10.0
+"""How long to wait for another process that holds the state."""
+
+_TALKATIVE: Final = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS sent (
+    url TEXT NOT NULL, notice TEXT NOT NULL, UNIQUE (url, notice));
+CREATE TABLE IF NOT EXISTS alerts (
+    name TEXT NOT NULL, notice TEXT NOT NULL, alert TEXT NOT NULL, UNIQUE (name, notice));
+"""
+
+
+class Notify:
+    """Send a message for each notice to each URL.
+
+    Parameters
+    ----------
+    urls : list of str
+        Apprise URLs.
+    urls_env, urls_file : str, optional
+        Environment variable, or file, with more of them, separated by white space or lines. In the
+        file, lines that start with ``#`` are comments.
+    state : str or path
+        File that remembers what was sent.
+    site : table, optional
+        ``name``, ``lat_deg``, ``lon_deg`` (north and east positive), ``height_m``: from where
+        altitude and airmass are told.
+    tests : bool
+        Whether notices that are not real are told, too.
+    limit_chars : int, optional
+        Longest text, at least 200; a service's own limit holds anyway.
+
+    Raises
+    ------
+    ConfigError
+        With the option, if one is wrong, no URL is given, or Apprise is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        urls: Sequence[str] = (),
+        urls_env: str | None = None,
+        urls_file: str | None = None,
+        state: str | os.PathLike[str] = "icecube-alerts-data/notify.sqlite",
+        site: Mapping[str, Any] | None = None,
+        tests: bool = False,
+        limit_chars: int | None = None,
+    ) -> None:
+        from ._sky import site_of
+
+        if not isinstance(tests, bool):
+            raise ConfigError("expected true or false", key="tests")
+        self.tests = tests
+        self.limit_chars = _limit(limit_chars)
+        self.site = None if site is None else site_of(site)
+        self._targets = _targets(_all_urls(urls, urls_env, urls_file))
+        self.state = absolute(state, "state")
+        made_folder(self.state.parent, "state")
+        try:
+            with _state(self.state):
+                pass
+        except OSError as error:
+            raise ConfigError(f"cannot use {self.state}: {error}", key="state") from error
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Tell of a batch, in order.
+
+        Raises
+        ------
+        RetryLater
+            If a URL did not take a message, or the state cannot be written.
+        """
+        wanted = [record for record in records if self.tests or record.alert.is_real]
+        if not wanted:
+            return
+        failures: dict[str, str] = {}
+        try:
+            with _state(self.state) as state:
+                for record in wanted:
+                    self._tell(record, state, failures)
+                state.forget()
+        except OSError as error:
+            raise RetryLater(f"cannot write {self.state}: {error}") from error
+        if failures:
+            raise RetryLater("; ".join(failures.values()))
+
+    def _tell(self, record: Record, state: _State, failures: dict[str, str]) -> None:
+        """Tell each URL that was not told; `failures` holds those that are left alone."""
+        notice, names = _notice(record), _names(record.alert)
+        story = state.story(names, notice)
+        if record.alert.format is not WireFormat.CIRCULAR:  # they round
+            state.keep(names, notice, record.alert)
+        message: Message | None = None
+        for target in self._targets:
+            if target.digest in failures or state.was_told(target.digest, notice):
+                continue
+            message = message or self._message(record, story)
+            trouble = target.send(message, self.limit_chars)
+            if trouble is None:
+                state.told(target.digest, notice)
+            else:
+                failures[target.digest] = f"{target.label} did not take the message{trouble}"
+
+    def _message(self, record: Record, story: Sequence[Alert]) -> Message:
+        from ._message import compose
+
+        earlier, later = _neighbours(record.alert, story)
+        now = datetime.now(UTC)
+        return compose(record, now=now, site=self.site, earlier=earlier, later=later)
+
+
+def _notice(record: Record) -> str:
+    """Return what is equal for what is not to be told twice."""
+    alert = record.alert
+    if alert.circular_number is not None:
+        return f"circular:{alert.circular_number}"
+    if alert.revision_label == "?":
+        return record.id
+    suffix = ":retraction" if alert.status is Status.RETRACTION else ""
+    return _key(alert.notice_id + suffix)
+
+
+def _names(alert: Alert) -> tuple[str, ...]:
+    """Return what the event is called, apart for what is not real."""
+    from icecube_plugin.events import group
+
+    realm = "" if alert.is_real else "test:"
+    return tuple(_key(realm + name) for name in group([alert])[0].names)
+
+
+def _key(text: str) -> str:
+    """Return what a database takes; JSON can hold halves of characters."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def _neighbours(alert: Alert, story: Sequence[Alert]) -> tuple[Alert | None, Alert | None]:
+    """Return the notice before `alert`, and the newest unless that is `alert` itself."""
+    from icecube_plugin.events import group
+
+    for event in group([*story, alert]):
+        for place, one in enumerate(event.alerts):
+            if one is alert:
+                earlier = event.alerts[place - 1] if place else None
+                return earlier, None if event.newest is alert else event.newest
+    raise AssertionError("group() lost an alert")
+
+
+class _State:
+    """What was told, and the last notices; an open file."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def was_told(self, url: str, notice: str) -> bool:
+        """Whether the URL of that digest was told of a notice."""
+        found = self.database.execute(
+            "SELECT 1 FROM sent WHERE url = ? AND notice = ?", (url, notice)
+        )
+        return found.fetchone() is not None
+
+    def told(self, url: str, notice: str) -> None:
+        """Note that the URL of that digest was told."""
+        self.database.execute("INSERT OR IGNORE INTO sent VALUES (?, ?)", (url, notice))
+
+    def story(self, names: Sequence[str], notice: str) -> list[Alert]:
+        """Return the other notices of an event, in the order in which they came."""
+        marks = ", ".join("?" * len(names))
+        rows = self.database.execute(
+            f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) AND notice != ?"  # noqa: S608  # question marks
+            " ORDER BY rowid",
+            (*names, notice),
+        )
+        return [alert for text in dict(rows.fetchall()).values() for alert in _alerts(text)]
+
+    def keep(self, names: Sequence[str], notice: str, alert: Alert) -> None:
+        """Keep a notice under the names of its event, without its bytes."""
+        from dataclasses import replace
+
+        text = replace(alert, raw=b"", unread={}).to_json()
+        rows = [(name, notice, text) for name in names]
+        self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
+
+    def forget(self) -> None:
+        """Drop the oldest rows."""
+        for table, kept in (("sent", KEPT_SENT), ("alerts", KEPT_ALERTS)):
+            last = f"(SELECT max(rowid) FROM {table})"  # noqa: S608  # ours
+            self.database.execute(f"DELETE FROM {table} WHERE rowid <= {last} - {kept}")  # noqa: S608  # ours
+
+
+def _alerts(text: str) -> tuple[Alert, ...]:
+    """Return the alert of a text, or none: another version may have written it."""
+    try:
+        return (Alert.from_dict(json.loads(text)),)
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("a notice in the state is left out: %s", type(error).__name__)
+        return ()
+
+
+@contextlib.contextmanager
+def _state(path: Path) -> Iterator[_State]:
+    """Open the state; make it if it is not there. Its errors are `OSError`."""
+    import sqlite3
+
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
+    try:
+        database.executescript(_SCHEMA)
+        yield _State(database)
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+    finally:
+        database.close()
+
+
+class _Target:
+    """One URL. It is known by its place in the configuration and, in the state, by a digest."""
+
+    def __init__(self, label: str, digest: str, service: Any) -> None:
+        self.label = label
+        self.digest = digest
+        self.service = service
+
+    def send(self, message: Message, limit_chars: int | None) -> str | None:
+        """Send; return ``None``, or what is known of the trouble."""
+        import apprise
+
+        one = apprise.Apprise(asset=self.service.asset)
+        one.add(self.service)
+        title, text = self._fitting(message, limit_chars)
+        with _quiet() as statuses:
+            try:
+                is_sent = bool(one.notify(title=title, body=text, body_format="text"))
+            except Exception as error:  # noqa: BLE001  # a plugin of Apprise; its text may hold the URL
+                return f": {type(error).__name__}"
+        return None if is_sent else "".join(f" (status {status})" for status in statuses[-1:])
+
+    def _fitting(self, message: Message, limit_chars: int | None) -> tuple[str, str]:
+        """Return title and text as long as the service takes them, in one message."""
+        limits = [n for n in (limit_chars, self.service.body_maxlen) if n]
+        if self.service.title_maxlen > 0:
+            title = message.title[: self.service.title_maxlen]
+            return title, message.text(min(limits, default=None))
+        room = min(limits, default=10**6) - len(message.title) - 10  # the title becomes a heading
+        return message.title, message.text(max(room, 40))
+
+
+def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
+    from hashlib import sha256
+
+    try:
+        import apprise
+    except ImportError as error:
+        hint = "pip install 'icecube-plugin[notify]'"
+        raise ConfigError(f"needs Apprise: {error}", hint=hint) from error
+
+    # One after the other, so that what is logged while one sends is about it.
+    asset = apprise.AppriseAsset(app_id="icecube-alerts", async_mode=False)
+    found: dict[str, _Target] = {}
+    for key, url in urls:
+        with _quiet():
+            service = apprise.Apprise.instantiate(url, asset=asset)
+        if service is None:
+            raise ConfigError("is no URL that Apprise knows", key=key)
+        if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # a refusal, at most services
+            service.overflow_mode = apprise.OverflowMode.SPLIT
+        digest = sha256(url.encode()).hexdigest()[:32]
+        scheme = url.partition("://")[0]
+        found.setdefault(digest, _Target(f"{key} ({clean(scheme, 20)})", digest, service))
+    if not found:
+        raise ConfigError("no URL is given", key="urls", hint="or urls_env, or urls_file")
+    return list(found.values())
+
+
+def _all_urls(urls: object, env: object, file: object) -> Iterator[tuple[str, str]]:
+    """Yield each URL with the option that it is from."""
+    from ._http import environment, file_text, text_option
+
+    if not isinstance(urls, list | tuple):
+        raise ConfigError("expected a list of URLs", key="urls")
+    for number, url in enumerate(urls):
+        yield f"urls[{number}]", text_option(url, f"urls[{number}]")
+    if env is not None:
+        for number, url in enumerate(environment(env, "urls_env").split()):
+            yield f"urls_env[{number}]", url
+    if file is not None:
+        for number, line in enumerate(file_text(file, "urls_file").splitlines(), start=1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield f"urls_file line {number}", line.strip()
+
+
+def _limit(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < FEWEST_CHARACTERS:
+        reason = f"expected a whole number from {FEWEST_CHARACTERS}, got {value!r:.40}"
+        raise ConfigError(reason, key="limit_chars")
+    return value
+
+
+class _Drop(logging.Filter):
+    """Drop all records; keep the status numbers in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statuses: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop a record."""
+        self.statuses += re.findall(r"\berror=(\d{3})\b", record.getMessage())
+        return False
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Drop what may hold a URL from the log; yield the status numbers that were in it."""
+    drop = _Drop()
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    for logger in loggers:
+        logger.addFilter(drop)
+    try:
+        yield drop.statuses
+    finally:
+        for logger in loggers:
+            logger.removeFilter(drop)
+
+
+@hookimpl
+def register_sinks() -> list[SinkType]:
+    """Register the sink ``notify``."""
+    summary = "messages to people: mail, Slack, Matrix and a hundred more (Apprise)"
+    return [SinkType(name="notify", make=Notify, summary=summary)]

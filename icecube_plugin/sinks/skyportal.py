@@ -1,0 +1,308 @@
+"""The sink ``skyportal``: an event with a localization, and a comment per notice, in a SkyPortal.
+
+Format
+------
+SkyPortal's REST interface, as ``skyportal/handlers/api/gcn.py`` and ``comment.py``, and
+``skyportal/utils/gcn.py`` of https://github.com/skyportal/skyportal have it. Each request has the
+header ``Authorization: token ...``; each answer is ``{"status": "success", "data": ...}`` or
+``{"status": "error", "message": ...}``.
+
+1. ``GET /api/gcn_event/2023-04-16T05:22:26``: an event is known by its time [UTC, s]. One that is
+   not there is 404; its ``data`` has ``id``, ``tags``, ``localizations`` and ``comments``.
+2. ``POST /api/gcn_event``, unless event, tags and localization are there::
+
+       {"dateobs": "2023-04-16T05:22:26", "tags": ["IceCube", "Neutrino", "Gold"],
+        "properties": {"signalness": 0.34, "energy": 127.3, "FAR": 8.0e-08},
+        "skymap": {"ra": 345.82, "dec": 9.14, "error": 0.2842}}
+
+   SkyPortal makes the cone a Gaussian with ``error`` as its standard deviation, and calls it
+   ``345.82000_9.14000_0.28420``. So the notice's radius is scaled to 39.3 % containment, as for a
+   circular Gaussian; of an ellipse or a box, that of the circle of the same area. Without a stated
+   containment there is no cone.
+3. ``POST /api/gcn_event/ID/comments`` with the message for people; it ends with the record's id.
+
+Conventions
+-----------
+- A record whose comment is there is not posted again. Two processes at the same time may post two.
+- A search around a gravitational wave becomes a comment on the event of that wave, which SkyPortal
+  receives by itself; it never makes that event. Where there is none, the search is passed over.
+- Notices without a trigger time have no place there; they, and, unless ``tests = true``, those that
+  are not real, are passed over.
+- The token needs the permission to comment. An event that another user posted can only be updated
+  by a token with rights to it.
+- No network address of a private network, see `icecube_plugin.sinks._http`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    ConfigError,
+    Localization,
+    Record,
+    RetryLater,
+    SinkType,
+    Status,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from ._http import Connection, Endpoint, Reply
+
+__all__ = ["SkyPortal"]
+
+log = logging.getLogger(__name__)
+
+LONGEST_EVENT: Final = 16_000_000
+"""An event comes with the outlines of all its localizations [bytes]."""
+ONE_SIGMA: Final = 1.0 - math.exp(-0.5)
+"""Containment of one standard deviation of a circular Gaussian."""
+COMMENT_CHARACTERS: Final = 6_000
+MARK: Final = "\n\nrecord "
+
+_TAGS: Final = {AlertKind.HESE: "HESE", AlertKind.EHE: "EHE", AlertKind.NU_EM: "NuEM"}
+
+
+class SkyPortal:
+    """Post events and comments to a SkyPortal.
+
+    Parameters
+    ----------
+    url : str
+        Address of the SkyPortal, such as ``https://fritz.science``.
+    token, token_env, token_file : str
+        A token of it, or the environment variable or file that holds one; exactly one of them.
+    group_ids : list of int, optional
+        Groups that may see the comments; by default all groups of the token's user.
+    tests : bool
+        Whether notices that are not real are posted, too.
+    allow_private : bool
+        Whether the host may have a private, loopback or link-local address.
+    connect_timeout_s, timeout_s : float
+        How long connecting to one address, and one whole exchange, may take [s].
+
+    Raises
+    ------
+    ConfigError
+        With the option, if one is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str | None = None,
+        token_env: str | None = None,
+        token_file: str | None = None,
+        group_ids: Sequence[int] = (),
+        tests: bool = False,
+        allow_private: bool = False,
+        connect_timeout_s: float = 5.0,
+        timeout_s: float = 60.0,
+    ) -> None:
+        from ._http import Endpoint, secret_text
+
+        secret = secret_text(token, token_env, token_file, "token")
+        if secret is None:
+            raise ConfigError("is required", key="token", hint="or token_env, or token_file")
+        if not secret.isascii() or not secret.isprintable():
+            raise ConfigError("is no token", key="token")
+        if not isinstance(tests, bool):
+            raise ConfigError("expected true or false", key="tests")
+        self.tests = tests
+        self.group_ids = _group_ids(group_ids)
+        self._token = secret
+        self._endpoint = Endpoint.of(
+            url,
+            "url",
+            allow_private=allow_private,
+            connect_timeout_s=connect_timeout_s,
+            timeout_s=timeout_s,
+            secrets=(secret,),
+        )
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Post a batch, in order.
+
+        Raises
+        ------
+        RetryLater
+            If the server does not answer, not in its format, or says that its trouble may pass.
+        RefusedForGood
+            If it refuses, or its address is not allowed.
+        """
+        wanted = [record for record in records if self.tests or record.alert.is_real]
+        with self._endpoint.connection() as connection:
+            api = _Api(connection, self._endpoint, self._token)
+            for record in wanted:
+                self._post(api, record)
+
+    def _post(self, api: _Api, record: Record) -> None:
+        if record.alert.trigger_time is None:
+            log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
+            return
+        dateobs = _dateobs(record.alert.trigger_time)
+        event = api.event(dateobs)
+        if record.alert.kind is AlertKind.LVK_SEARCH:
+            if event is None:
+                log.warning("%s: SkyPortal has no event at %s", record.id, dateobs)
+                return
+        elif event is None or _is_news(record.alert, event):
+            api.post("gcn_event", _event(record.alert, dateobs))
+            event = api.event(dateobs)
+        if event is None:
+            raise RetryLater(f"{self._endpoint.shown}: the event that was posted is not there")
+        if not any(text.endswith(MARK + record.id) for text in event.comments):
+            comment: dict[str, Any] = {"text": _comment(record)}
+            if self.group_ids:
+                comment["group_ids"] = list(self.group_ids)
+            api.post(f"gcn_event/{event.id}/comments", comment)
+
+
+class _Event(NamedTuple):
+    """What SkyPortal has of an event."""
+
+    id: int
+    tags: frozenset[str]
+    localizations: frozenset[str]
+    comments: tuple[str, ...]
+
+
+class _Api:
+    """Requests, and what is understood of the answers."""
+
+    def __init__(self, connection: Connection, endpoint: Endpoint, token: str) -> None:
+        self.connection = connection
+        self.endpoint = endpoint
+        self.token = token
+
+    def event(self, dateobs: str) -> _Event | None:
+        """Return the event of a time."""
+        reply = self._request("GET", f"gcn_event/{dateobs}", None)
+        if reply.status == 404 or (reply.status == 400 and b"GCN event not found" in reply.body):
+            return None
+        return self._understood(reply)
+
+    def post(self, path: str, data: Mapping[str, Any]) -> None:
+        """Post; that something is there already is no error."""
+        reply = self._request("POST", path, json.dumps(data).encode())
+        if reply.status == 400 and b"already exists" in reply.body:
+            return
+        self._data(reply)
+
+    def _request(self, method: str, path: str, body: bytes | None) -> Reply:
+        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        base = self.endpoint.target.partition("?")[0].rstrip("/")
+        return self.connection.request(
+            method, body, headers, f"{base}/api/{path}", longest=LONGEST_EVENT
+        )
+
+    def _understood(self, reply: Reply) -> _Event:
+        data = self._data(reply)
+        try:
+            return _Event(
+                id=int(data["id"]),
+                tags=frozenset(str(tag) for tag in data["tags"]),
+                localizations=frozenset(
+                    str(one["localization_name"]) for one in data["localizations"]
+                ),
+                comments=tuple(str(one["text"]) for one in data["comments"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise self._not_skyportal() from None
+
+    def _data(self, reply: Reply) -> Any:
+        """Return ``data`` of an answer, or raise what the answer stands for."""
+        from ._http import refusal
+
+        if not reply.is_ok:
+            raise refusal(reply, self.endpoint.shown)
+        try:
+            answer = json.loads(reply.body)
+            if answer["status"] == "success":
+                return answer["data"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        raise self._not_skyportal()
+
+    def _not_skyportal(self) -> RetryLater:
+        return RetryLater(f"{self.endpoint.shown}: not an answer of SkyPortal")
+
+
+def _dateobs(time: datetime) -> str:
+    """Return the time that names an event: to the nearest second, as SkyPortal rounds it."""
+    return f"{time.astimezone(UTC) + timedelta(seconds=0.5):%Y-%m-%dT%H:%M:%S}"
+
+
+def _is_news(alert: Alert, event: _Event) -> bool:
+    cone = _cone(alert.localization)
+    is_new = cone is not None and _cone_name(cone) not in event.localizations
+    return is_new or not event.tags.issuperset(_tags(alert))
+
+
+def _event(alert: Alert, dateobs: str) -> dict[str, Any]:
+    numbers = {"signalness": alert.signalness, "energy": alert.energy_tev, "FAR": alert.far_hz}
+    event: dict[str, Any] = {
+        "dateobs": dateobs,
+        "tags": _tags(alert),
+        "properties": {name: value for name, value in numbers.items() if value is not None},
+    }
+    cone = _cone(alert.localization)
+    return event if cone is None else {**event, "skymap": cone}
+
+
+def _tags(alert: Alert) -> list[str]:
+    """Return the tags that SkyPortal gives to IceCube's notices, and our own marks."""
+    tags = ["IceCube", "Neutrino", _TAGS.get(alert.kind, alert.kind.capitalize())]
+    if alert.status is Status.RETRACTION:
+        tags.append("retracted")
+    return tags if alert.is_real else [*tags, "test"]
+
+
+def _cone(place: Localization | None) -> dict[str, float] | None:
+    """Return the Gaussian that SkyPortal draws, or ``None`` if the notice does not tell it."""
+    from icecube_plugin.astro import circularised_radius_deg, scale_radius
+
+    if place is None or place.containment is None or not 0 < place.containment < 1:
+        return None
+    radius = place.error_radius_deg
+    region = place.ellipse or place.asymmetric
+    if radius is None and region is not None:
+        radius = circularised_radius_deg(region, place.dec_deg)
+    if radius is None:
+        return None
+    error = scale_radius(radius, place.containment, ONE_SIGMA)
+    return {"ra": place.ra_deg, "dec": place.dec_deg, "error": error}
+
+
+def _cone_name(cone: Mapping[str, float]) -> str:
+    return f"{cone['ra']:.5f}_{cone['dec']:.5f}_{cone['error']:.5f}"
+
+
+def _comment(record: Record) -> str:
+    from ._message import compose
+
+    message = compose(record, now=datetime.now(UTC))
+    return f"{message.title}\n\n{message.text(COMMENT_CHARACTERS)}{MARK}{record.id}"
+
+
+def _group_ids(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or any(type(one) is not int for one in value):
+        raise ConfigError("expected a list of whole numbers", key="group_ids")
+    return tuple(value)
+
+
+@hookimpl
+def register_sinks() -> list[SinkType]:
+    """Register the sink ``skyportal``."""
+    return [
+        SinkType(name="skyportal", make=SkyPortal, summary="events and comments in a SkyPortal")
+    ]

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    AsymmetricError,
+    ConfigError,
+    Direction,
+    Ellipse,
+    GWReference,
+    Record,
+    Status,
+    Tense,
+)
+from icecube_hooks.testing import example_records, make_localization, make_record
+from icecube_plugin import read
+from icecube_plugin.sinks._message import Message, compose
+from icecube_plugin.sinks._sky import (
+    Site,
+    airmass,
+    altitudes_deg,
+    dark_times,
+    galactic_latitude_deg,
+    highest,
+    site_of,
+    sun_altitudes_deg,
+)
+
+NOW = datetime(2023, 4, 16, 8, 0, tzinfo=UTC)
+PARANAL = Site(name="Paranal", lat_deg=-24.627, lon_deg=-70.404, height_m=2635)
+TROMSO = Site(name="Troms\u00f8", lat_deg=69.65, lon_deg=18.96)
+POLE = Site(name="South Pole", lat_deg=-90.0, lon_deg=0.0, height_m=2835)
+
+angles = st.floats(0, 359.999), st.floats(-90, 90)
+times = st.integers(0, 14 * 366).map(
+    lambda days: datetime(2012, 1, 1, tzinfo=UTC) + timedelta(days * 0.99)
+)
+sites = st.builds(Site, name=st.just("x"), lat_deg=st.floats(-90, 90), lon_deg=st.floats(-180, 180))
+
+
+def at(site: Site, time: datetime) -> Any:
+    """astropy's frame, with its own data on the Earth's rotation, and without air."""
+    from astropy import units as u
+    from astropy.coordinates import AltAz, EarthLocation
+    from astropy.time import Time
+
+    place = EarthLocation(lat=site.lat_deg * u.deg, lon=site.lon_deg * u.deg, height=site.height_m)
+    return AltAz(obstime=Time(time), location=place)
+
+
+@settings(max_examples=15)
+@given(*angles, times, sites)
+def test_altitude_is_that_of_astropy(ra: float, dec: float, time: datetime, site: Site) -> None:
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.utils import iers
+
+    with iers.conf.set_temp("auto_download", False), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = SkyCoord(ra * u.deg, dec * u.deg).transform_to(at(site, time)).alt.deg
+    assert altitudes_deg(ra, dec, [time], site)[0] == pytest.approx(expected, abs=0.006)
+
+
+@settings(max_examples=10)
+@given(times, sites)
+def test_altitude_of_the_sun_is_that_of_astropy(time: datetime, site: Site) -> None:
+    from astropy.coordinates import get_sun
+    from astropy.utils import iers
+
+    with iers.conf.set_temp("auto_download", False), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = at(site, time)
+        expected = get_sun(frame.obstime).transform_to(frame).alt.deg
+    assert sun_altitudes_deg([time], site)[0] == pytest.approx(expected, abs=0.02)
+
+
+@settings(max_examples=30)
+@given(*angles)
+def test_galactic_latitude_is_that_of_astropy(ra: float, dec: float) -> None:
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    expected = SkyCoord(ra * u.deg, dec * u.deg).galactic.b.deg
+    assert galactic_latitude_deg(ra, dec) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("altitude", "expected"), [(90, 1.0), (60, 1.154), (30, 1.995), (10, 5.59), (5, 10.3)]
+)
+def test_airmass_of_kasten_and_young(altitude: float, expected: float) -> None:
+    """Their table of 1989, whose values are of the same formula, to the digits of the print."""
+    assert airmass(altitude) == pytest.approx(expected, rel=5e-3)
+
+
+def test_best_time_is_dark_and_highest() -> None:
+    dark = dark_times(NOW, PARANAL)
+    steps = [NOW + number * timedelta(minutes=10) for number in range(144)]
+    suns = sun_altitudes_deg(steps, PARANAL)
+    assert dark == [time for time, sun in zip(steps, suns, strict=True) if sun < -12]
+    assert 9 < len(dark) / 6 < 12  # hours of an autumn night
+    time, altitude = highest(345.82, 9.14, dark, PARANAL)
+    assert altitude == pytest.approx(max(altitudes_deg(345.82, 9.14, dark, PARANAL)))
+    assert altitudes_deg(345.82, 9.14, [time], PARANAL)[0] == pytest.approx(altitude)
+
+
+def test_polar_day_and_a_place_below_the_horizon() -> None:
+    assert dark_times(datetime(2023, 6, 21, tzinfo=UTC), TROMSO) == []
+    june = compose(make_record(), now=datetime(2023, 6, 21, tzinfo=UTC), site=TROMSO).text()
+    assert "not dark within 24 h (Sun below -12 deg)" in june
+    pole = compose(make_record(), now=datetime(2023, 6, 21, tzinfo=UTC), site=POLE).text()
+    assert "below the horizon while it is dark in the next 24 h" in pole
+
+
+@pytest.mark.parametrize("year", [1, 1600, 9998])
+def test_any_year_works(year: int) -> None:
+    time = datetime(year, 5, 5, tzinfo=UTC)
+    assert "Paranal" in compose(make_record(trigger_time=time), now=time, site=PARANAL).text()
+
+
+def test_title_says_what_it_is() -> None:
+    def title(**changes: Any) -> str:
+        return compose(make_record(**changes), now=NOW).title
+
+    assert title() == "IceCube GOLD track IceCube-230416A revision 0 initial"
+    assert title(tense=Tense.TEST).startswith("TEST, NOT REAL: IceCube GOLD track")
+    assert title(status=Status.RETRACTION).startswith("RETRACTED: IceCube GOLD track")
+    both = title(status=Status.RETRACTION, tense=Tense.INJECTION)
+    assert both.startswith("TEST, NOT REAL: RETRACTED: ")
+    search = {"kind": AlertKind.LVK_SEARCH, "event_names": (), "revision": None, "status": None}
+    gw = GWReference(superevent_id="S230914ak", notice_number=2, notice_type="Preliminary")
+    expected = "IceCube Neutrinos around a gravitational wave S230914ak notice 2-Preliminary"
+    assert title(**search, gw=gw) == expected
+
+
+def test_retraction_tells_the_name_that_it_does_not_state() -> None:
+    gone = make_record(event_names=(), revision=1, status=Status.RETRACTION)
+    message = compose(gone, now=NOW, earlier=make_record().alert)
+    assert message.title.endswith("revision 1 retraction (IceCube-230416A)")
+    assert message.lines[0] == "*** RETRACTED: this event is withdrawn ***"
+    assert "circulars?query=IceCube-230416A" in message.text()
+
+
+def test_what_changed_comes_first() -> None:
+    old = make_record().alert
+    new = make_record(revision=1, status=Status.UPDATE, energy_tev=200.0)
+    first = compose(new, now=NOW, earlier=old).lines[0]
+    assert first.startswith("  changed      since revision 0 (json): status from initial to update")
+    assert f"energy from {old.energy_tev:.4g} to 200 TeV" in first
+    same = compose(make_record(), now=NOW, earlier=old).lines[0]
+    assert same == "  changed      since revision 0 (json): nothing"
+
+
+def test_a_late_notice_says_so() -> None:
+    newer = make_record(revision=2).alert
+    lines = compose(make_record(), now=NOW, later=newer).lines
+    assert lines[0] == "*** revision 2 (json) came before this one ***"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {
+            "error_radius_deg": None,
+            "ellipse": Ellipse(semi_major_deg=2.0, semi_minor_deg=1.0),
+        },
+        {
+            "error_radius_deg": None,
+            "asymmetric": AsymmetricError(
+                ra_minus_deg=1, ra_plus_deg=1, dec_minus_deg=1, dec_plus_deg=1
+            ),
+        },
+    ],
+)
+def test_containment_is_told_or_said_to_be_missing(shape: dict[str, Any]) -> None:
+    def text(**changes: Any) -> str:
+        place = make_localization(**shape, **changes)
+        return compose(make_record(localization=place), now=NOW).text()
+
+    assert "90 % containment" in text()
+    assert "not stated" not in text()
+    assert "containment not stated" in text(containment=None)
+
+
+def test_nothing_is_said_of_what_is_not_stated() -> None:
+    bare = Alert(kind=AlertKind.TRACK, format=make_record().alert.format, raw=b"x")
+    text = compose(Record.of(make_record().message, bare), now=NOW, site=PARANAL).text()
+    for word in ("Galactic", "from here", "http", "containment", "None", "nan"):
+        assert word not in text
+
+
+def test_links() -> None:
+    text = compose(make_record(), now=NOW).text()
+    for link in (
+        "https://gcn.nasa.gov/circulars?query=IceCube-230416A",
+        "https://gcn.gsfc.nasa.gov/notices_amon_g_b/137840_57034692.amon",
+        "https://aladin.cds.unistra.fr/AladinLite/?target=345.8200%20%2B9.1400&fov=2.44",
+        "https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=345.8200%20%2B9.1400&CooFrame=ICRS",
+    ):
+        assert f": {link}" in text
+    assert "http" not in compose(make_record(tense=Tense.TEST), now=NOW).text()
+    hese = make_record(kind=AlertKind.HESE, run_id=132628, event_id=41485283)
+    assert "/notices_amon/41485283_132628.amon" in compose(hese, now=NOW).text()
+
+
+def test_every_neutrino_of_a_search_is_looked_at(fixtures: Path) -> None:
+    record = read(fixtures / "gcn.notices.icecube.lvk_nu_track_search/S241225c-3-Initial.json")
+    text = compose(record, now=NOW, site=PARANAL).text()
+    assert text.count("from here") == 2
+    assert "Aladin (neutrino 2): https://" in text
+    assert "https://gracedb.ligo.org/superevents/S241225c/view/" in text
+    assert "one-sided" in text
+    assert "after 2 trials" in text
+
+
+def test_many_neutrinos_do_not_fill_the_message() -> None:
+    (search,) = (r for r in example_records() if r.alert.coincident_events)
+    many = dataclasses.replace(
+        search.alert, coincident_events=search.alert.coincident_events[:1] * 50
+    )
+    text = compose(dataclasses.replace(search, alert=many), now=NOW, site=PARANAL).text()
+    assert text.count("from here") == 4
+
+
+def test_without_a_neutrino_the_most_likely_direction_is_looked_at() -> None:
+    place = Direction(ra_deg=10.0, dec_deg=-20.0)
+    record = make_record(localization=None, most_probable_direction=place)
+    assert "(most likely)" in compose(record, now=NOW, site=PARANAL).text()
+
+
+HOSTILE = (
+    "a\r\nBcc: x@y.z\n\n@everyone <!channel> <@123> [click](http://evil) ```\x1b[2J\u202e\u2028"
+)
+
+
+def test_text_from_a_message_can_do_nothing() -> None:
+    record = make_record(
+        event_names=(HOSTILE,),
+        comments=(HOSTILE,),
+        run_id=None,
+        localization=make_localization(skymap_fits_url=f"http://x/{HOSTILE}"),
+    )
+    message = compose(record, now=NOW, site=PARANAL, earlier=record.alert)
+    text = message.text()
+    for piece in (message.title, text):
+        assert all(c == "\n" or c.isprintable() for c in piece)
+        assert not set("@<>`[]") & set(piece)
+    assert "\n" not in message.title
+    starts = {line.split()[0] for line in text.splitlines()}
+    assert not starts & {"Bcc:", "(at)everyone"}
+    assert "query=a%0D%0ABcc%3A%20x%40y.z" in text
+
+
+@given(st.text(), st.text())
+def test_any_text_is_harmless(name: str, comment: str) -> None:
+    record = make_record(event_names=(name,), comments=(comment,), run_id=None)
+    message = compose(record, now=NOW)
+    assert all(c == "\n" or c.isprintable() for c in message.title + message.text())
+    assert not set("@<>`[]\n") & set(message.title)
+    assert len(message.title) <= 150
+    assert all(re.match(r"\*\*\* |  |\w[\w ()]*: https://", line) for line in message.lines)
+
+
+@pytest.mark.parametrize("record", example_records(), ids=lambda record: record.id[:40])
+@pytest.mark.parametrize("limit", [200, 500, 2000])
+def test_text_keeps_to_its_limit(record: Record, limit: int) -> None:
+    message = compose(record, now=NOW, site=PARANAL)
+    assert len(message.text(limit)) <= limit
+    assert message.text(10**6) == message.text()
+
+
+def test_links_are_kept_longer_than_details() -> None:
+    message = Message("t", ("one", "and two", "link: https://x"), 1)
+    assert message.text(23) == "one\n...\nlink: https://x"
+    assert message.text(10) == "one\nand..."
+
+
+def test_site_of_the_configuration() -> None:
+    table = {"name": "La\x1b Palma", "lat_deg": 28.76, "lon_deg": -17.88, "height_m": 2396}
+    expected = Site(name="La\\x1b Palma", lat_deg=28.76, lon_deg=-17.88, height_m=2396.0)
+    assert site_of(table) == expected
+    assert site_of({"lat_deg": 0, "lon_deg": 0}).name == "the site"
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (5, "site: expected a table"),
+        ({"lat_deg": 1}, "site.lon_deg: is required"),
+        ({"lat_deg": 91, "lon_deg": 0}, "site.lat_deg: expected a number from -90 to 90, got 91"),
+        ({"lat_deg": True, "lon_deg": 0}, "site.lat_deg: expected a number"),
+        ({"lat_deg": 0, "lon_deg": "0"}, "site.lon_deg: expected a number"),
+        ({"lat_deg": float("nan"), "lon_deg": 0}, "site.lat_deg: expected a number"),
+        ({"lat_deg": 0, "lon_deg": 0, "name": 5}, "site.name: expected text"),
+        ({"lat": 0, "lon_deg": 0}, "site.lat: unknown option (did you mean 'lat_deg'?)"),
+    ],
+)
+def test_wrong_site(table: object, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        site_of(table)
+    assert str(caught.value).startswith(text)

@@ -1,0 +1,83 @@
+"""What docs/notifications.md shows is what the tool does."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from icecube_hooks.host import build, load_plugins
+from icecube_hooks.testing import make_record
+from icecube_plugin import read
+from icecube_plugin.sinks._message import compose
+from icecube_plugin.sinks._sky import site_of
+from icecube_plugin.sinks.webhook import Webhook
+from tests.sinks.http_server import http_server
+
+PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
+HOST_KEYS = ("type", "required")
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def sinks() -> dict[str, dict[str, Any]]:
+    return {
+        name: table
+        for block in blocks("toml")
+        for name, table in tomllib.loads(block)["sinks"].items()
+    }
+
+
+def test_every_sink_of_the_page_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALERT_URLS", "json://localhost mailto://u:p@mail.example.org")
+    monkeypatch.setenv("ALERT_SECRET", "s")
+    monkeypatch.setenv("SKYPORTAL_TOKEN", "t")
+    known = load_plugins(allow=("sink-*",)).sinks
+    assert sorted(sinks()) == ["fritz", "pipeline", "shift"]
+    for name, table in sinks().items():
+        options = {key: value for key, value in table.items() if key not in HOST_KEYS}
+        assert build(known[table["type"]].make, options, f"sinks.{name}")
+
+
+def test_example_message(fixtures: Path) -> None:
+    folder = fixtures / "gcn.notices.icecube.gold_bronze_track_alerts"
+    earlier, update = (read(folder / f"136565_2186969_{revision}.json") for revision in (0, 1))
+    assert update.alert.notice_time is not None
+    now = update.alert.notice_time + timedelta(minutes=1)
+    site = site_of(sinks()["shift"]["site"])
+    message = compose(update, now=now, site=site, earlier=earlier.alert)
+    expected = f"{message.title}\n\n{message.text()}\n"
+    (shown,) = blocks("text")
+    assert shown == expected, expected
+
+
+@pytest.mark.parametrize("body_end", [b"", b" "])
+def test_verification(body_end: bytes) -> None:
+    (code,) = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  # our own page
+    with http_server() as server:
+        Webhook(url=server.url, secret="a secret", allow_private=True).write([make_record()])  # noqa: S106
+    (request,) = server.requests
+    is_genuine = names["is_genuine"]
+    assert is_genuine(request.headers, request.body + body_end, "a secret") is (body_end == b"")
+    assert not is_genuine(request.headers, request.body, "another secret")
+    late = request.headers | {"webhook-timestamp": "1700000000"}
+    assert not is_genuine(late, request.body, "a secret")
+
+
+def test_whsec_is_what_the_page_says() -> None:
+    secret = "whsec_" + base64.b64encode(b"key").decode()
+    assert Webhook(url="https://example.org", secret=secret)._key == b"key"

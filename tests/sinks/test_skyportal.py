@@ -1,0 +1,397 @@
+"""Against a stand-in that takes and gives what SkyPortal's handlers do.
+
+It follows ``post_gcnevent_from_dictionary``, ``GcnEventHandler.get`` and ``CommentHandler.post`` of
+https://github.com/skyportal/skyportal, and ``from_cone`` of its ``utils/gcn.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    ConfigError,
+    Ellipse,
+    Record,
+    RefusedForGood,
+    RetryLater,
+    Sink,
+    Status,
+    Tense,
+)
+from icecube_hooks.host import load_plugins
+from icecube_hooks.testing import (
+    SinkConformance,
+    example_records,
+    make_localization,
+    make_record,
+)
+from icecube_plugin import read
+from icecube_plugin.sinks.skyportal import MARK, SkyPortal, _dateobs
+from tests.sinks.http_server import Answer, HttpServer, Request, http_server
+
+TOKEN = "0a1b2c3d-token"  # noqa: S105  # of the stand-in
+
+
+def success(data: object) -> Answer:
+    return Answer(200, json.dumps({"status": "success", "data": data}).encode())
+
+
+def error(message: str, status: int = 400) -> Answer:
+    return Answer(status, json.dumps({"status": "error", "message": message, "data": {}}).encode())
+
+
+class Portal:
+    """The part of SkyPortal that the sink speaks to."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, dict[str, Any]] = {}
+        self.posts: list[dict[str, Any]] = []
+
+    def __call__(self, request: Request) -> Answer:
+        if request.headers["authorization"] != f"token {TOKEN}":
+            return error("Invalid token", 401)
+        path = request.path.removeprefix("/api/gcn_event")
+        if request.method == "GET":
+            return self.get(path.removeprefix("/"))
+        data = json.loads(request.body)
+        return self.post_event(data) if not path else self.post_comment(path, data)
+
+    def get(self, dateobs: str) -> Answer:
+        datetime.strptime(dateobs, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        event = self.events.get(dateobs)
+        return success(event) if event is not None else error("GCN event not found", 404)
+
+    def post_event(self, data: dict[str, Any]) -> Answer:
+        assert set(data) <= {"dateobs", "tags", "properties", "skymap"}
+        new = {"id": len(self.events) + 7, "tags": [], "localizations": [], "comments": []}
+        event = self.events.setdefault(data["dateobs"], {"dateobs": data["dateobs"], **new})
+        event["tags"] = sorted({*event["tags"], *data["tags"]})
+        if "skymap" in data:
+            cone = data["skymap"]
+            assert set(cone) == {"ra", "dec", "error"}
+            name = f"{cone['ra']:.5f}_{cone['dec']:.5f}_{cone['error']:.5f}"
+            if name not in [one["localization_name"] for one in event["localizations"]]:
+                event["localizations"].append({"localization_name": name})
+        self.posts.append(data)
+        return success({"gcnevent_id": event["id"]})
+
+    def post_comment(self, path: str, data: dict[str, Any]) -> Answer:
+        _, number, last = path.split("/")
+        assert last == "comments"
+        assert set(data) <= {"text", "group_ids"}
+        (event,) = (one for one in self.events.values() if one["id"] == int(number))
+        event["comments"].append({"id": 1, **data})
+        return success({"comment_id": 1})
+
+    def comments(self) -> list[str]:
+        return [one["text"] for event in self.events.values() for one in event["comments"]]
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    with http_server() as running:
+        yield running
+
+
+@pytest.fixture
+def portal(server: HttpServer) -> Portal:
+    portal = Portal()
+    server.answer = portal
+    return portal
+
+
+def make(server: HttpServer, **options: Any) -> SkyPortal:
+    return SkyPortal(**{"url": server.url, "token": TOKEN, "allow_private": True, **options})
+
+
+def fits(record: Record) -> bool:
+    """Whether SkyPortal has a place for it: it knows events by time, and GW events by itself."""
+    alert = record.alert
+    return alert.trigger_time is not None and alert.kind is not AlertKind.LVK_SEARCH
+
+
+class TestSkyPortal(SinkConformance):
+    factory = SkyPortal
+    keeps_order = False  # comments stand under their events
+    bad_options = (
+        {},
+        {"url": "https://x.org"},
+        {"token": "t"},
+        {"url": "x.org", "token": "t"},
+        {"url": "http://127.0.0.1", "token": "t"},
+        {"url": "https://x.org", "token": "a\nb"},
+        {"url": "https://x.org", "token": 5},
+        {"url": "https://x.org", "token": "t", "token_env": "HOME"},
+        {"url": "https://x.org", "token": "t", "group_ids": 5},
+        {"url": "https://x.org", "token": "t", "group_ids": ["1"]},
+        {"url": "https://x.org", "token": "t", "tests": "no"},
+    )
+
+    @pytest.fixture(autouse=True)
+    def place(self, server: HttpServer, portal: Portal) -> None:
+        self.server, self.portal = server, portal
+
+    def make_sink(self) -> SkyPortal:
+        return make(self.server, tests=True)
+
+    def records(self) -> tuple[Record, ...]:
+        return tuple(record for record in example_records() if fits(record))
+
+    def written_ids(self, sink: Sink) -> Sequence[str]:
+        del sink
+        return [text.rpartition(MARK)[2] for text in self.portal.comments()]
+
+    @contextlib.contextmanager
+    def trouble(self, sink: Sink) -> Iterator[None]:
+        del sink
+        self.server.answer = Answer(502, b"<html>Bad Gateway</html>")
+        yield
+        self.server.answer = self.portal
+
+
+def test_requests_for_a_new_event(server: HttpServer, portal: Portal) -> None:
+    record = make_record(trigger_time=datetime(2023, 4, 16, 5, 22, 26, 150_000, tzinfo=UTC))
+    make(server, group_ids=[3, 4]).write([record])
+    asked = [(request.method, request.path) for request in server.requests]
+    time = "2023-04-16T05:22:26"
+    assert asked == [
+        ("GET", f"/api/gcn_event/{time}"),
+        ("POST", "/api/gcn_event"),
+        ("GET", f"/api/gcn_event/{time}"),
+        ("POST", "/api/gcn_event/7/comments"),
+    ]
+    (event,) = portal.posts
+    alert = record.alert
+    assert event == {
+        "dateobs": time,
+        "tags": ["IceCube", "Neutrino", "Gold"],
+        "properties": {
+            "signalness": alert.signalness,
+            "energy": alert.energy_tev,
+            "FAR": alert.far_hz,
+        },
+        "skymap": {"ra": 345.82, "dec": 9.14, "error": pytest.approx(0.61 / 2.14597, rel=1e-5)},
+    }
+    (comment,) = portal.events[time]["comments"]
+    assert comment["group_ids"] == [3, 4]
+    assert comment["text"].startswith("IceCube GOLD track IceCube-230416A revision 0 initial\n\n")
+    assert comment["text"].endswith(f"\n\nrecord {record.id}")
+
+
+def test_cone_holds_what_the_notice_says(server: HttpServer, portal: Portal) -> None:
+    """SkyPortal draws exp(-(d / error)^2 / 2): within the notice's radius lies its containment."""
+    make(server).write([make_record()])
+    sigma = portal.posts[0]["skymap"]["error"]
+    inside = 1 - math.exp(-0.5 * (0.61 / sigma) ** 2)
+    assert inside == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("place", "has_cone"),
+    [
+        (make_localization(), True),
+        (make_localization(containment=None), False),
+        (make_localization(containment=1.0), False),
+        (make_localization(error_radius_deg=None), False),
+        (
+            make_localization(
+                error_radius_deg=None, ellipse=Ellipse(semi_major_deg=2.0, semi_minor_deg=1.0)
+            ),
+            True,
+        ),
+        (None, False),
+    ],
+)
+def test_no_cone_is_invented(
+    server: HttpServer, portal: Portal, place: Any, has_cone: bool
+) -> None:
+    make(server).write([make_record(localization=place)])
+    assert ("skymap" in portal.posts[0]) is has_cone
+
+
+def test_revisions_become_localizations_and_comments_of_one_event(
+    server: HttpServer, portal: Portal
+) -> None:
+    moved = make_localization(ra_deg=346.0)
+    story = [
+        make_record(),
+        make_record(revision=1, status=Status.UPDATE, localization=moved),
+        make_record(revision=2, status=Status.RETRACTION, localization=None),
+        make_record(revision=3, status=Status.UPDATE, localization=moved),
+    ]
+    make(server).write(story)
+    (event,) = portal.events.values()
+    assert len(event["localizations"]) == 2
+    assert len(event["comments"]) == 4
+    assert event["tags"] == ["Gold", "IceCube", "Neutrino", "retracted"]
+    assert len(portal.posts) == 3  # the last has nothing new but what it says
+
+
+def test_kill_between_event_and_comment(server: HttpServer, portal: Portal) -> None:
+    server.answer = lambda request: (
+        error("down", 503) if request.path.endswith("comments") else portal(request)
+    )
+    sink = make(server)
+    with pytest.raises(RetryLater, match="answered 503"):
+        sink.write([make_record()])
+    server.answer = portal
+    make(server).write([make_record()])
+    assert (len(portal.posts), len(portal.comments())) == (1, 1)
+
+
+def test_search_comments_on_the_gw_event_and_never_makes_one(
+    server: HttpServer, portal: Portal, fixtures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = read(fixtures / "gcn.notices.icecube.lvk_nu_track_search/S241225c-3-Initial.json")
+    make(server).write([record])
+    assert portal.events == {}
+    assert "SkyPortal has no event at 2024-12-25T04:25:53" in caplog.text
+    event = {"id": 5, "tags": ["GW"], "localizations": [], "comments": []}
+    portal.events["2024-12-25T04:25:53"] = event
+    make(server).write([record])
+    assert portal.posts == []
+    assert len(portal.comments()) == 1
+
+
+def test_passed_over(server: HttpServer, portal: Portal) -> None:
+    make(server).write([make_record(tense=Tense.TEST), make_record(trigger_time=None)])
+    assert portal.events == {}
+    make(server, tests=True).write([make_record(tense=Tense.TEST)])
+    assert "test" in portal.posts[0]["tags"]
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_every_kind_has_a_tag(server: HttpServer, portal: Portal, kind: AlertKind) -> None:
+    make(server).write([make_record(kind=kind)])
+    assert [len(post["tags"]) for post in portal.posts] == [3] * (kind is not AlertKind.LVK_SEARCH)
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "expected"),
+    [(0, "05:22:26"), (499_999, "05:22:26"), (500_000, "05:22:27"), (999_999, "05:22:27")],
+)
+def test_time_is_rounded_to_the_second(microsecond: int, expected: str) -> None:
+    time = datetime(2023, 4, 16, 5, 22, 26, microsecond, tzinfo=UTC)
+    assert _dateobs(time) == f"2023-04-16T{expected}"
+
+
+def test_already_there(server: HttpServer, portal: Portal) -> None:
+    """Another client was faster: SkyPortal refuses the same event, which is there by then."""
+
+    def answer(request: Request) -> Answer:
+        found = portal(request)
+        is_event = request.method == "POST" and request.path.endswith("gcn_event")
+        return error("Cannot post event: it already exists") if is_event else found
+
+    server.answer = answer
+    make(server).write([make_record()])
+    assert len(portal.comments()) == 1
+
+
+def test_mentions_of_a_message_mention_nobody(server: HttpServer, portal: Portal) -> None:
+    make(server).write([make_record(comments=("ask @admin",))])
+    assert "@" not in portal.comments()[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>sign in</html>",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b'{"status": "error", "message": "x"}',
+        b'{"status": "success"}',
+        b'{"status": "success", "data": null}',
+        b'{"status": "success", "data": {"id": "x", "tags": 5}}',
+        b'{"status": "success", "data": {"id": 1, "tags": [], "localizations": {"a": 1}}}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+def test_malformed_answer_may_pass(server: HttpServer, body: bytes) -> None:
+    server.answer = Answer(200, body)
+    with pytest.raises(RetryLater) as caught:
+        make(server).write([make_record()])
+    assert str(caught.value) == f"{server.url}: not an answer of SkyPortal"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error("Cannot post event: Insufficient permissions"), RefusedForGood),
+        (error("Invalid token", 401), RefusedForGood),
+        (error("Slow down", 429), RetryLater),
+        (error("Internal error", 500), RetryLater),
+    ],
+)
+def test_refusals(server: HttpServer, answer: Answer, kind: type[Exception]) -> None:
+    server.answer = answer
+    with pytest.raises(kind, match=f"answered {answer.status}: "):
+        make(server).write([make_record()])
+
+
+def test_event_with_many_outlines(server: HttpServer, portal: Portal) -> None:
+    make(server).write([make_record()])
+    (event,) = portal.events.values()
+    event["localizations"][0]["contour"] = "x" * 3_000_000
+    make(server).write([make_record(), make_record(revision=1)])
+    assert len(portal.comments()) == 2
+
+
+def test_url_with_a_path(server: HttpServer) -> None:
+    server.answer = error("GCN event not found", 404)
+    with pytest.raises(RefusedForGood):
+        make(server, url=f"{server.url}/portal/").write([make_record()])
+    assert server.requests[0].path.startswith("/portal/api/gcn_event/")
+
+
+def test_no_secret_is_told(server: HttpServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.answer = error(f"token {TOKEN} is not known", 401)
+    sink = make(server)
+    with caplog.at_level(logging.DEBUG), pytest.raises(RefusedForGood) as caught:
+        sink.write([make_record()])
+    assert "token *** is not known" in str(caught.value)
+    assert TOKEN not in f"{caplog.text} {caught.value!r} {sink!r} {caught.value.__context__}"
+    with pytest.raises(ConfigError) as wrong:
+        make(server, token=f"{TOKEN}\u00e4")
+    assert TOKEN not in str(wrong.value)
+
+
+def test_token_from_the_environment(
+    server: HttpServer, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKYPORTAL_TOKEN", TOKEN)
+    make(server, token=None, token_env="SKYPORTAL_TOKEN").write([make_record()])  # noqa: S106  # a name
+    assert len(portal.comments()) == 1
+
+
+def test_our_notices(server: HttpServer, portal: Portal, fixtures: Path) -> None:
+    """All of 2022-04-24: two revisions in four formats are one event."""
+    records = [read(path) for path in sorted(fixtures.rglob("136565_2186969_*"))]
+    make(server).write(records)
+    assert list(portal.events) == ["2022-04-24T01:06:24"]
+    assert len(portal.comments()) == len(records)
+
+
+def test_hostile_numbers(server: HttpServer, portal: Portal) -> None:
+    alert: Alert = dataclasses.replace(make_record().alert, far_hz=5e-324, energy_tev=1e300)
+    make(server).write([dataclasses.replace(make_record(), alert=alert)])
+    assert portal.posts[0]["properties"]["FAR"] == 5e-324
+
+
+def test_it_is_a_plugin() -> None:
+    assert load_plugins(allow=("sink-skyportal",)).sinks["skyportal"].make is SkyPortal
