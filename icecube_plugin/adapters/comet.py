@@ -153,14 +153,14 @@ def _hand_over(host: Host, message: Message) -> None:
 
     Raises
     ------
-    DeadLetterError
+    StoreError
         If it cannot be kept either.
     """
-    from icecube_plugin.host import DeadLetterError
+    from icecube_plugin.host import StoreError
 
     try:
         host.handle([message])
-    except DeadLetterError:
+    except StoreError:
         raise
     except Exception as error:  # the boundary: whatever it is, the message comes first
         log.exception("an event is kept as a dead letter: %s", message.origin)

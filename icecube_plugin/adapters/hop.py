@@ -215,7 +215,7 @@ def handler(config: str | Path | Host) -> Deliver:
         ``deliver(message, metadata=None)``, with arguments as `from_hop`. When it returns, the
         message is in every required sink or kept as a dead letter: mark it as done then. It
         returns the record, or ``None`` for what could not be read. It raises only a
-        ``DeadLetterError``: the message is safe nowhere, and must not be marked as done.
+        ``StoreError``: the message is safe nowhere, and must not be marked as done.
 
     Raises
     ------

@@ -2,7 +2,8 @@
 
 A peer is a virtual environment with this checkout (editable) and the package of a broker. It is
 made once, by the standard library's ``venv`` and pip, in a cache outside of the checkout; its name
-is a digest of the requirements, of our own metadata and of the Python version::
+is a digest of the requirements, theirs and ours, and of the Python version. Where only other
+metadata of ours has changed, such as entry points, just this package is installed again::
 
     def test_something(peers, tmp_path):
         done = subprocess.run([peers("comet", "comet==3.1.0"), "-c", "import comet"])
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -165,12 +167,17 @@ def _environment(extra: str, requirements: Sequence[str]) -> Path:
     if extra and extra not in project["optional-dependencies"]:
         raise PeerError(f"pyproject.toml has no extra {extra!r}")
     ours = f"{ROOT}[{extra}]" if extra else str(ROOT)
-    key = json.dumps([sys.version, ours, requirements, project], sort_keys=True)
+    needed = [project["dependencies"], project["optional-dependencies"].get(extra)]
+    key = json.dumps([sys.version, ours, requirements, needed])
     folder = _cache() / hashlib.sha256(key.encode()).hexdigest()[:16]
+    metadata = json.dumps(project, sort_keys=True)
+    complete = folder / "complete"
     with _locked(folder.with_suffix(".lock")):
-        if not (folder / "complete").exists():
+        if not complete.exists():
             _install(folder, ["-e", ours, *requirements])
-            (folder / "complete").write_text(key)
+        elif complete.read_text() != metadata:  # our entry points, say
+            _run(str(folder / "bin" / "python"), *PIP, "install", "--no-deps", "-e", str(ROOT))
+        complete.write_text(metadata)
     return folder / "bin" / "python"
 
 
@@ -295,9 +302,14 @@ def publish(broker: KafkaBroker, messages: Sequence[Message]) -> None:
 
 _RECORDS: Final = (
     "SELECT record_id, notice_id, event_key, kind, format, revision, status, trigger_time, ra_deg,"
-    " dec_deg, error_radius_deg, signalness, far_hz, p_generic, p_bayesian, raw FROM records"
+    " dec_deg, error_radius_deg, signalness, far_hz, p_generic, p_bayesian,"
+    " json_extract(record_json, '$.alert.raw_base64') FROM records"
 )
-_SIGNIFICANCES: Final = "SELECT * FROM significances"
+_SIGNIFICANCES: Final = (
+    "SELECT record_id, number, provider, quantity, sided, p_value, sigma, is_limit, n_trials,"
+    " trials_source, p_value_post, sigma_post, far_per_year, far_source, verdict"
+    " FROM significances JOIN records USING (record_number)"
+)
 
 
 @dataclass(frozen=True)
@@ -414,7 +426,7 @@ def expected(replay: Replay, notices: Path, tmp_path_factory: pytest.TempPathFac
     """What our own host makes of the notices."""
     found = replay(notices, tmp_path_factory.mktemp("replay"))
     assert len(found.records) == len(NOTICES)
-    assert found.down == {row[-1] for row in found.records}
+    assert found.down == {b64decode(row[-1]) for row in found.records}
     assert len(found.refused) == len(POISON) + 4
     assert found.significances
     assert set(found.lines) == {row[0] for row in found.records}

@@ -23,7 +23,7 @@ from lxml import etree
 
 from icecube_hooks import Message
 from icecube_plugin.adapters.comet import NAME, CometHandler, is_ours
-from icecube_plugin.host import Config, DeadLetterError, Host, SinkConfig
+from icecube_plugin.host import Config, StoreError, Host, SinkConfig
 
 from .conftest import ROOT, Outcome, Peers, Program, Replay, configure, outcome
 
@@ -342,7 +342,7 @@ def test_a_host_in_trouble_keeps_the_event(
     assert "an event is kept as a dead letter" in caplog.text
 
 
-@pytest.mark.parametrize("error", [DeadLetterError("read-only"), MemoryError()])
+@pytest.mark.parametrize("error", [StoreError("read-only"), MemoryError()])
 def test_nothing_is_raised(
     handler: CometHandler,
     monkeypatch: pytest.MonkeyPatch,

@@ -17,7 +17,7 @@ from icecube_hooks import Message, NoticeError, Record
 from icecube_hooks.testing import make_alert, make_record
 from icecube_plugin import read
 from icecube_plugin.adapters.hop import FORMAT, IceCubeAlert, from_hop, get_models, handler
-from icecube_plugin.host import Config, DeadLetterError, Host, SinkConfig
+from icecube_plugin.host import Config, StoreError, Host, SinkConfig
 from tests.adapters.conftest import (
     NOTICES,
     ROOT,
@@ -364,7 +364,7 @@ def test_handler_returns_the_record(tmp_path: Path) -> None:
 def test_handler_raises_when_a_message_is_safe_nowhere(tmp_path: Path) -> None:
     """Or it would be marked as done."""
     (tmp_path / "data").touch()
-    with pytest.raises(DeadLetterError):
+    with pytest.raises(StoreError):
         handler(_host(tmp_path))(b"what", METADATA)
 
 

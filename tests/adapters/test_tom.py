@@ -155,8 +155,10 @@ def python(peers: Peers) -> str:
     return peers("tom", *TOM)
 
 
-def write_project(folder: Path, after: str = "") -> None:
-    (settings,) = block("python")
+def write_project(folder: Path, after: str = "", settings: str | None = None) -> None:
+    """Write a project, with the document's settings unless there are others."""
+    if settings is None:
+        (settings,) = block("python")
     package = folder / "mytom"
     package.mkdir()
     (package / "__init__.py").touch()

@@ -79,12 +79,12 @@ def _message(alert: Any, metadata: Any, topic: Any) -> Message:
 
 def _deliver(message: Message) -> None:
     """Deliver a message; keep it if the host as a whole has trouble."""
-    from icecube_plugin.host import DeadLetterError
+    from icecube_plugin.host import StoreError
 
     host = shared_host()
     try:
         host.handle([message])
-    except DeadLetterError:
+    except StoreError:
         raise
     except Exception as error:  # the boundary: whatever it is, the message comes first
         log.exception("a message is kept as a dead letter: %s", message)

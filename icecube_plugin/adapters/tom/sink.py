@@ -52,8 +52,8 @@ class TomTargets:
         Of new Targets: ``OPEN``, ``PUBLIC`` or ``PRIVATE``; default: the TOM's own,
         ``TARGET_DEFAULT_PERMISSION``, which is ``PRIVATE`` where nobody has set it.
     nonlocalized : bool, optional
-        Whether a search around a gravitational wave makes the NonLocalizedEvent, where
-        tom_nonlocalizedevents is installed.
+        Whether searches around gravitational waves and cascades make NonLocalizedEvents, where
+        tom_nonlocalizedevents is installed, see `nonlocalized`.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class TomTargets:
         wanted = alert.kind in self.kinds and (alert.is_real or self.tests)
         return Wanted(
             target=wanted and alert.kind is not AlertKind.LVK_SEARCH,
-            superevent=wanted and alert.kind is AlertKind.LVK_SEARCH and self.nonlocalized,
+            nonlocalized=wanted and self.nonlocalized,
             permissions=self.permissions,
         )
 

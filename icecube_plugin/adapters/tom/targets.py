@@ -42,7 +42,7 @@ from icecube_plugin.events import Event, group, normal_name
 
 from .models import Notice
 
-__all__ = ["PREFIX", "Wanted", "extras", "update"]
+__all__ = ["PREFIX", "Wanted", "bearer", "extras", "update"]
 
 PREFIX: Final = "icecube_"
 
@@ -66,10 +66,10 @@ Row = tuple[Any, Record]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a notice may make: a Target, a NonLocalizedEvent, with which permissions."""
+    """What a notice may make: a Target, NonLocalizedEvents, with which permissions."""
 
     target: bool = True
-    superevent: bool = True
+    nonlocalized: bool = True
     permissions: str | None = None
 
 
@@ -84,11 +84,11 @@ def update(record: Record, wanted: Wanted) -> None:
     notice, is_new = Notice.objects.get_or_create(record_id=record.id, defaults=_columns(record))
     if not is_new:
         return
-    if wanted.superevent:
-        _note_superevent(record.alert)
+    event, rows = _event(notice, record)
     if wanted.target:
-        event, rows = _event(notice, record)
         _update_target(event, rows, notice, wanted.permissions)
+    if wanted.nonlocalized and apps.is_installed(NONLOCALIZED):
+        _update_nonlocalized(event, wanted.permissions)
 
 
 def _columns(record: Record) -> dict[str, Any]:
@@ -178,10 +178,10 @@ def _known_target(event: Event, rows: Sequence[Row]) -> tuple[Any, bool]:
     target = Target.objects.filter(pk__in=keys[:1]).first()
     if target is not None:
         return target, Notice.objects.filter(target=target.pk, made_target=True).exists()
-    return _bearer(_target_names(event)), False
+    return bearer(_target_names(event)), False
 
 
-def _bearer(names: Iterable[str]) -> Any:
+def bearer(names: Iterable[str]) -> Any:
     """Return the Target that has one of `names` as name or alias."""
     for name in names:
         alias = TargetName.objects.filter(name__iexact=name).values("target")
@@ -211,7 +211,7 @@ def _place(target: Any, event: Event) -> None:
 def _add_names(target: Any, event: Event) -> None:
     """Add the names by which the event has become known, if nobody else bears them."""
     for name in _target_names(event):
-        if _bearer([name]) is None:
+        if bearer([name]) is None:
             TargetName.objects.create(target_id=target.pk, name=name)
 
 
@@ -278,9 +278,10 @@ def _stored(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
-def _note_superevent(alert: Alert) -> None:
-    """Make the NonLocalizedEvent; one that is there belongs to whoever follows LVK's alerts."""
-    if alert.gw is None or alert.gw.superevent_id is None or not apps.is_installed(NONLOCALIZED):
-        return
-    model = apps.get_model(NONLOCALIZED, "NonLocalizedEvent")
-    model.objects.get_or_create(event_id=alert.gw.superevent_id, defaults={"event_type": "GW"})
+def _update_nonlocalized(event: Event, permissions: str | None) -> None:
+    from . import nonlocalized  # its models are there only where that app is
+
+    if event.newest.kind is AlertKind.LVK_SEARCH:
+        nonlocalized.update_search(event, permissions)
+    elif any(alert.kind is AlertKind.CASCADE for alert in event.alerts):
+        nonlocalized.update_cascade(event, _target_names(event))
