@@ -51,6 +51,13 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
+def one_line(text: str) -> str:
+    """Return `text` printable: reasons quote other software, which quotes messages."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
+
+
 class IceCubePluginError(Exception):
     """Base of all errors that the contract defines."""
 
@@ -112,7 +119,7 @@ class NoticeError(IceCubePluginError, ValueError):
     def __str__(self) -> str:
         got = "" if self.value is UNSET else f", got {shown(self.value)}"
         parts = (shown(self.place)[1:-1], self.field, self.reason + got)
-        return ": ".join(part for part in parts if part)
+        return one_line(": ".join(part for part in parts if part))
 
 
 class NotOurs(NoticeError):
@@ -140,7 +147,7 @@ class ConfigError(IceCubePluginError, ValueError):
 
     def __str__(self) -> str:
         text = f"{self.key}: {self.reason}" if self.key else self.reason
-        return f"{text} ({self.hint})" if self.hint else text
+        return one_line(f"{text} ({self.hint})" if self.hint else text)
 
 
 class PluginError(IceCubePluginError, RuntimeError):
@@ -160,7 +167,7 @@ class PluginError(IceCubePluginError, RuntimeError):
         self.plugin = plugin
 
     def __str__(self) -> str:
-        return f"{self.plugin}: {self.reason}" if self.plugin else self.reason
+        return one_line(f"{self.plugin}: {self.reason}" if self.plugin else self.reason)
 
 
 class SinkError(IceCubePluginError, RuntimeError):
@@ -180,7 +187,7 @@ class SinkError(IceCubePluginError, RuntimeError):
         self.sink = sink
 
     def __str__(self) -> str:
-        return f"sink {self.sink}: {self.reason}" if self.sink else self.reason
+        return one_line(f"sink {self.sink}: {self.reason}" if self.sink else self.reason)
 
 
 class RetryLater(SinkError):

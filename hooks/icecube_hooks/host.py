@@ -167,7 +167,7 @@ class PluginSet:
         for name, assess in self.assessors.items():
             try:
                 results += assess(alert)
-            except Exception:  # isolation: a provider's failure must not cost the alert
+            except (Exception, SystemExit):  # isolation: a provider's failure must not cost the alert
                 log.exception("significance provider %s failed on %s", name, alert.notice_id)
         return tuple(results)
 
@@ -189,7 +189,7 @@ class PluginSet:
                 continue
             try:
                 getattr(plugin.manager.hook, hook)(**arguments)
-            except Exception:  # isolation: observers must not disturb the stream
+            except (Exception, SystemExit):  # isolation: observers must not disturb the stream
                 log.exception("plugin %s failed in %s", plugin.name, hook)
 
     def owner(self, thing: Thing) -> PluginInfo:
@@ -211,7 +211,7 @@ class PluginSet:
             alert: object = parser.parse(message)
         except NoticeError as error:
             raise error.at(message) from error.__cause__
-        except Exception as error:  # isolation: a parser's bug becomes a refused message
+        except (Exception, SystemExit) as error:  # isolation: a parser's bug becomes a refused message
             log.exception("parser %s failed", parser.name)
             reason = f"parser {parser.name} failed: {type(error).__name__}: {error}"
             raise NoticeError(reason).at(message) from error

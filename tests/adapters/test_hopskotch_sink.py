@@ -44,7 +44,7 @@ def hop(peers: Peers) -> str:
 def run(*command: str, folder: Path) -> str:
     """Run a program without anybody's credentials; return what it has printed."""
     env = os.environ | {"XDG_CONFIG_HOME": str(folder)}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

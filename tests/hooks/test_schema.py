@@ -28,6 +28,7 @@ from icecube_hooks.testing import (
     make_record,
     make_significance,
 )
+from icecube_plugin.cli import main
 from icecube_plugin.host import messages_from
 from tests.make_schema import FILE, record_schema, text
 
@@ -54,6 +55,11 @@ def test_it_is_a_schema_and_says_which() -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["$id"] == f"urn:icecube-plugin:record:{HOOKSPEC_VERSION}"
     assert schema["x-hookspec-version"] == HOOKSPEC_VERSION
+
+
+def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == text()
 
 
 def test_fields_have_their_unit_and_meaning() -> None:

@@ -8,9 +8,9 @@ checkout. `KafkaBroker` formats a storage folder, starts a combined broker and c
         kafka.create_topic("gcn.heartbeat")
         Consumer({"bootstrap.servers": kafka.bootstrap_servers, ...})
 
-Topics are never made by accident (``auto.create.topics.enable=false``), as at GCN. Plaintext only;
-no TLS, no SASL. `stop` is a clean shutdown, `kill` is SIGKILL, and after either `restart` brings
-the same data back on the same port.
+Topics are never made by accident (``auto.create.topics.enable=false``), as at GCN. Plaintext only,
+unless `settings` say otherwise. `stop` is a clean shutdown, `kill` is SIGKILL, and after either
+`restart` brings the same data back on the same port. `KafkaCluster` is three of them.
 
 Environment
 -----------
@@ -33,6 +33,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -44,7 +45,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["KafkaBroker", "KafkaBrokerError", "fetch_jars", "jar_folder", "missing"]
+__all__ = [
+    "KafkaBroker",
+    "KafkaBrokerError",
+    "KafkaCluster",
+    "fetch_jars",
+    "free_ports",
+    "jar_folder",
+    "missing",
+]
 
 POM = Path(__file__).with_name("pom.xml")
 OLDEST_JAVA = 17
@@ -67,7 +76,7 @@ JAVA_OPTIONS = (
 
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
+node.id={node}
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
@@ -91,6 +100,16 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.retention.ms=-1
+"""
+
+FURTHER_BROKER = """\
+process.roles=broker
+listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+"""
+
+IN_A_CLUSTER = """\
+offsets.topic.replication.factor=3
 """
 
 
@@ -220,11 +239,29 @@ class KafkaBroker:
     ----------
     env
         The environment, for `ICECUBE_KAFKA_CACHE`.
+    settings
+        Lines of ``server.properties`` that override the usual ones; ``{port}`` and
+        ``{controller_port}`` stand for the broker's own.
+    java_options
+        Further options of the Java machine.
+    controller
+        Another broker, which has to run: this one joins its cluster.
     """
 
-    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str] = os.environ,
+        *,
+        settings: str = "",
+        java_options: Sequence[str] = (),
+        controller: KafkaBroker | None = None,
+    ) -> None:
         self._env = env
-        self._port, self._controller_port = _free_ports(2)
+        self._settings = settings
+        self._java_options = java_options
+        self._controller = controller
+        self._cluster_id: str = _cluster_id() if controller is None else controller._cluster_id
+        self._port, self._controller_port = free_ports(2)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -252,6 +289,11 @@ class KafkaBroker:
         return f"127.0.0.1:{self._port}"
 
     @property
+    def node(self) -> int:
+        """Its number in the cluster."""
+        return 1 if self._controller is None else self._port
+
+    @property
     def is_running(self) -> bool:
         """Whether the process lives (not: whether it answers)."""
         return self._process is not None and self._process.poll() is None
@@ -263,7 +305,11 @@ class KafkaBroker:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def create_topic(
-        self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
+        self,
+        name: str,
+        partitions: int = 1,
+        config: Mapping[str, str] | None = None,
+        replicas: int = 1,
     ) -> None:
         """Create a topic and wait until the broker serves it.
 
@@ -275,13 +321,15 @@ class KafkaBroker:
             How many partitions.
         config
             Topic settings such as ``{"retention.ms": "1000"}``.
+        replicas
+            On how many brokers.
 
         Raises
         ------
         KafkaBrokerError
             If the broker refuses (it exists already, the name is invalid) or does not answer.
         """
-        topic = NewTopic(name, partitions, 1, config=dict(config or {}))
+        topic = NewTopic(name, partitions, replicas, config=dict(config or {}))
         admin = self._admin()  # kept: an answer is lost when its client is collected
         answers = admin.create_topics([topic], operation_timeout=ADMIN_TIMEOUT_S)
         try:
@@ -338,18 +386,24 @@ class KafkaBroker:
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         classpath = str(fetch_jars(self._env) / "*")
-        return ["java", *JAVA_OPTIONS, "-cp", classpath, main, *arguments]
+        return ["java", *JAVA_OPTIONS, *self._java_options, "-cp", classpath, main, *arguments]
 
     def _format(self) -> None:
         properties = self._home / "server.properties"
+        controller = self._controller or self
+        text = SERVER_PROPERTIES + ("" if controller is self else FURTHER_BROKER) + self._settings
         properties.write_text(
-            SERVER_PROPERTIES.format(
-                port=self._port, controller_port=self._controller_port, data=self._home / "data"
+            text.format(
+                port=self._port,
+                controller_port=controller._controller_port,
+                data=self._home / "data",
+                node=self.node,
             )
         )
         # One word: an identifier may begin with "-", and would look like an option of its own.
-        identifier = f"--cluster-id={_cluster_id()}"
-        arguments = ["format", "--standalone", identifier, "-c", str(properties)]
+        identifier = f"--cluster-id={self._cluster_id}"
+        kind = "--standalone" if controller is self else "--no-initial-controllers"
+        arguments = ["format", kind, identifier, "-c", str(properties)]
         command = self._java("kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -388,7 +442,53 @@ class KafkaBroker:
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
 
-def _free_ports(count: int) -> Sequence[int]:
+class KafkaCluster:
+    """Three brokers; the first is the controller, any of the other two may be killed."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        first = KafkaBroker(env, settings=IN_A_CLUSTER)
+        others = [KafkaBroker(env, settings=IN_A_CLUSTER, controller=first) for _ in range(2)]
+        self.brokers = [first, *others]
+
+    def __enter__(self) -> Self:
+        try:
+            self.brokers[0].__enter__()
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(KafkaBroker.__enter__, self.brokers[1:]))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The addresses of all three."""
+        return ",".join(broker.bootstrap_servers for broker in self.brokers)
+
+    def leader(self, topic: str) -> KafkaBroker:
+        """Return the broker that leads the first partition of `topic`."""
+        admin = self.brokers[0]._admin()
+        leader = (
+            admin.list_topics(topic, timeout=ADMIN_TIMEOUT_S).topics[topic].partitions[0].leader
+        )
+        return next(broker for broker in self.brokers if broker.node == leader)
+
+    def close(self) -> None:
+        """Stop all at once and delete their data."""
+        for broker in reversed(self.brokers):
+            broker.close()
+
+
+def free_ports(count: int) -> Sequence[int]:
+    """Return ports that nothing listens on now."""
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         if _is_free(port):
