@@ -24,10 +24,19 @@ COMMANDS: Final = {
     "backfill": "read a range of past time from Kafka into the sinks, then stop",
     "replay": "read files or folders into the sinks",
     "parse": "show what notices say, without any sink",
+    "tail": "show the last alerts that were kept, and new ones as they come",
+    "show": "show one event: its history, changes, significance and coincident events",
+    "report": "make a page per event and an index, to look at or to publish",
+    "plot": "draw a sky map, finder, visibility, p-value ladder or cumulative numbers",
     "significance": "p-value, sigma, trials, false-alarm rate and verdict",
+    "schema": "print the JSON schema of the records that sinks write",
+    "query": "search the database: by kind, time, position, significance",
+    "new-sink": "make a package with a sink of your own, tests included",
     "plugins": "list the plugins: version, state, what they provide",
     "topics": "list the Kafka topics and the parser of each",
     "check": "check configuration, plugins, sinks, credentials and connection",
+    "status": "show how the running host is: messages, lag, sinks, heartbeat",
+    "sinks": "list the sinks: what waits for each, last success, last error",
     "dead-letters": "list, show or try again what could not be read or delivered",
 }
 
@@ -78,6 +87,12 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="TOML configuration")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     parser.add_argument("--debug", action="store_true", help="say everything; show tracebacks")
+    parser.add_argument(
+        "--log",
+        choices=("text", "json"),
+        default=os.environ.get("ICECUBE_ALERTS_LOG", "text"),
+        help="form of the log on stderr",
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in argv if word in COMMANDS), None)
     for name, text in COMMANDS.items():
@@ -94,13 +109,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _set_up_logging(arguments: argparse.Namespace) -> None:
+    from icecube_plugin._logging import set_up
+
     level = logging.INFO if arguments.verbose else logging.WARNING
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.debug else level,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
+    set_up(logging.DEBUG if arguments.debug else level, arguments.log)
 
 
 def _report(error: Exception) -> int:

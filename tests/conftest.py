@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.kafka_broker.fixture"]
+pytest_plugins = ["tests.kafka_broker.fixture", "tests.postgres.fixture"]
 
 ROOT = Path(__file__).parent.parent
 

@@ -41,6 +41,7 @@ from ._regions import (
     region,
     scale_radius,
 )
+from ._skymaps import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
 from ._tables import read_table, table, write_table
 
 __all__ = [
@@ -50,10 +51,15 @@ __all__ = [
     "NotStatedError",
     "Placed",
     "Region",
+    "SkyMap",
+    "SkyMapError",
     "TurnedBoxRegion",
     "circularised_radius_deg",
     "contains",
     "energy",
+    "fetch_skymap",
+    "parse_skymap",
+    "read_skymap",
     "read_table",
     "region",
     "scale_radius",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 EDGE_DEG: Final = 1e-9
 """Points this near to an edge of a box count as inside: their coordinates are rounded."""
 
+CORNER_DEG: Final = 1e-6
+"""How near to the corners of a turned box its outline has points, by position angle."""
+
 
 def contains(of: Placed, coord: SkyCoord) -> Any:
     """Tell whether `coord` lies in the error region: a bool, or an array for an array.
@@ -52,6 +55,21 @@ def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) ->
     ra = (error.ra_minus_deg + error.ra_plus_deg) / 2
     dec = (error.dec_minus_deg + error.dec_plus_deg) / 2
     return math.sqrt(ra * math.cos(math.radians(dec_deg)) * dec)
+
+
+def offset_deg(
+    ra_deg: float, dec_deg: float, angle_deg: Floats, distance_deg: Floats
+) -> tuple[Floats, Floats]:
+    """Return the points at a position angle [N through E] and distance: ra, dec [deg]."""
+    import numpy as np
+
+    angle, distance, dec = np.radians(angle_deg), np.radians(distance_deg), math.radians(dec_deg)
+    east = np.sin(angle) * np.sin(distance)
+    north, ahead = np.cos(angle) * np.sin(distance), np.cos(distance)
+    up = math.sin(dec) * ahead + math.cos(dec) * north
+    level = math.cos(dec) * ahead - math.sin(dec) * north
+    ra = np.mod(ra_deg + np.degrees(np.arctan2(east, level)), 360.0)
+    return ra, np.degrees(np.arctan2(up, np.hypot(east, level)))
 
 
 def scale_radius(radius: float, from_containment: float, to_containment: float) -> float:
@@ -110,8 +128,16 @@ class Region(ABC):
         """Tell whether `coord` is inside: a bool, or an array of them. NaN is outside."""
 
     @abstractmethod
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
+        """Return about that many points along the edge, in order: right ascension, declination.
+
+        In degrees [ICRS], without `SkyCoord`, whose making takes a hundred times longer. Circles,
+        ellipses and turned boxes go from north through east, boxes along their south first.
+        """
+
     def boundary(self, points: int = 360) -> SkyCoord:
-        """Return about that many points along the edge [ICRS], in order, for a plot."""
+        """Return `outline_deg` as coordinates [ICRS]."""
+        return coordinates(*self.outline_deg(points))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,14 +171,16 @@ class _PolarRegion(Region):
         angle = centre.position_angle(coord).deg
         return scalar(centre.separation(coord).deg <= self._radius_deg(angle))
 
-    def boundary(self, points: int = 360) -> SkyCoord:
-        """Go round by position angle."""
+    def _directions_deg(self, points: int) -> Floats:
+        """Return the position angles [deg] of the points of the outline."""
         import numpy as np
-        from astropy import units as u
 
-        angles = np.linspace(0.0, 360.0, points, endpoint=False)
-        centre = coordinates(self.ra_deg, self.dec_deg)
-        return centre.directional_offset_by(angles * u.deg, self._radius_deg(angles) * u.deg)
+        return np.linspace(0.0, 360.0, points, endpoint=False)
+
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
+        """Go round by position angle."""
+        angles = self._directions_deg(points)
+        return offset_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +213,15 @@ class EllipseRegion(_PolarRegion):
         a, b = self.semi_major_deg, self.semi_minor_deg
         radius: Floats = a * b / np.hypot(b * np.cos(turn), a * np.sin(turn))
         return radius
+
+    def _directions_deg(self, points: int) -> Floats:
+        """Go by the angle of the circle that the ellipse is squeezed from: dense at the tips."""
+        import numpy as np
+
+        turn = np.linspace(0.0, 2 * math.pi, points, endpoint=False)
+        along, across = self.semi_major_deg * np.cos(turn), self.semi_minor_deg * np.sin(turn)
+        angles: Floats = self.position_angle_deg + np.degrees(np.arctan2(across, along))
+        return angles
 
     def _kinks_deg(self) -> Sequence[float]:
         """Return angles that are dense near the tips, where the radius changes fast."""
@@ -227,6 +264,15 @@ class TurnedBoxRegion(_PolarRegion):
             ]
         radius: Floats = np.minimum.reduce(sides)
         return radius
+
+    def _directions_deg(self, points: int) -> Floats:
+        """Go evenly, and to both sides of each corner: where a side is 0 the radius jumps."""
+        import numpy as np
+
+        even = np.linspace(0.0, 360.0, points, endpoint=False)
+        kinks = np.add.outer(self._kinks_deg(), (-CORNER_DEG, CORNER_DEG)).ravel()
+        found: Floats = np.unique(np.append(even, np.mod(kinks, 360.0)))
+        return found
 
     def _kinks_deg(self) -> Sequence[float]:
         corners = [
@@ -274,7 +320,7 @@ class BoxRegion(Region):
         inside_dec = (low - EDGE_DEG <= point.dec.deg) & (point.dec.deg <= high + EDGE_DEG)
         return scalar(inside_ra & inside_dec)
 
-    def boundary(self, points: int = 360) -> SkyCoord:
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
         """Go round from the south-west corner, along both parallels and meridians."""
         import numpy as np
 
@@ -284,7 +330,7 @@ class BoxRegion(Region):
         north = np.concatenate((zero, side, one, 1.0 - side))
         low, high = self._dec_range()
         ra = np.mod(self.ra_deg - self.ra_minus_deg + self._width_deg() * east, 360.0)
-        return coordinates(ra, low + (high - low) * north)
+        return ra, low + (high - low) * north
 
     def _width_deg(self) -> float:
         return min(self.ra_minus_deg + self.ra_plus_deg, 360.0)

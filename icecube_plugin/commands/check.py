@@ -73,13 +73,15 @@ def _plugins_and_sinks(config: Config) -> Iterator[Finding]:
 
 def _broker(config: Config, topics: list[str]) -> Finding:
     """Connect, and see whether the topics are there."""
-    from icecube_plugin.host.kafka import check_topics, connect
+    from icecube_plugin.host.kafka import check_topics, connect, wanted_topics, why_missing
 
     try:
         consumer, there = connect(config.kafka, group_id=config.kafka.group_id)
-        consumer.close()
-        wanted = tuple(topics) or config.kafka.topics
-        check_topics(wanted, there, named=bool(topics))
+        try:
+            wanted, named = wanted_topics(config.kafka, topics)
+            check_topics(wanted, there, named=named, why=why_missing(consumer))
+        finally:
+            consumer.close()
     except (ConfigError, IceCubePluginError) as error:
         return "broker", False, str(error)
     return "broker", True, f"{sum(topic in there for topic in wanted)} of {len(wanted)} topics"

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add_broker_arguments(parser)
     parser.add_argument("--group", metavar="ID", help="Kafka consumer group")
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        default=None,
+        help="for a broker or topics that are not there: keep trying, as a service does",
+    )
     add_json(parser, "the summary at the end")
     parser.set_defaults(run=run)
 
@@ -53,6 +59,7 @@ def with_broker(config: Config, arguments: argparse.Namespace) -> Config:
         "domain": arguments.domain,
         "bootstrap_servers": arguments.bootstrap_servers,
         "group_id": getattr(arguments, "group", None),
+        "wait": getattr(arguments, "wait", None),
     }
     changes = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, **changes))

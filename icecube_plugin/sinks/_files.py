@@ -7,9 +7,14 @@ JSON does not have, become the strings that Python's ``float`` reads back.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import math
 import os
+import secrets
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +22,24 @@ from icecube_hooks import ConfigError, Record, RetryLater
 
 __all__ = [
     "absolute",
+    "checked",
+    "hidden",
+    "identity",
     "indented_json",
+    "is_at",
+    "lock",
+    "locked_folder",
     "made_folder",
+    "replace_file",
+    "replacing",
     "sync_data",
     "sync_folder",
     "write_all",
     "wrong",
 ]
+
+LOCK_WAIT_S: Final = 10.0
+"""How long to wait for another process; a batch takes milliseconds."""
 
 sync_data: Final = getattr(os, "fdatasync", os.fsync)
 """Make a file's content durable; macOS has no ``fdatasync``."""
@@ -63,6 +79,13 @@ def made_folder(folder: Path, key: str) -> Path:
     return folder
 
 
+def checked(value: object, choices: tuple[object, ...], key: str) -> None:
+    """Raise `ConfigError` under `key` unless `value` is one of `choices`, of the same type."""
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ConfigError(f"expected one of {known}, got {value!r}", key=key)
+
+
 def wrong(error: OSError, path: Path) -> RetryLater:
     """Return the error that tells a host what happened to `path`, and that it may pass."""
     return RetryLater(f"cannot write {path}: {error.strerror or error}")
@@ -82,6 +105,102 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def hidden(path: Path) -> Path:
+    """Return a name beside `path` that no reader looks at, another one each time."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, sync: bool) -> Iterator[Path]:
+    """Give the name of a file to write, which becomes `path` at the end: all of it or nothing.
+
+    The name in the folder is durable only after `sync_folder`.
+    """
+    new = hidden(path)
+    try:
+        yield new
+        if sync:
+            _sync_file(new)
+        new.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise
+
+
+def replace_file(path: Path, data: bytes, *, sync: bool) -> None:
+    """Make `data` the content of `path`: the old file or the new one is there, never a part."""
+    with replacing(path, sync=sync) as new:
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            write_all(file, data)
+        finally:
+            os.close(file)
+
+
+def _sync_file(path: Path) -> None:
+    file = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells a file from any other that was `path`; ``None`` if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def is_at(file: int, path: Path) -> bool:
+    """Say whether an open file is the one that `path` names: it may have been moved away."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def lock(file: int, path: Path) -> None:
+    """Lock an open file against other processes that do the same; closing it lets go.
+
+    Raises
+    ------
+    RetryLater
+        If one of them has it for too long.
+    """
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise RetryLater(f"{path} is locked by another process") from None
+            time.sleep(0.002)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder`, which is made if it is not there.
+
+    Raises
+    ------
+    RetryLater
+        If one of them is in it for too long.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        lock(file, folder)
+        yield
+    finally:
+        os.close(file)
 
 
 def indented_json(record: Record) -> str:

@@ -14,18 +14,16 @@ Nothing is ever deleted, and there are no subfolders.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from icecube_hooks import Record, SinkType, hookimpl
 
-from ._files import absolute, indented_json, made_folder, sync_folder, write_all, wrong
+from ._files import absolute, indented_json, made_folder, replace_file, sync_folder, wrong
 
 __all__ = ["JsonFiles", "file_name"]
 
@@ -82,19 +80,11 @@ class JsonFiles:
 
     def _write_one(self, record: Record) -> None:
         path = self.path(record)
-        if path.exists():
-            return
-        hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            _write_new(hidden, indented_json(record).encode() + b"\n", self.sync)
-            hidden.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                hidden.unlink()
-            raise
+        if not path.exists():
+            replace_file(path, indented_json(record).encode() + b"\n", sync=self.sync)
 
 
-def file_name(record: Record) -> str:
+def file_name(record: Record, ending: str = "json") -> str:
     """Return the name of the file of `record`: at most 180 characters of ``A-Za-z0-9._+-``.
 
     Two records have the same name only if they have the same id. Where the id holds anything that
@@ -113,18 +103,7 @@ def file_name(record: Record) -> str:
     if stem != "+".join(parts) or not stem or not _DIGEST.fullmatch(digest):
         whole = record.id.encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(whole).hexdigest()[:16]
-    return f"{stem or 'record'}+{digest}.json"
-
-
-def _write_new(path: Path, data: bytes, sync: bool) -> None:
-    """Write a file that is not there yet."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        write_all(file, data)
-        if sync:
-            os.fsync(file)
-    finally:
-        os.close(file)
+    return f"{stem or 'record'}+{digest}.{ending}"
 
 
 @hookimpl

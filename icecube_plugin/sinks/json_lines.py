@@ -9,33 +9,52 @@ Conventions
 - A write that fails half-way (full disk) is taken back. A process that is killed half-way leaves
   a torn line; the next write ends it with a newline, so that only that line is broken, and says so
   in the log.
-- The file is opened for each batch: it may be moved away or deleted at any time.
+- The file is opened for each batch: it may be moved away or deleted at any time, by logrotate for
+  example (without its ``copytruncate``).
 
-There is no rotation. POSIX only.
+Rotation, if asked for, happens before a write: ``alerts.jsonl`` becomes
+``alerts-2026-05-02.0001.jsonl``, where the day [UTC] is that of its last line, and with
+``compress`` the same with ``.gz``. Times are those of the file system. Nothing is ever deleted. A
+batch is not divided, so that a file may grow beyond ``max_mb`` if a single batch does.
+
+POSIX only.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
-import time
+import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
+from icecube_hooks import ConfigError, Record, SinkType, hookimpl
 
-from ._files import absolute, made_folder, sync_data, sync_folder, write_all, wrong
+from ._files import (
+    absolute,
+    checked,
+    is_at,
+    lock,
+    made_folder,
+    replacing,
+    sync_data,
+    sync_folder,
+    write_all,
+    wrong,
+)
 
-__all__ = ["JsonLines", "read_lines"]
+if TYPE_CHECKING:
+    from gzip import GzipFile
+
+__all__ = ["JsonLines", "files", "read_lines"]
 
 log = logging.getLogger(__name__)
 
-LOCK_WAIT_S: Final = 10.0
-"""How long to wait for another process; a batch takes milliseconds."""
+_PERIODS: Final = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
 class JsonLines:
@@ -47,11 +66,17 @@ class JsonLines:
         The file; it and its folder are made if they are not there.
     sync : bool
         Whether a batch is on the disk, not only in the system's memory, when `write` returns.
+    max_mb : float, optional
+        Begin a new file where this one would grow beyond so many megabytes [10^6 bytes, > 0].
+    every : {'day', 'month', 'year'}, optional
+        Begin a new file where the last line is from an earlier day, month or year [UTC].
+    compress : bool
+        Whether finished files are packed with gzip.
 
     Raises
     ------
     ConfigError
-        If the file cannot be made or opened.
+        If the file cannot be made or opened, or an option has a wrong value.
     """
 
     def __init__(
@@ -59,9 +84,17 @@ class JsonLines:
         *,
         path: str | os.PathLike[str] = "icecube-alerts-data/alerts.jsonl",
         sync: bool = True,
+        max_mb: float | None = None,
+        every: str | None = None,
+        compress: bool = False,
     ) -> None:
         self.path = absolute(path, "path")
         self.sync = sync
+        checked(every, (None, *_PERIODS), "every")
+        checked(compress, (True, False), "compress")
+        self.max_bytes = _bytes(max_mb)
+        self.period = None if every is None else _PERIODS[every]
+        self.compress = compress
         made_folder(self.path.parent, "path")
         try:
             os.close(_open(self.path))
@@ -81,31 +114,65 @@ class JsonLines:
         data = "".join([f"{record.to_json()}\n" for record in records]).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._append(data)
+            with _locked(self.path) as file:
+                if not self._is_finished(os.fstat(file), len(data)):
+                    self._append(file, data)
+                    return
+                self._finish(file)  # under the lock: who waits for it sees that the file is gone
+            with _locked(self.path) as file:
+                self._append(file, data)
         except OSError as error:
             raise wrong(error, self.path) from error
 
-    def _append(self, data: bytes) -> None:
-        file = _open(self.path)
-        try:
-            _lock(file, self.path)
-            size = os.fstat(file).st_size
-            _append(file, _end_of_torn_line(file, size, self.path) + data, size, self.sync)
-        finally:
-            os.close(file)  # lets go of the lock, too
+    def _append(self, file: int, data: bytes) -> None:
+        size = os.fstat(file).st_size
+        _append(file, _end_of_torn_line(file, size, self.path) + data, size, self.sync)
         if self.sync and size == 0:
             sync_folder(self.path.parent)
 
+    def _is_finished(self, status: os.stat_result, more: int) -> bool:
+        """Say whether the file is full or of an earlier period."""
+        if status.st_size == 0:
+            return False
+        if self.max_bytes is not None and status.st_size + more > self.max_bytes:
+            return True
+        return self.period is not None and _at(status.st_mtime, self.period) != _now(self.period)
+
+    def _finish(self, file: int) -> None:
+        """Give the file its final name, and pack what has one."""
+        day = _at(os.fstat(file).st_mtime, _PERIODS["day"])
+        numbers = [0, *(number for of, number, _ in _finished(self.path) if of == day)]
+        name = f"{self.path.stem}-{day}.{max(numbers) + 1:04d}{self.path.suffix}"
+        self.path.rename(self.path.with_name(name))
+        if self.sync:
+            sync_folder(self.path.parent)
+        for _, _, path in _finished(self.path) if self.compress else ():
+            if path.suffix != ".gz":
+                _pack(path, self.sync)
+
+
+def files(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the finished files of `path`, oldest first, and at the end `path` itself.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to which a sink appends.
+    """
+    live = Path(path)
+    finished = [file for _, _, file in sorted(_finished(live))]
+    return [*finished, live] if live.exists() or not finished else finished
+
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """Yield the records of such a file, each once.
+    """Yield the records of such a file and of its finished ones, each once.
 
     Lines that are not a record (torn by a crash, or not ours) are logged and left out.
 
     Parameters
     ----------
     path : str or path
-        The file.
+        The file to which a sink appends, or any other of its form.
 
     Raises
     ------
@@ -113,12 +180,66 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[Record]:
         If it cannot be read.
     """
     seen: set[str] = set()
-    with Path(path).open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            record = _record(line, f"{path}:{number}")
-            if record is not None and record.id not in seen:
-                seen.add(record.id)
-                yield record
+    for file in files(path):
+        with _opened(file) as lines:
+            for number, line in enumerate(lines, start=1):
+                record = _record(line, f"{file}:{number}")
+                if record is not None and record.id not in seen:
+                    seen.add(record.id)
+                    yield record
+
+
+def _opened(file: Path) -> BinaryIO | GzipFile:
+    if file.suffix != ".gz":
+        return file.open("rb")
+    import gzip
+
+    return gzip.open(file, "rb")
+
+
+def _finished(path: Path) -> list[tuple[str, int, Path]]:
+    """Return day, number and path of each finished file of `path`."""
+    name = re.compile(
+        rf"{re.escape(path.stem)}-(\d{{4}}-\d\d-\d\d)\.(\d{{4,}}){re.escape(path.suffix)}(\.gz)?",
+        re.ASCII,
+    )
+    found = ((name.fullmatch(file.name), file) for file in path.parent.iterdir())
+    return [(match[1], int(match[2]), file) for match, file in found if match]
+
+
+def _pack(path: Path, sync: bool) -> None:
+    """Put a gzip file in the place of a finished one; if that fails, it stays as it is."""
+    import gzip
+    import shutil
+
+    try:
+        with (
+            replacing(path.with_name(f"{path.name}.gz"), sync=sync) as new,
+            path.open("rb") as plain,
+            gzip.open(new, "wb") as packed,
+        ):
+            shutil.copyfileobj(plain, packed)
+        if sync:
+            sync_folder(path.parent)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("cannot compress %s: %s; it stays as it is", path, error.strerror or error)
+
+
+def _bytes(megabytes: float | None) -> float | None:
+    if megabytes is None:
+        return None
+    if type(megabytes) not in (int, float) or not megabytes > 0:
+        raise ConfigError(f"expected a number above 0, got {megabytes!r}", key="max_mb")
+    return 1e6 * megabytes
+
+
+def _at(timestamp: float, period: str) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime(period)
+
+
+def _now(period: str) -> str:
+    return datetime.now(UTC).strftime(period)
 
 
 def _record(line: bytes, place: str) -> Record | None:
@@ -133,24 +254,24 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
 
 
-def _lock(file: int, path: Path) -> None:
-    """Lock an open file against other processes that do the same.
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open a file, made if it is not there, and keep other processes from it.
 
     Raises
     ------
     RetryLater
         If one of them has it for too long.
     """
-    until = time.monotonic() + LOCK_WAIT_S
     while True:
+        file = _open(path)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise RetryLater(f"{path} is locked by another process") from None
-            time.sleep(0.002)
-        else:
-            return
+            lock(file, path)
+            if is_at(file, path):
+                yield file
+                return
+        finally:
+            os.close(file)  # lets go of the lock, too
 
 
 def _end_of_torn_line(file: int, size: int, path: Path) -> bytes:

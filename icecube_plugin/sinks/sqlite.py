@@ -1,30 +1,11 @@
 """The sink ``sqlite``: tables and views in one database file, each record exactly once.
 
-Conventions
------------
-- A batch is one transaction, on the disk when `Sqlite.write` returns (WAL, ``synchronous=FULL``).
-  Several processes may write to one file; each waits for the other. Not on a network file system.
-- A record that is there already is not changed: what was written first stays. That it arrived
-  again, from another offset, topic or file, is one row more in ``sightings``.
-- Times are ISO 8601 in UTC with microseconds and ``Z``, so that text order is time order. Angles
-  in degrees (ICRS), rates in Hz, energies in TeV. NULL is "not stated".
-- Text that is not Unicode (a lone surrogate) stands as its escape; ``record_json`` has it exactly.
+A batch is one transaction, on the disk when `Sqlite.write` returns (WAL, ``synchronous=FULL``).
+Several processes may write to one file; each waits for the other. Not on a network file system.
 
-Tables ``records``, ``sightings``, ``significances``, ``coincident_events``, and two views:
-
-``notices``
-    One row per notice: of the same notice in several formats the one that is JSON, else VOEvent,
-    text, binary, circular; of several such the latest.
-``events``
-    One row per event: its newest revision (or LVK sequence number) among the notices that are
-    real. ``retracted`` is 1 if any of them retracts it, and ``n_notices`` counts them.
-
-A person on shift might ask::
-
-    SELECT event_key, kind, trigger_time, ra_deg, dec_deg, error_radius_deg, signalness
-    FROM events WHERE kind = 'gold' AND NOT retracted ORDER BY trigger_time DESC LIMIT 10;
-
-``PRAGMA user_version`` is the version of this layout, `SCHEMA_VERSION`.
+The tables are those of `icecube_plugin.sinks._schema`; ``docs/database.md`` describes them.
+``PRAGMA user_version`` is the version of the layout. A file of an older one is brought to today's
+when it is first opened for writing.
 """
 
 from __future__ import annotations
@@ -35,16 +16,12 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from icecube_hooks import (
     ConfigError,
-    Localization,
     Record,
     RefusedForGood,
     RetryLater,
@@ -54,151 +31,71 @@ from icecube_hooks import (
 )
 
 from ._files import absolute, made_folder, sync_folder, wrong
+from ._schema import (
+    COLUMNS,
+    HISTORY,
+    NEWEST_EVENT,
+    SCHEMA_VERSION,
+    SQLITE,
+    cell,
+    definitions,
+    known_sightings,
+    rows_of,
+)
 
-__all__ = ["SCHEMA_VERSION", "Sqlite", "event", "history", "read_records"]
+__all__ = ["SCHEMA_VERSION", "Sqlite", "event", "history", "read_records", "select"]
 
 log = logging.getLogger(__name__)
-
-SCHEMA_VERSION: Final = 1
-"""Layout of the database; a file of a newer one is refused, not guessed at."""
 
 APPLICATION_ID: Final = 0x49634E75
 """``IcNu`` in ``PRAGMA application_id``: tells our files from those of other programs."""
 
-_COLUMNS: Final = {
-    "record_id": "TEXT NOT NULL UNIQUE",
-    "notice_id": "TEXT NOT NULL",
-    "event_key": "TEXT",
-    "event_name": "TEXT",
-    "run_id": "INTEGER",
-    "event_id": "INTEGER",
-    "kind": "TEXT NOT NULL",
-    "format": "TEXT NOT NULL",
-    "revision": "INTEGER",
-    "status": "TEXT",
-    "tense": "TEXT",
-    "is_real": "INTEGER NOT NULL",
-    "trigger_time": "TEXT",
-    "notice_time": "TEXT",
-    "ra_deg": "REAL",
-    "dec_deg": "REAL",
-    "error_radius_deg": "REAL",
-    "containment": "REAL",
-    "energy_tev": "REAL",
-    "signalness": "REAL",
-    "far_hz": "REAL",
-    "p_generic": "REAL",
-    "p_bayesian": "REAL",
-    "superevent_id": "TEXT",
-    "gw_notice_number": "INTEGER",
-    "first_seen": "TEXT",
-    "raw": "BLOB NOT NULL",
-    "record_json": "TEXT NOT NULL",
+_INSERTIONS: Final = {
+    table: f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  # ours
+    for table, columns in COLUMNS.items()
 }
 
-_TABLES: Final = f"""
-CREATE TABLE records (
-    number INTEGER PRIMARY KEY,
-    {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())}
-);
-CREATE INDEX records_by_notice ON records (notice_id);
-CREATE INDEX records_by_event ON records (event_key);
-CREATE INDEX records_by_time ON records (trigger_time);
-
-CREATE TABLE sightings (
-    record_id TEXT NOT NULL REFERENCES records (record_id),
-    topic TEXT, partition INTEGER, "offset" INTEGER, timestamp TEXT, origin TEXT
-);
-CREATE UNIQUE INDEX sightings_once ON sightings (
-    record_id, ifnull(topic, ''), ifnull(partition, -1), ifnull("offset", -1), ifnull(origin, '')
-);
-
-CREATE TABLE significances (
-    record_id TEXT NOT NULL REFERENCES records (record_id),
-    number INTEGER NOT NULL,
-    provider TEXT NOT NULL, quantity TEXT NOT NULL, sided TEXT NOT NULL,
-    p_value REAL, sigma REAL, is_limit INTEGER NOT NULL,
-    n_trials REAL, trials_source TEXT, p_value_post REAL, sigma_post REAL,
-    far_per_year REAL, far_source TEXT, verdict TEXT, notes TEXT NOT NULL,
-    PRIMARY KEY (record_id, number)
-) WITHOUT ROWID;
-
-CREATE TABLE coincident_events (
-    record_id TEXT NOT NULL REFERENCES records (record_id),
-    number INTEGER NOT NULL,
-    delta_t_s REAL, run_id INTEGER, event_id INTEGER, event_key TEXT,
-    ra_deg REAL, dec_deg REAL, error_radius_deg REAL, containment REAL,
-    p_generic REAL, p_bayesian REAL,
-    PRIMARY KEY (record_id, number)
-) WITHOUT ROWID;
+_NUMBERS: Final = """
+SELECT record_id, record_number FROM records
+WHERE record_id IN (SELECT value FROM json_each(?))
+"""
+_SIGHTINGS: Final = """
+SELECT record_number, topic, partition, "offset", origin FROM sightings
+WHERE record_number IN (SELECT value FROM json_each(?))
 """
 
-_NEWEST: Final = """
-    coalesce(revision, gw_notice_number) DESC NULLS LAST, notice_time DESC NULLS LAST, number DESC
-"""
 
-_VIEWS: Final = f"""
-CREATE VIEW notices AS SELECT number, {", ".join(_COLUMNS)} FROM (
-    SELECT *, row_number() OVER (
-        PARTITION BY event_key, notice_id
-        ORDER BY CASE format
-            WHEN 'json' THEN 0 WHEN 'voevent' THEN 1 WHEN 'text' THEN 2
-            WHEN 'binary' THEN 3 WHEN 'circular' THEN 4 ELSE 5 END,
-            notice_time DESC NULLS LAST, number DESC
-    ) AS choice FROM records
-) WHERE choice = 1;
+def _copied(table: str) -> str:
+    """Return the statement that copies a table of layout 1, where text ids were the keys."""
+    _, _, *rest = COLUMNS[table]
+    columns = ", ".join(f'old."{column}"' for column in rest)
+    position = "old.number"
+    if table == "sightings":
+        position = "row_number() OVER (PARTITION BY record_id ORDER BY old.rowid)"
+    return f"""
+        INSERT INTO {table} SELECT records_of_1.number, {position}, {columns}
+        FROM {table}_of_1 AS old JOIN records_of_1 USING (record_id)
+    """  # noqa: S608  # names are ours
 
-CREATE VIEW events AS SELECT number, {", ".join(_COLUMNS)}, retracted, n_notices FROM (
-    SELECT *,
-        row_number() OVER (PARTITION BY event_key ORDER BY {_NEWEST}) AS choice,
-        max(status IS 'retraction') OVER (PARTITION BY event_key) AS retracted,
-        count(*) OVER (PARTITION BY event_key) AS n_notices
-    FROM notices WHERE is_real AND event_key IS NOT NULL
-) WHERE choice = 1;
-"""  # noqa: S608  # made of the constants above
 
-_STORED: Final = frozenset({type(None), float, bytes})
+_CHILDREN: Final = ("sightings", "significances", "coincident_events")
 
-_ALERT: Final = (
-    *("notice_id", "event_key", "run_id", "event_id", "kind", "format", "revision", "status"),
-    *("tense", "is_real", "trigger_time", "notice_time", "energy_tev", "signalness", "far_hz"),
-    "raw",
+_FROM_LAYOUT_1: Final = (
+    "DROP VIEW events",
+    "DROP VIEW notices",
+    *(f"DROP INDEX records_by_{what}" for what in ("notice", "event", "time")),
+    *(f"ALTER TABLE {table} RENAME TO {table}_of_1" for table in COLUMNS),
+    *definitions(SQLITE),
+    f"INSERT INTO records SELECT number, {', '.join(COLUMNS['records'][1:])} FROM records_of_1",  # noqa: S608  # ours
+    *map(_copied, _CHILDREN),
+    *(f"DROP TABLE {table}_of_1" for table in (*_CHILDREN, "records")),
 )
-_PLACE: Final = ("ra_deg", "dec_deg", "error_radius_deg", "containment")
-_NO_PLACE: Final = (None,) * len(_PLACE)
-_MESSAGE: Final = ("topic", "partition", "offset", "timestamp", "origin")
-_SIGNIFICANCE: Final = (
-    *("provider", "quantity", "sided", "p_value", "sigma", "is_limit", "n_trials"),
-    *("trials_source", "p_value_post", "sigma_post", "far_per_year", "far_source", "verdict"),
-)
-_NEUTRINO: Final = ("delta_t_s", "run_id", "event_id", "event_key")
-_P_VALUES: Final = ("p_generic", "p_bayesian")
 
-# Each of these gets all attributes that are columns by the same name, in one call.
-_of_alert = attrgetter(*_ALERT)
-_of_place = attrgetter(*_PLACE)
-_of_message = attrgetter(*_MESSAGE)
-_of_significance = attrgetter(*_SIGNIFICANCE)
-_of_neutrino = attrgetter(*_NEUTRINO)
+_CHANGED_BY: Final = f"a host or `icecube-alerts check` changes it to {SCHEMA_VERSION}"
 
+_STEPS: Final[dict[int, Sequence[str]]] = {0: definitions(SQLITE), 1: _FROM_LAYOUT_1}
+"""What brings a database to our layout, by the version that it has."""
 
-def _insertion(table: str, *columns: str) -> str:
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608  # names are ours
-
-
-_INTO_RECORDS: Final = _insertion(
-    *("records", "record_id", "event_name", *_ALERT, *_PLACE, *_P_VALUES),
-    *("superevent_id", "gw_notice_number", "first_seen", "record_json"),
-)
-_INTO_SIGHTINGS: Final = _insertion("sightings", "record_id", *_MESSAGE)
-_INTO_SIGNIFICANCES: Final = _insertion(
-    "significances", "record_id", "number", *_SIGNIFICANCE, "notes"
-)
-_INTO_COINCIDENT_EVENTS: Final = _insertion(
-    "coincident_events", "record_id", "number", *_NEUTRINO, *_PLACE, *_P_VALUES
-)
 
 _MAY_PASS: Final = {
     sqlite3.SQLITE_BUSY,
@@ -263,7 +160,7 @@ class Sqlite:
         if not records:
             return
         try:
-            _insert_all(self._connected(), records)
+            _insert(self._connected(), records)
         except sqlite3.Error as error:
             raise _sink_error(error, self.path) from error
 
@@ -303,7 +200,7 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Record]:
     ConfigError
         If it is missing or no database of ours.
     """
-    return _records(path, "SELECT record_json FROM records ORDER BY number")
+    return _records(path, "SELECT record_json FROM records ORDER BY record_number")
 
 
 def event(path: str | os.PathLike[str], event_key: str) -> Record | None:
@@ -321,9 +218,7 @@ def event(path: str | os.PathLike[str], event_key: str) -> Record | None:
     ConfigError
         As `read_records`.
     """
-    query = "SELECT record_json FROM events WHERE event_key = ?"
-    found = list(_records(path, query, event_key))
-    return found[0] if found else None
+    return next(_records(path, NEWEST_EVENT, {"key": event_key}), None)
 
 
 def history(path: str | os.PathLike[str], event_key: str) -> list[Record]:
@@ -331,23 +226,47 @@ def history(path: str | os.PathLike[str], event_key: str) -> list[Record]:
 
     Parameters and errors are those of `event`.
     """
-    oldest = _NEWEST.replace("DESC NULLS LAST", "ASC NULLS FIRST").replace("DESC", "ASC")
-    query = f"SELECT record_json FROM notices WHERE event_key = ? ORDER BY {oldest}"  # noqa: S608  # ours
-    return list(_records(path, query, event_key))
+    return list(_records(path, HISTORY, {"key": event_key}))
 
 
-def _records(path: str | os.PathLike[str], query: str, *arguments: str) -> Iterator[Record]:
-    """Yield the records that `query` finds, from a connection that cannot write."""
+def select(
+    path: str | os.PathLike[str], query: str, parameters: Mapping[str, object] | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, from a connection that cannot write.
+
+    Parameters
+    ----------
+    path : str or path
+        The database file.
+    query : str
+        SQL, with ``:name`` for each of the `parameters`.
+    parameters : mapping, optional
+        Texts, numbers and times.
+
+    Raises
+    ------
+    ConfigError
+        As `read_records`; or if the layout is older than today's, or the query is wrong.
+    """
     file = absolute(path, "path")
+    cells = {name: cell(value) for name, value in (parameters or {}).items()}
     try:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
             database.execute("BEGIN")
-            _schema_version(database, file)
-            for (text,) in database.execute(query, [_cell(argument) for argument in arguments]):
-                yield Record.from_dict(json.loads(text))
+            version = _schema_version(database, file)
+            if version != SCHEMA_VERSION:
+                raise RefusedForGood(f"{file}: it has schema {version}; {_CHANGED_BY}")
+            yield from database.execute(query, cells)
     except (sqlite3.Error, RefusedForGood) as error:
         reason = error.reason if isinstance(error, RefusedForGood) else f"{file}: {error}"
         raise ConfigError(f"cannot read {reason}", key="path") from error
+
+
+def _records(
+    path: str | os.PathLike[str], query: str, parameters: Mapping[str, object] | None = None
+) -> Iterator[Record]:
+    for (text,) in select(path, query, parameters):
+        yield Record.from_dict(json.loads(text))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -366,10 +285,11 @@ def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
     try:
         with _transaction(database, "DEFERRED"):
             version = _schema_version(database, path)
-        if version == 0:
+        if version < SCHEMA_VERSION:
             _create(database, path)
         _use_wal(database, wait_s)
         database.execute("PRAGMA synchronous=FULL")
+        database.execute("PRAGMA cache_size=-65536")  # KiB: keeps the indexes of a large file
     except BaseException:
         database.close()
         raise
@@ -413,11 +333,14 @@ def _schema_version(database: sqlite3.Connection, path: Path) -> int:
 
 
 def _create(database: sqlite3.Connection, path: Path) -> None:
-    """Make tables and views, unless another process was faster."""
+    """Bring an empty database, or one of an older layout, to ours, unless another process has."""
     with _transaction(database, "IMMEDIATE"):
-        if _schema_version(database, path) != 0:
+        version = _schema_version(database, path)
+        if version == SCHEMA_VERSION:
             return
-        for statement in f"{_TABLES}{_VIEWS}".split(";"):
+        if version:
+            log.warning("%s: changing layout %d to %d", path, version, SCHEMA_VERSION)
+        for statement in _STEPS[version]:
             database.execute(statement)
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -436,76 +359,16 @@ def _transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
         raise
 
 
-def _insert_all(database: sqlite3.Connection, records: Sequence[Record]) -> None:
+def _insert(database: sqlite3.Connection, records: Sequence[Record]) -> None:
     """Insert what is not there; a record that is there already only gains a sighting."""
+    ids = json.dumps([cell(record.id) for record in records])
     with _transaction(database, "IMMEDIATE"):
-        new = [record for record in records if _insert_record(database, record)]
-        database.executemany(_INTO_SIGNIFICANCES, chain.from_iterable(map(_significances, new)))
-        database.executemany(_INTO_COINCIDENT_EVENTS, chain.from_iterable(map(_coincident, new)))
-        database.executemany(_INTO_SIGHTINGS, map(_sighting, records))
-
-
-def _insert_record(database: sqlite3.Connection, record: Record) -> bool:
-    """Insert the row of a record unless it is there; say whether it is new."""
-    return database.execute(_INTO_RECORDS, _record(record)).rowcount == 1
-
-
-def _record(record: Record) -> list[object]:
-    alert = record.alert
-    gw = (None, None) if alert.gw is None else (alert.gw.superevent_id, alert.gw.notice_number)
-    return _cells((
-        record.id,
-        alert.event_names[0] if alert.event_names else None,
-        *_of_alert(alert),
-        *_place(alert.localization),
-        alert.p_value("generic"),
-        alert.p_value("bayesian"),
-        *gw,
-        record.message.timestamp,
-        record.to_json(),
-    ))  # fmt: skip
-
-
-def _sighting(record: Record) -> list[object]:
-    return _cells((record.id, *_of_message(record.message)))
-
-
-def _significances(record: Record) -> Iterator[list[object]]:
-    for number, significance in enumerate(record.significances, start=1):
-        notes = json.dumps(significance.notes) if significance.notes else "[]"
-        yield _cells((record.id, number, *_of_significance(significance), notes))
-
-
-def _coincident(record: Record) -> Iterator[list[object]]:
-    for number, neutrino in enumerate(record.alert.coincident_events, start=1):
-        p_values = neutrino.p_value("generic"), neutrino.p_value("bayesian")
-        place = _place(neutrino.localization)
-        yield _cells((record.id, number, *_of_neutrino(neutrino), *place, *p_values))
-
-
-def _place(place: Localization | None) -> tuple[object, ...]:
-    return _NO_PLACE if place is None else _of_place(place)
-
-
-def _cells(values: Iterable[object]) -> list[object]:
-    """Turn a row into what SQLite stores; most values are that already."""
-    return [
-        v if v.__class__ in _STORED or (type(v) is str and v.isascii()) else _cell(v)
-        for v in values
-    ]
-
-
-def _cell(value: object) -> object:
-    """Turn a value of the contract into one that SQLite stores."""
-    if isinstance(value, str):
-        text = str(value)  # of an enum: sqlite3 takes long to find that it is text
-        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, datetime):
-        text = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-        return f"{text}Z"
-    if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**63 else str(value)
-    return value
+        numbers = dict(database.execute(_NUMBERS, (ids,)))
+        known = json.dumps(list(numbers.values()))
+        sightings = known_sightings(database.execute(_SIGHTINGS, (known,))) if numbers else {}
+        (last,) = database.execute("SELECT max(record_number) FROM records").fetchone()
+        for table, rows in rows_of(records, numbers, sightings, last or 0).by_table():
+            database.executemany(_INSERTIONS[table], rows)
 
 
 def _sink_error(error: sqlite3.Error, path: Path) -> RetryLater | RefusedForGood:

@@ -317,7 +317,7 @@ def _database_sigmas(database: Path, count: int) -> dict[str, Sigmas]:
         assert rows == count, f"{rows} rows for {count} notices"
         query = """
             SELECT superevent_id, quantity, sigma, sigma_post
-            FROM records JOIN significances USING (record_id)
+            FROM records JOIN significances USING (record_number)
             WHERE quantity IN ('generic', 'bayesian')
         """
         found = {(event, what): rest for event, what, *rest in connection.execute(query)}

@@ -3,10 +3,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from icecube_hooks import Message, NoticeError
 from icecube_hooks.host import load_plugins
 from icecube_plugin.host import FileError, FileSource, messages_from
 from icecube_plugin.host._archives import Limits, TooLarge, contents
+from icecube_plugin.sinks.archive import Archive
 
 
 def test_the_folder_names_the_topic(fixtures: Path) -> None:
@@ -176,19 +179,19 @@ def test_an_archive_that_expands_too_far_is_refused(tmp_path: Path, name: str) -
 
 
 def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
-    """200 MB of zeros in 200 kB; and a header that says it is as long."""
-    path = gzipped(tmp_path / "a.gz", {str(n): bytes(50_000_000) for n in range(4)})
+    """100 MB of zeros in 100 kB; and a header that says it is as long."""
+    path = gzipped(tmp_path / "a.gz", {str(n): bytes(50_000_000) for n in range(2)})
     with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("x" * 200)
-        member.type, member.size = tarfile.XHDTYPE, 200_000_000
-        archive.addfile(member, io.BytesIO(bytes(200_000_000)))
+        member.type, member.size = tarfile.XHDTYPE, 100_000_000
+        archive.addfile(member, io.BytesIO(bytes(100_000_000)))
     tracemalloc.start()
     for bomb in (path, tmp_path / "b.tar.gz"):
         with pytest.raises(FileError, match="64 MiB"):
             list(messages_from([str(bomb)]))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 300_000_000
+    assert peak < 280_000_000
 
 
 @pytest.mark.parametrize(
@@ -221,3 +224,28 @@ def test_large_notices_come_in_smaller_batches(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.bin").write_bytes(bytes(40 * 2**20))
     assert [len(batch) for batch in FileSource([str(tmp_path)]).batches()] == [2, 1]
+
+
+def test_what_the_archive_sink_wrote_is_as_it_came(tmp_path: Path, fixtures: Path) -> None:
+    topic = "gcn.notices.icecube.lvk_nu_track_search"
+    plugins = load_plugins(allow=["*-json"])
+    messages = [
+        Message(
+            value=path.read_bytes(),
+            topic=topic,
+            partition=number % 2,
+            offset=number,
+            timestamp=datetime(2026, 5, 2, 4, number, tzinfo=UTC),
+            key=b"k\0",
+            headers=(("h", b"1"), ("h", None)),
+        )
+        for number, path in enumerate(sorted((fixtures / topic).iterdir()))
+    ]
+    Archive(folder=tmp_path).write([plugins.record(message) for message in messages])
+    found = sorted(messages_from([str(tmp_path)]), key=lambda message: message.offset or 0)
+    assert found == messages
+    assert {m.topic for m in messages_from([str(tmp_path)], topic="t")} == {"t"}
+    about = next(tmp_path.rglob(".about/*.json"))
+    about.write_text("{")
+    with pytest.raises(FileError, match=rf"^{re.escape(str(about))}: is damaged"):
+        list(messages_from([str(tmp_path)]))

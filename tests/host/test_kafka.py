@@ -4,68 +4,38 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 from confluent_kafka import Producer
 
 from icecube_hooks import ConfigError
 from icecube_plugin.host import Config, Host, KafkaConfig, SinkConfig
-from icecube_plugin.host.config import DEFAULT_TOPICS, Secret
-from icecube_plugin.host.kafka import BackfillSource, KafkaFailure, LiveSource, connect
+from icecube_plugin.host.config import DEFAULT_TOPICS
+from icecube_plugin.host.kafka import (
+    BackfillSource,
+    KafkaFailure,
+    LiveSource,
+    check_topics,
+    connect,
+)
 from icecube_plugin.sinks.sqlite import read_records
 from tests.kafka_broker.broker import KafkaBroker
 
-NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)
-
-
-def notice(number: int) -> bytes:
-    """Return an LVK notice with a superevent of its own."""
-    data = {
-        "ref_ID": f"S260502a{number}",
-        "trigger_time": "2026-05-02T04:00:00Z",
-        "pval_generic": 0.01,
-        "pval_bayesian": None,
-    }
-    return json.dumps(data).encode()
-
-
-def publish(
-    kafka: KafkaBroker, topic: str, values: Sequence[bytes], times: Sequence[datetime] = ()
-) -> None:
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
-    for number, value in enumerate(values):
-        stamp = int(times[number].timestamp() * 1000) if times else 0
-        producer.produce(topic, value, timestamp=stamp) if stamp else producer.produce(topic, value)
-    assert producer.flush(30.0) == 0
-
-
-def kafka_config(kafka: KafkaBroker, topic: str, **changes: Any) -> KafkaConfig:
-    servers = kafka.bootstrap_servers
-    return KafkaConfig(bootstrap_servers=servers, topics=(topic,), group_id=topic, **changes)
-
-
-def drain(source: LiveSource | BackfillSource, count: int, seconds: float = 30.0) -> list[bytes]:
-    """Read until `count` messages came or the time is up; commit each batch; close."""
-    values: list[bytes] = []
-    deadline = time.monotonic() + seconds
-    for batch in source.batches():
-        values += [message.value for message in batch]
-        source.commit()
-        if len(values) >= count or time.monotonic() > deadline:
-            break
-    source.close()
-    return values
+from .kafka.common import (
+    NOON,
+    command,
+    drain,
+    kafka_config,
+    notice,
+    publish,
+    rows,
+    running,
+    wait_for,
+)
 
 
 def test_a_group_goes_on_where_it_stopped(kafka: KafkaBroker) -> None:
@@ -89,7 +59,7 @@ def test_what_is_not_committed_comes_again(kafka: KafkaBroker) -> None:
 
 def test_messages_keep_their_coordinates(kafka: KafkaBroker) -> None:
     kafka.create_topic("coordinates")
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
     stamp = int(NOON.timestamp() * 1000)
     producer.produce(
         "coordinates", b"v", key=b"k", headers=[("h", b"1"), ("h", b"2")], timestamp=stamp
@@ -170,17 +140,7 @@ def test_an_unknown_topic_is_named(kafka: KafkaBroker) -> None:
     with pytest.raises(ConfigError, match=expected):
         LiveSource(config, topics=["gcn.known.topik"])
     with pytest.raises(ConfigError, match=f"no topic '{DEFAULT_TOPICS[0]}'"):
-        LiveSource(config)
-
-
-def test_default_topics_may_be_missing_in_part(
-    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
-) -> None:
-    kafka.create_topic(DEFAULT_TOPICS[1])
-    publish(kafka, DEFAULT_TOPICS[1], [notice(3)])
-    config = KafkaConfig(bootstrap_servers=kafka.bootstrap_servers, group_id="partly")
-    assert drain(LiveSource(config), 1) == [notice(3)]
-    assert f"the broker has no topic {DEFAULT_TOPICS[0]}" in caplog.text
+        check_topics(DEFAULT_TOPICS, {"gcn.known.topic"}, named=False)
 
 
 def test_an_unreachable_broker_is_one_clear_line() -> None:
@@ -195,109 +155,9 @@ def test_a_wrong_librdkafka_option_is_a_configuration_error() -> None:
         connect(config, group_id="x", timeout_s=2.0)
 
 
-class Refuse(BaseHTTPRequestHandler):
-    """An OpenID token endpoint that knows nobody."""
-
-    asked: ClassVar[list[str]] = []
-
-    def do_POST(self) -> None:
-        self.asked.append(self.headers["Authorization"])
-        body = b'{"error": "invalid_client"}'
-        self.send_response(401)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def token_endpoint() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Refuse) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/token"
-        server.shutdown()
-        thread.join()
-
-
-def test_refused_credentials_say_so_and_do_not_show_them() -> None:
-    with token_endpoint() as url:
-        config = KafkaConfig(
-            bootstrap_servers="127.0.0.1:1",
-            client_id="somebody",
-            client_secret=Secret("hush"),
-            options={
-                "sasl.oauthbearer.token.endpoint.url": url,
-                "security.protocol": "sasl_plaintext",
-            },
-        )
-        with pytest.raises(KafkaFailure) as caught:
-            connect(config, group_id="x")
-    assert Refuse.asked
-    assert str(caught.value).startswith("the credentials were refused: check GCN_CLIENT_ID")
-    assert "hush" not in str(caught.value)
-    assert caught.value.code == "_AUTHENTICATION"
-
-
 def test_credentials_are_needed_for_gcn() -> None:
     with pytest.raises(ConfigError, match=r"no credentials for gcn\.nasa\.gov \(set GCN_CLIENT_ID"):
         LiveSource(KafkaConfig())
-
-
-def command(kafka: KafkaBroker, folder: Path, topic: str, *words: str) -> list[str]:
-    (folder / "c.toml").write_text(
-        f"""
-        data_folder = "{folder}"
-        batch_size = 20
-        [kafka]
-        bootstrap_servers = "{kafka.bootstrap_servers}"
-        group_id = "{topic}"
-        topics = ["{topic}"]
-        [kafka.options]
-        "session.timeout.ms" = 6000  # so long the group waits for a killed host
-        [sinks.db]
-        type = "sqlite"
-        path = "{folder}/a.sqlite"
-        [sinks.lines]
-        type = "jsonl"
-        path = "{folder}/a.jsonl"
-        """
-    )
-    start = [sys.executable, "-m", "icecube_plugin.cli", "--config", str(folder / "c.toml")]
-    return [*start, *words]
-
-
-@contextmanager
-def running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a host; it does not outlive the test."""
-    with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as host:
-        try:
-            yield host
-        finally:
-            host.kill()
-
-
-def rows(folder: Path) -> int:
-    if not (folder / "a.sqlite").exists():
-        return 0
-    with closing(sqlite3.connect(folder / "a.sqlite")) as connection:
-        try:
-            found: int = connection.execute("SELECT count(*) FROM records").fetchone()[0]
-        except sqlite3.OperationalError:  # the table is not made yet
-            return 0
-        return found
-
-
-def wait_for(condition: Any, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_killed_anywhere_nothing_is_lost_or_doubled(kafka: KafkaBroker, tmp_path: Path) -> None:
@@ -306,10 +166,10 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(kafka: KafkaBroker, tmp_path
     values = [notice(n) for n in range(total)]
     values[700] = b'{"pval_generic": broken'
     publish(kafka, topic, values)
-    listen = command(kafka, tmp_path, topic, "listen")
+    listen = command(kafka, tmp_path, topic, "listen", more='instance_id = "a"')
     for moment in (1, 300, 900):
         with running(listen):
-            wait_for(lambda moment=moment: rows(tmp_path) >= moment)
+            wait_for(lambda least=moment: rows(tmp_path) >= least)  # type: ignore[misc]
     with running(listen) as host:
         wait_for(lambda: rows(tmp_path) == total - 1)
         host.send_signal(signal.SIGTERM)
@@ -344,16 +204,3 @@ def test_a_missing_topic_ends_the_command(kafka: KafkaBroker, tmp_path: Path) ->
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "the broker has no topic 'no.such.topic'" in done.stderr
-
-
-def test_the_host_outlives_a_broker_restart(private_kafka: KafkaBroker, tmp_path: Path) -> None:
-    private_kafka.create_topic("restart")
-    publish(private_kafka, "restart", [notice(1)])
-    sinks = (SinkConfig(name="db", type="sqlite", options={"path": f"{tmp_path}/a.sqlite"}),)
-    config = Config(data_folder=tmp_path, kafka=kafka_config(private_kafka, "restart"), sinks=sinks)
-    with Host(config):
-        wait_for(lambda: rows(tmp_path) == 1)
-        private_kafka.kill()
-        private_kafka.restart()
-        publish(private_kafka, "restart", [notice(2)])
-        wait_for(lambda: rows(tmp_path) == 2)

@@ -21,7 +21,7 @@ from icecube_plugin.sinks.sqlite import Sqlite, read_records
 from icecube_plugin.sinks.terminal import Terminal
 
 
-class _Placed(SinkConformance):
+class Placed(SinkConformance):
     @pytest.fixture(autouse=True)
     def place(self, tmp_path: Path) -> None:
         self.path = tmp_path / "Ärger und Ruhe" / "out"
@@ -38,7 +38,7 @@ class _Placed(SinkConformance):
         shutil.move(aside, self.path.parent)
 
 
-class TestJsonFiles(_Placed):
+class TestJsonFiles(Placed):
     factory = JsonFiles
     bad_options = ({"folder": 5}, {"folder": ""}, {"folder": "/dev/null/x"}, {"folder": "a\0b"})
     keeps_order = False
@@ -52,7 +52,7 @@ class TestJsonFiles(_Placed):
         return [Record.from_dict(json.loads(file.read_text())).id for file in files]
 
 
-class TestJsonLines(_Placed):
+class TestJsonLines(Placed):
     factory = JsonLines
     bad_options = ({"path": 5}, {"path": ""}, {"path": "/dev/null/x"}, {"path": "/"})
 
@@ -64,7 +64,7 @@ class TestJsonLines(_Placed):
         return [record.id for record in read_lines(self.path)]
 
 
-class TestSqlite(_Placed):
+class TestSqlite(Placed):
     factory = Sqlite
     bad_options = (
         {"path": 5},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gzip
 import json
 import multiprocessing
 import os
@@ -12,14 +13,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from icecube_hooks import ConfigError, RetryLater
+from icecube_hooks import ConfigError, RetryLater, Sink
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.sinks import json_lines
-from icecube_plugin.sinks.json_lines import JsonLines, read_lines, register_sinks
+from icecube_plugin.sinks import _files, json_lines
+from icecube_plugin.sinks.json_lines import JsonLines, files, read_lines, register_sinks
+
+from .disks import full_disk, kill_often
+from .test_conformance import Placed
 
 RECORDS = [make_record(revision=number) for number in range(40)]
 
@@ -144,7 +150,7 @@ def test_path_that_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_locked_by_another_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_lines, "LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr(_files, "LOCK_WAIT_S", 0.01)
     sink = JsonLines(path=tmp_path / "a")
     with (tmp_path / "a").open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -197,3 +203,181 @@ def test_killed_writer_loses_nothing(tmp_path: Path) -> None:
         revisions = [record.alert.revision for record in read_lines(path)]
         assert revisions[:told] == list(range(told))
         path.unlink()
+
+
+# --- rotation -----------------------------------------------------------------------------------
+
+
+def names(path: Path) -> list[str]:
+    return [file.name for file in files(path)]
+
+
+class TestRotating(Placed):
+    factory = JsonLines
+    bad_options = (
+        {"max_mb": 0},
+        {"max_mb": "1"},
+        {"max_mb": True},
+        {"max_mb": float("nan")},
+        {"every": "week"},
+        {"every": 1},
+        {"compress": 1},
+    )
+
+    def make_sink(self) -> JsonLines:
+        return JsonLines(path=self.path, max_mb=0.003, every="day", compress=True)
+
+    def written_ids(self, sink: Sink) -> Sequence[str]:
+        del sink
+        return [record.id for record in read_lines(self.path)]
+
+
+def at(path: Path, day: str) -> None:
+    """Let the last line of a file be of noon of a day."""
+    noon = datetime.fromisoformat(f"{day}T12:00+00:00").timestamp()
+    os.utime(path, (noon, noon))
+
+
+@pytest.mark.parametrize(
+    ("every", "days", "finished"),
+    [
+        ("day", ("2026-05-01", "2026-05-02"), 2),
+        ("month", ("2026-05-01", "2026-05-31", "2026-06-01"), 2),
+        ("year", ("2025-05-01", "2025-12-31", "2026-01-01"), 2),
+    ],
+)
+def test_a_new_file_every(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    every: str,
+    days: tuple[str, ...],
+    finished: int,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    for number, day in enumerate(days):
+        monkeypatch.setattr(json_lines, "_now", lambda form, day=day: _formatted(day, form))
+        JsonLines(path=path, every=every).write(RECORDS[number : number + 1])
+        at(path, day)
+    assert len(names(path)) == finished
+    assert list(read_lines(path)) == RECORDS[: len(days)]
+
+
+def _formatted(day: str, form: str) -> str:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC).strftime(form)
+
+
+def test_names_of_finished_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    sink = JsonLines(path=path, max_mb=1e-6)
+    for number in range(3):
+        sink.write(RECORDS[number : number + 1])
+        at(path, "2026-05-02")
+    assert names(path) == ["a-2026-05-02.0001.jsonl", "a-2026-05-02.0002.jsonl", "a.jsonl"]
+    JsonLines(path=path, max_mb=1e-6, compress=True).write(RECORDS[3:4])
+    packed = ["a-2026-05-02.0001.jsonl.gz", "a-2026-05-02.0002.jsonl.gz"]
+    assert names(path) == [*packed, "a-2026-05-02.0003.jsonl.gz", "a.jsonl"]
+    assert list(read_lines(path)) == RECORDS[:4]
+    assert sorted(names(path)) == sorted(file.name for file in tmp_path.iterdir())
+
+
+def test_a_file_does_not_grow_beyond_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    sink = JsonLines(path=path, max_mb=0.01)
+    for record in RECORDS:
+        sink.write([record])
+    assert len(names(path)) > 3
+    assert max(file.stat().st_size for file in files(path)) <= 10_000
+    assert list(read_lines(path)) == RECORDS
+
+
+def test_other_files_are_not_read(tmp_path: Path) -> None:
+    for name in ("a-notes.jsonl", "b-2026-05-02.0001.jsonl", "a-2026-05-02.0001.jsonl.bak"):
+        (tmp_path / name).write_text("not ours")
+    JsonLines(path=tmp_path / "a.jsonl").write(RECORDS)
+    assert names(tmp_path / "a.jsonl") == ["a.jsonl"]
+
+
+def test_crash_between_packing_and_removing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for number in range(2):
+        JsonLines(path=path, max_mb=1e-6).write(RECORDS[number : number + 1])
+    (finished,) = files(path)[:-1]
+    finished.with_name(f"{finished.name}.gz").write_bytes(gzip.compress(finished.read_bytes()))
+    assert list(read_lines(path)) == RECORDS[:2]
+    JsonLines(path=path, max_mb=1e-6, compress=True).write(RECORDS[2:3])
+    assert [file.suffix for file in files(path)] == [".gz", ".gz", ".jsonl"]
+    assert list(read_lines(path)) == RECORDS[:3]
+
+
+def test_what_cannot_be_packed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.jsonl"
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(gzip, "open", refuse)
+    for number in range(2):
+        JsonLines(path=path, max_mb=1e-6, compress=True).write(RECORDS[number : number + 1])
+    assert "cannot compress" in caplog.text
+    assert list(read_lines(path)) == RECORDS[:2]
+
+
+def _rotate(path: Path, number: int) -> None:
+    sink = JsonLines(path=path, sync=False, max_mb=0.1, compress=True)
+    for revision in range(30):
+        sink.write([make_record(event_id=number, revision=revision, comments=("x" * 20_000,))])
+
+
+def test_processes_that_rotate_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    path = tmp_path / "a.jsonl"
+    writers = [context.Process(target=_rotate, args=(path, number)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    lines = [line for file in files(path) for line in _lines(file)]
+    assert len(lines) == len(list(read_lines(path))) == 90
+
+
+def _lines(file: Path) -> list[bytes]:
+    data = file.read_bytes()
+    return (gzip.decompress(data) if file.suffix == ".gz" else data).splitlines()
+
+
+def test_logrotate_may_rename_at_any_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    command = [sys.executable, "-c", ENDLESS.replace("100_000", "100"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        for number in range(20):
+            if path.exists():
+                path.rename(tmp_path / f"{number}.old")
+            time.sleep(0.005)
+        writer.kill()
+        told = len(writer.stdout.read().splitlines()) + 1
+    old = [record for file in tmp_path.iterdir() for record in read_lines(file)]
+    assert {record.alert.revision for record in old} >= set(range(told))
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    options = {"path": str(tmp_path / "a"), "max_mb": 0.2, "compress": True}
+    for told in kill_often("json_lines:JsonLines", options, times=8):
+        assert [record.id for record in read_lines(tmp_path / "a")][: len(told)] == told
+        for file in tmp_path.iterdir():
+            file.unlink()
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    records = [make_record(event_id=number, comments=("x" * 3000,)) for number in range(60)]
+    options = {"path": "a.jsonl", "max_mb": 0.03}
+    with full_disk(tmp_path, "json_lines:JsonLines", options, records) as child:
+        path = child.folder / "a.jsonl"
+        assert child.reason == f"cannot write {path}: {os.strerror(errno.ENOSPC)}"
+        assert list(read_lines(path)) == records[: child.number]
+        child.make_room()
+        assert list(read_lines(path)) == records

@@ -1,0 +1,50 @@
+"""``icecube-alerts report``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Final
+
+from ._common import add_json, print_json
+from ._records import records_in
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts report icecube-alerts-data/alerts.sqlite -o site
+  icecube-alerts report notices/ more/alert.xml -o site --title "Run O4"
+  icecube-alerts report alerts.jsonl -o site && xdg-open site/index.html
+
+A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
+database of the sqlite sink. What is in the folder already stays: records are added. The sink `html`
+keeps such a folder up to date by itself. Exit code 1 if a notice could not be read.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="what to show")
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to write")
+    parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")
+    add_json(parser, "what was written")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from icecube_plugin.sinks.html import Html
+
+    sink = Html(folder=arguments.output, title=arguments.title, sync=False)
+    records, refused = records_in(arguments.sources, arguments)
+    sink.write(records)
+    index = sink.folder / "index.html"
+    if arguments.json:
+        print_json({"records": len(records), "refused": refused, "index": str(index)})
+    elif records:
+        print(f"{len(records)} records: {index}")
+    else:
+        print("icecube-alerts: no record to show", file=sys.stderr)
+    return 1 if refused or not records else 0

@@ -1,0 +1,79 @@
+"""The sink ``html``: a page per event and an index, as files.
+
+Conventions
+-----------
+- ``index.html``, ``events/``, and ``data/`` with a JSON file per record, of which all pages are
+  made (see `icecube_plugin.report`). A record whose file is there is not written again.
+- A batch writes the pages of its events, and the index. A file is complete or absent.
+- Records are kept in memory, too: some 10 kB each.
+- Several processes may write into one folder.
+
+Mock events of gravitational waves come every hour; ``filter`` or ``when`` of a host keeps them out.
+Needs the extra ``report``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from icecube_hooks import ConfigError, Record, SinkType, hookimpl
+
+from ._files import absolute, made_folder, wrong
+
+__all__ = ["Html"]
+
+
+class Html:
+    """Write pages of events.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the site goes; made if it is not there.
+    title : str
+        Title of the index.
+    sync : bool
+        Whether the records are on the disk, not only in the system's memory, when `write`
+        returns; the pages are made of them.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be made or written into, or jinja2 is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str | os.PathLike[str] = "icecube-alerts-data/html",
+        title: str = "IceCube neutrino alerts",
+        sync: bool = True,
+    ) -> None:
+        from icecube_plugin.report import Site  # takes longer than importing all sinks
+
+        if not isinstance(title, str) or not title.strip():
+            raise ConfigError(f"expected a text, got {title!r}", key="title")
+        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self._site = Site(self.folder, title=title, sync=sync)
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Write a batch.
+
+        Raises
+        ------
+        RetryLater
+            If the system refuses: full disk, missing rights.
+        """
+        if not records:
+            return
+        try:
+            self._site.add(records)
+        except OSError as error:
+            raise wrong(error, self.folder) from error
+
+
+@hookimpl
+def register_sinks() -> list[SinkType]:
+    """Register the sink ``html``."""
+    return [SinkType(name="html", make=Html, summary="a page per event and an index")]

@@ -1,0 +1,330 @@
+"""The sink ``parquet``: a folder of Parquet files, one subfolder a year, for pandas and polars.
+
+::
+
+    alerts.parquet/
+        2025/alerts-4be2c6a0d1f3b597.parquet
+        2026/alerts-93c1a7e25d04f86b.parquet
+
+Conventions
+-----------
+- One row per record, under the column names of the database's table ``records``, and a schema of
+  our own, in which each column has its unit and description. Null is "not stated".
+- The year is that of the event, else of the notice, else of its arrival [UTC]; without any of them
+  the subfolder is ``undated``. It is no column: readers would take it for one from ``year=2026``,
+  and pandas cannot read that where one of them is null.
+- Each record is there once, by `Record.id`; the first one stays. Several processes may write to one
+  folder on one machine.
+- A batch is a new file in each of its years, complete or absent. A year with more than `MAX_FILES`
+  files, and each year when the sink is closed, is merged into one. A process that is killed amid
+  that leaves rows twice, until the next write; `read_records` gives each once.
+- A whole number beyond 64 bits is null, and a lone surrogate stands as its escape; ``record_json``
+  has both.
+
+Needs the extra ``parquet``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
+
+from ._files import absolute, locked_folder, made_folder, replace_file, sync_folder, wrong
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["COLUMNS", "Column", "Parquet", "read_records", "schema", "table"]
+
+log = logging.getLogger(__name__)
+
+MAX_FILES: Final = 32
+"""More files than these in a year are merged: reading costs a millisecond each."""
+
+LAYOUT: Final = "1"
+"""Version of the columns, in the metadata of each file under ``icecube_alerts_layout``."""
+
+
+class Column(NamedTuple):
+    """A column: name, kind (``text``, ``whole``, ``real``, ``flag``, ``time``), unit, meaning."""
+
+    name: str
+    kind: str
+    unit: str
+    text: str
+    get: Callable[[Record], Any]
+
+
+def _alert(name: str, kind: str, unit: str, text: str) -> Column:
+    return Column(name, kind, unit, text, attrgetter(f"alert.{name}"))
+
+
+def _inside(name: str, kind: str, unit: str, text: str, of: str, field: str = "") -> Column:
+    """Return a column of what stands inside a part of the alert, which may not be stated."""
+    part, value = attrgetter(f"alert.{of}"), attrgetter(field or name)
+    return Column(name, kind, unit, text, lambda r: None if part(r) is None else value(part(r)))
+
+
+COLUMNS: Final = (
+    Column("record_id", "text", "", "same notice, same bytes, same id", attrgetter("id")),
+    _alert("notice_id", "text", "", "kind:event:revision, the same in every format"),
+    _alert("event_key", "text", "", "what all notices of one event share"),
+    Column(
+        *("event_name", "text", "", "first public name"),
+        lambda r: r.alert.event_names[0] if r.alert.event_names else None,
+    ),
+    _alert("run_id", "whole", "", "run number"),
+    _alert("event_id", "whole", "", "event number"),
+    _alert("kind", "text", "", "gold, bronze, cascade, lvk-search, ..."),
+    _alert("format", "text", "", "form in which it arrived"),
+    _alert("revision", "whole", "", "0 is the first notice"),
+    _alert("status", "text", "", "initial, subsequent, update or retraction"),
+    _alert("tense", "text", "", "observation, test, ..."),
+    _alert("is_real", "flag", "", "no test, injection, simulation or mock event"),
+    _alert("trigger_time", "time", "", "time of the event, UTC"),
+    _alert("notice_time", "time", "", "when the notice was made, UTC"),
+    _inside("ra_deg", "real", "deg", "right ascension, ICRS", "localization"),
+    _inside("dec_deg", "real", "deg", "declination, ICRS", "localization"),
+    _inside("error_radius_deg", "real", "deg", "radius of the error circle", "localization"),
+    _inside("containment", "real", "", "probability inside of the error region", "localization"),
+    _alert("energy_tev", "real", "TeV", "most probable neutrino energy"),
+    _alert("signalness", "real", "", "probability of astrophysical origin"),
+    _alert("far_hz", "real", "Hz", "false-alarm rate"),
+    Column(
+        *("p_generic", "real", "", "p-value of the generic search, before trials"),
+        lambda r: r.alert.p_value("generic"),
+    ),
+    Column(
+        *("p_bayesian", "real", "", "p-value of the Bayesian search, before trials"),
+        lambda r: r.alert.p_value("bayesian"),
+    ),
+    _inside("superevent_id", "text", "", "gravitational-wave event", "gw"),
+    _inside("gw_notice_number", "whole", "", "number of the LVK notice", "gw", "notice_number"),
+    Column("record_json", "text", "", "the whole record", lambda r: r.to_json()),
+)
+
+
+class Parquet:
+    """Write records into a folder of Parquet files.
+
+    Parameters
+    ----------
+    folder : str or path
+        The data set; made if it is not there.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be made or written into, or pyarrow is not installed.
+    """
+
+    def __init__(
+        self, *, folder: str | os.PathLike[str] = "icecube-alerts-data/alerts.parquet"
+    ) -> None:
+        if find_spec("pyarrow") is None:
+            reason = "the sink parquet needs pyarrow"
+            raise ConfigError(reason, key="type", hint="pip install 'icecube-plugin[parquet]'")
+        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self._ids: dict[Path, frozenset[str]] = {}
+        self._has_written = False
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Write those records of a batch that are not there.
+
+        Raises
+        ------
+        RetryLater
+            If the system refuses (full disk, missing rights), another process is at work for too
+            long, or a file of ours cannot be read.
+        """
+        if not records:
+            return
+        try:
+            with locked_folder(self.folder):
+                self._look()
+                self._add(records)
+                self._has_written = True
+                self._merge(MAX_FILES)
+        except OSError as error:
+            raise wrong(error, self.folder) from error
+
+    def close(self) -> None:
+        """Merge the files of each year; if that fails, they stay as they are."""
+        if not self._has_written:
+            return
+        self._has_written = False
+        try:
+            with locked_folder(self.folder):
+                self._look()
+                self._merge(1)
+        except (OSError, RetryLater) as error:
+            log.warning("%s: the files of a year are not merged: %s", self.folder, error)
+
+    def _look(self) -> None:
+        """Note the records that are there, and remove files whose records are all in another."""
+        files = _files(self.folder)
+        self._ids = {file: self._ids.get(file) or _ids_in(file) for file in files}
+        if sum(map(len, self._ids.values())) == len(frozenset().union(*self._ids.values())):
+            return
+        seen: set[str] = set()
+        for file in sorted(files, key=lambda file: -len(self._ids[file])):
+            if self._ids[file] <= seen:  # merged, and not removed because of a crash
+                self._remove(file)
+            else:
+                seen |= self._ids[file]
+
+    def _add(self, records: Sequence[Record]) -> None:
+        known = frozenset().union(*self._ids.values())
+        new = {record.id: record for record in reversed(records) if record.id not in known}
+        years: dict[str, list[Record]] = {}
+        for record in reversed(new.values()):
+            years.setdefault(_year(record), []).append(record)
+        for year, some in years.items():
+            self._write_file(self.folder / year, table(some))
+
+    def _merge(self, limit: int) -> None:
+        """Leave one file where there are more than `limit` in a year."""
+        import pyarrow as pa
+
+        for folder in {file.parent for file in self._ids}:
+            files = [file for file in self._ids if file.parent == folder]
+            if len(files) > limit:
+                rows = pa.concat_tables([_read(file) for file in files])
+                self._write_file(folder, rows.sort_by("trigger_time"))
+                for file in files:
+                    self._remove(file)
+
+    def _write_file(self, folder: Path, rows: pa.Table) -> None:
+        if not folder.exists():
+            folder.mkdir()
+            sync_folder(self.folder)
+        path = folder / f"alerts-{secrets.token_hex(8)}.parquet"
+        replace_file(path, _bytes(rows), sync=True)
+        sync_folder(folder)
+        self._ids[path] = frozenset(rows["record_id"].to_pylist())
+
+    def _remove(self, file: Path) -> None:
+        file.unlink(missing_ok=True)
+        del self._ids[file]
+
+
+def schema() -> pa.Schema:
+    """Return the columns, each with ``unit`` and ``description`` in its metadata."""
+    import pyarrow as pa
+
+    kinds = {
+        "text": pa.string(),
+        "whole": pa.int64(),
+        "real": pa.float64(),
+        "flag": pa.bool_(),
+        "time": pa.timestamp("us", tz="UTC"),
+    }
+    fields = []
+    for column in COLUMNS:
+        about = {"description": column.text} | ({"unit": column.unit} if column.unit else {})
+        fields.append(pa.field(column.name, kinds[column.kind], metadata=about))
+    return pa.schema(fields, metadata={"icecube_alerts_layout": LAYOUT})
+
+
+def table(records: Iterable[Record]) -> pa.Table:
+    """Return a pyarrow table with a row for each record."""
+    import pyarrow as pa
+
+    rows = list(records)
+    columns = [[_cell(column.get(record)) for record in rows] for column in COLUMNS]
+    return pa.Table.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, schema(), strict=True)],
+        schema=schema(),
+    )
+
+
+def read_records(folder: str | os.PathLike[str]) -> Iterator[Record]:
+    """Yield the records of a data set, each once, by year.
+
+    Parameters
+    ----------
+    folder : str or path
+        The data set.
+
+    Raises
+    ------
+    RetryLater
+        If a file of it cannot be read.
+    """
+    seen: set[str] = set()
+    for file in _files(Path(folder)):
+        for text in _read(file, "record_json")["record_json"].to_pylist():
+            record = Record.from_dict(json.loads(text))
+            if record.id not in seen:
+                seen.add(record.id)
+                yield record
+
+
+def _cell(value: Any) -> Any:
+    """Turn a value of the contract into one that Arrow takes."""
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return None
+    return value
+
+
+def _year(record: Record) -> str:
+    alert = record.alert
+    time: datetime | None = alert.trigger_time or alert.notice_time or record.message.timestamp
+    return "undated" if time is None else f"{time.astimezone(UTC).year:04d}"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/alerts-*.parquet"))
+
+
+def _ids_in(file: Path) -> frozenset[str]:
+    return frozenset(_read(file, "record_id")["record_id"].to_pylist())
+
+
+def _read(file: Path, *columns: str) -> pa.Table:
+    """Return columns of a file, all without any.
+
+    Raises
+    ------
+    RetryLater
+        If it is no Parquet file with these columns.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    names = columns or tuple(schema().names)
+    try:
+        with parquet.ParquetFile(file) as opened:  # `read_table` looks for columns in the path
+            return opened.read(names).select(names)
+    except (pa.ArrowException, KeyError) as error:
+        reason = f"cannot read {file}: {str(error).splitlines()[0]}"
+        raise RetryLater(f"{reason}; move it away") from error
+
+
+def _bytes(rows: pa.Table) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    buffer = pa.BufferOutputStream()
+    parquet.write_table(rows.replace_schema_metadata(schema().metadata), buffer, compression="zstd")
+    found: bytes = buffer.getvalue().to_pybytes()
+    return found
+
+
+@hookimpl
+def register_sinks() -> list[SinkType]:
+    """Register the sink ``parquet``."""
+    summary = "Parquet files by year, each record once"
+    return [SinkType(name="parquet", make=Parquet, summary=summary)]

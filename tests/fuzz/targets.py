@@ -1,0 +1,299 @@
+"""What is fuzzed: a function of bytes, what it begins with, and what it may answer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+from icecube_hooks import Alert, ConfigError, Message, NoticeError, ParserType, Record
+from icecube_hooks.testing import example_records
+from icecube_plugin.host._archives import DAMAGE, Limits, TooLarge, contents
+from icecube_plugin.host.config import Config, config_from
+from icecube_plugin.host.dead_letters import DeadLetters, StoreError
+from icecube_plugin.host.files import FileError, messages_from
+from icecube_plugin.host.spool import Spool
+from icecube_plugin.notices import binary, circular, lvk, normalised, text, track, voevent
+from icecube_plugin.sinks._text import summary
+
+__all__ = ["FOUND", "READERS", "TARGETS", "Target", "Wrong"]
+
+ROOT: Final = Path(__file__).parents[2]
+FIXTURES: Final = ROOT / "fixtures"
+FOUND: Final = Path(__file__).parent / "found"
+"""Inputs that once did what they should not, in a folder for each target."""
+
+
+class Wrong(AssertionError):
+    """An answer that may not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A function of bytes.
+
+    Attributes
+    ----------
+    name : str
+    run : callable
+        Takes the input; returns a word for what became of it. Anything raised is a find.
+    seeds : callable
+        Returns inputs to begin with.
+    words : tuple of bytes
+        Pieces that mean something to it.
+    """
+
+    name: str
+    run: Callable[[bytes], str]
+    seeds: Callable[[], list[bytes]]
+    words: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+def _read(parser: ParserType, data: bytes) -> str:
+    """Show bytes to a reader; an alert of it must be fit for every sink."""
+    message = Message(value=data)
+    try:
+        alert: object = parser.parse(message)
+    except NoticeError as error:
+        if not str(error).isprintable():
+            raise Wrong(f"the error does not print: {error!r}") from error
+        return "refused"
+    if alert is None:
+        return "not ours"
+    if not isinstance(alert, Alert):
+        raise Wrong(f"neither Alert nor None: {alert!r}")
+    _check(Record.of(message, alert, ()))
+    return "alert"
+
+
+def _check(record: Record) -> None:
+    line = record.to_json()
+    if not line.isascii() or not line.isprintable():
+        raise Wrong("its JSON is not one line of ASCII")
+    if Record.from_dict(json.loads(line)) != record:
+        raise Wrong("its JSON does not give it back")
+    if not summary(record).replace("\n", "").isprintable():
+        raise Wrong("its summary does not print")
+
+
+def _files(*patterns: str) -> list[bytes]:
+    """Return the fixtures that match, and those that are broken."""
+    return [path.read_bytes() for pattern in patterns for path in sorted(FIXTURES.glob(pattern))]
+
+
+def _dictionaries() -> list[bytes]:
+    """Return text notices as other software hands them over."""
+    notices = _files("gcn.classic.text.*/*.txt")[::20]
+    fields = [text.fields_of(notice.decode()) for notice in notices]
+    plain = [{key.lower(): "\n".join(values) for key, values in one.items()} for one in fields]
+    return [json.dumps(one).encode() for one in plain] + [repr(one).encode() for one in plain]
+
+
+def _records() -> list[bytes]:
+    return [record.to_json().encode() for record in example_records()]
+
+
+_JSON: Final = (
+    *(b"null", b"true", b"NaN", b"-Infinity", b"1e400", b"-1", b"0.5", b'""', b"[]", b"{}", b"[[",),
+    *(b'"\\ud800"', b"9" * 400, b"1_2", b'"142000_1234567"', b'"2026-05-02T04:00:00Z"'),
+)  # fmt: skip
+_WORDS: Final[dict[str, tuple[bytes, ...]]] = {
+    "binary-packet": (
+        *(number.to_bytes(4, "big", signed=True) for number in (0, -1, 2**31 - 1, -(2**31))),
+        *(number.to_bytes(4, "big") for number in (157, 158, 169, 172, 173, 174, 176)),
+        b"\xff\xff\xff\x9c", b"\x7f\xff\xff\xff",
+    ),
+    "circulars": (
+        *(b"The IceCube Collaboration reports:\n", b"AMON", b"on behalf of", b"+/-", b"deg", b"%"),
+        *(b"RA: ", b"Dec: ", b"J2000", b"PSF containment", b"FAR", b"TeV", b"S260502ab", b"p-value"),
+        *(b"\n\n", b"&#0;", b"&nbsp;", b"\xef\xbf\xbd", b"retraction", b"IceCube-260502A"),
+        *_JSON,
+    ),
+    "classic-text": (
+        *(b"NOTICE_TYPE: ICECUBE ", b"(J2000)", b"[arcmin]", b"[deg]", b"TJD;", b"DOY;", b"SOD {"),
+        *(b"RUN_NUM: ", b"SRC_RA: ", b"nan", b"inf", b"1e999", b"\r", b"\x00", b"\xe2\x80\xa8"),
+        *(b"{'notice_type': '", b"': 1e400, '", b"((((", b"---", b"b'x'", b"1j"),
+    ),
+    "lvk-json": _JSON,
+    "record-json": _JSON,
+    "track-json": _JSON,
+    "voevent": (
+        *(b"<!DOCTYPE a [", b'<!ENTITY a "b">', b"&a;", b"&#0;", b"&#xD800;", b"<![CDATA[", b"]]>"),
+        *(b"<!--", b"-->", b"<?xml-stylesheet?>", b"<Param name=", b' value="', b"xmlns:a="),
+        *(b"<Group>", b"</Group>", b"NaN", b"1e999", b"UTF-16", b"xi:include"),
+    ),
+}  # fmt: skip
+
+_SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
+    "binary-packet": lambda: _files("gcn.classic.binary.*/*", "broken/*.bin"),
+    "circulars": lambda: _files("gcn.circulars/*"),
+    "classic-text": lambda: _files("gcn.classic.text.*/*", "broken/*.txt") + _dictionaries(),
+    "lvk-json": lambda: _files("*.lvk_nu_track_search/*", "broken/*.json"),
+    "record-json": _records,
+    "track-json": lambda: _files("*.gold_bronze_track_alerts/*", "broken/*.json"),
+    "voevent": lambda: _files("gcn.classic.voevent.*/*", "broken/*.xml"),
+}
+
+_PARSERS: Final = [
+    parser
+    for module in (binary, circular, lvk, normalised, text, track, voevent)
+    for parser in module.register_parsers()
+]
+
+READERS: Final = tuple(
+    Target(parser.name, partial(_read, parser), _SEEDS[parser.name], _WORDS[parser.name])
+    for parser in _PARSERS
+)
+
+
+def _configure(data: bytes) -> str:
+    """Read bytes as a configuration file; an error must be ours."""
+    try:
+        table = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return "no TOML"
+    try:
+        found = config_from(table, {})
+    except ConfigError as error:
+        if not error.key:
+            raise Wrong(f"names no key: {error}") from error
+        return "refused"
+    if not isinstance(found, Config):
+        raise Wrong(f"no Config: {found!r}")
+    return "read"
+
+
+def _configurations() -> list[bytes]:
+    return [
+        b'data_folder = "a"\nbatch_size = 10\nspool_limit = 5\nparse_limit_s = 2.0\n',
+        b'[kafka]\ndomain = "gcn.nasa.gov"\nclient_id = "a"\nclient_secret = "b"\ntopics = ["a"]\n'
+        b'wait = true\nstart = "latest"\n[kafka.options]\n"session.timeout.ms" = 30000\n',
+        b'[plugins]\nblock = ["sink-terminal"]\nallow = ["*"]\n[plugins.options]\na = 1\n',
+        b'[sinks.a]\ntype = "sqlite"\npath = "b"\nrequired = false\npatience_s = 5\nwhen = "x > 1"\n'
+        b"[sinks.a.filter]\nkind = 'gold'\n[watch]\nlisten = '127.0.0.1:1'\nevery_s = 1\n",
+    ]
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="icecube-fuzz-"))
+
+
+def _damaged(make: Callable[[Path], Callable[[], object]], data: bytes) -> str:
+    """Open a damaged file of the host's own."""
+    path = _scratch() / "store.sqlite"
+    for old in path.parent.glob("store*"):
+        old.unlink()
+    path.write_bytes(data)
+    try:
+        make(path)()
+    except StoreError:
+        return "refused"
+    return "read"
+
+
+def _open_letters(path: Path) -> Callable[[], object]:
+    def use() -> None:
+        letters = DeadLetters(path)
+        list(letters.letters())
+        letters.add([Message(value=b"x")], NoticeError("broken"))
+
+    return use
+
+
+def _open_spool(path: Path) -> Callable[[], object]:
+    def use() -> None:
+        spool = Spool(path)
+        len(spool)
+        spool.first(10)
+        spool.add(example_records()[:1])
+
+    return use
+
+
+def _stored(fill: Callable[[Path], object]) -> list[bytes]:
+    path = _scratch() / "seed.sqlite"
+    for old in path.parent.glob("seed*"):
+        old.unlink()
+    fill(path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    return [path.read_bytes()]
+
+
+def _letters(path: Path) -> None:
+    DeadLetters(path).add([r.message for r in example_records()], NoticeError("broken"))
+
+
+def _spooled(path: Path) -> None:
+    Spool(path).add(example_records())
+
+
+def _unpack(suffix: str, data: bytes) -> str:
+    path = _scratch() / f"archive{suffix}"
+    path.write_bytes(data)
+    try:
+        size = sum(len(one.read()) for one in contents(path, Limits(member=2**20, total=2**21)))
+    except (TooLarge, OSError, *DAMAGE):
+        return "refused"
+    if size > 2**21:
+        raise Wrong(f"{size} bytes came out")
+    return "read"
+
+
+def _replay(data: bytes) -> str:
+    path = _scratch() / "lines.jsonl"
+    path.write_bytes(data)
+    try:
+        return "read" if list(messages_from([str(path)])) else "empty"
+    except FileError:
+        return "refused"
+
+
+def _archives(suffix: str) -> list[bytes]:
+    import gzip
+    import io
+    import tarfile
+    import zipfile
+
+    out = io.BytesIO()
+    if suffix == ".gz":
+        return [gzip.compress(b"a notice")]
+    if suffix == ".zip":
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("gcn.x/a.json", "a notice")
+            packed.writestr("../b.txt", "another" * 100)
+        return [out.getvalue()]
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("gcn.x/a.json")
+        info.size = 8
+        tar.addfile(info, io.BytesIO(b"a notice"))
+    return [out.getvalue()]
+
+
+_TOML: Final = (
+    *(b"[", b"]", b"[[", b"]]", b"=", b"1e400", b"nan", b"inf", b"true", b'""', b"{}", b"[]"),
+    *(b"1979-05-27T07:32:00Z", b"'''", b"9" * 400, b"kafka.", b"[sinks.x]", b'"\\uD800"'),
+)
+
+TARGETS: Final[dict[str, Target]] = {
+    target.name: target
+    for target in (
+        *READERS,
+        Target("config", _configure, _configurations, _TOML),
+        Target("dead-letters", partial(_damaged, _open_letters), partial(_stored, _letters)),
+        Target("spool", partial(_damaged, _open_spool), partial(_stored, _spooled)),
+        Target("jsonl", _replay, _records, _JSON),
+        *(
+            Target(f"archive{s}", partial(_unpack, s), partial(_archives, s))
+            for s in (".zip", ".tar", ".gz")
+        ),
+    )
+}

@@ -1,0 +1,147 @@
+"""Brokers that go away and come back, topics that come later, lines that are cut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from icecube_plugin.host import Config, Host, SinkConfig
+from icecube_plugin.host.config import DEFAULT_TOPICS, KafkaConfig
+from icecube_plugin.host.kafka import LiveSource
+from tests.kafka_broker.broker import KafkaBroker, KafkaCluster
+from tests.kafka_broker.fixture import require_kafka
+from tests.kafka_broker.proxy import Proxy
+
+from .common import Broker, command, kafka_config, notice, publish, rows, running, wait_for
+
+
+class Line:
+    """A broker, and a proxy before it."""
+
+    def __init__(self, broker: KafkaBroker, proxy: Proxy) -> None:
+        self.broker = broker
+        self.proxy = proxy
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    require_kafka()
+    with Proxy() as proxy, KafkaBroker(settings=proxy.settings) as broker:
+        yield Line(broker, proxy)
+
+
+def config(broker: Broker, topic: str, folder: Path) -> Config:
+    sinks = (SinkConfig(name="db", type="sqlite", options={"path": f"{folder}/a.sqlite"}),)
+    return Config(data_folder=folder, kafka=kafka_config(broker, topic), sinks=sinks)
+
+
+def test_a_cut_line_is_mended(line: Line, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    line.broker.create_topic("cut")
+    publish(line.broker, "cut", [notice(1)])
+    with Host(config(line.proxy, "cut", tmp_path)):
+        wait_for(lambda: rows(tmp_path) == 1)
+        line.proxy.cut()
+        publish(line.broker, "cut", [notice(2)])
+        wait_for(lambda: "no connection to any broker" in caplog.text)
+        assert rows(tmp_path) == 1
+        line.proxy.mend()
+        wait_for(lambda: rows(tmp_path) == 2)
+        wait_for(lambda: "Kafka: connected again after" in caplog.text)
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("icecube_plugin.host")]
+    assert sum("Connect" in text or "Disconnected" in text for text in told) <= 1, told
+
+
+def test_the_host_outlives_a_broker_restart(line: Line, tmp_path: Path) -> None:
+    line.broker.create_topic("restart")
+    publish(line.broker, "restart", [notice(1)])
+    with Host(config(line.broker, "restart", tmp_path)):
+        wait_for(lambda: rows(tmp_path) == 1)
+        line.broker.kill()
+        line.broker.restart()
+        publish(line.broker, "restart", [notice(2)])
+        wait_for(lambda: rows(tmp_path) == 2)
+
+
+def test_a_service_waits_for_its_broker(line: Line, tmp_path: Path) -> None:
+    line.broker.create_topic("later")
+    publish(line.broker, "later", [notice(1)])
+    line.broker.stop()
+    listen = command(line.broker, tmp_path, "later", "listen")
+    with running([*listen, "--wait"]):
+        line.broker.restart()
+        wait_for(lambda: rows(tmp_path) == 1)
+
+
+def test_default_topics_may_come_later(
+    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.create_topic(DEFAULT_TOPICS[1])
+    publish(kafka, DEFAULT_TOPICS[1], [notice(3)])
+    quick = {"topic.metadata.refresh.interval.ms": 500}
+    servers = kafka.bootstrap_servers
+    source = LiveSource(KafkaConfig(bootstrap_servers=servers, group_id="partly", options=quick))
+    assert f"the broker has no topic {DEFAULT_TOPICS[0]}" in caplog.text
+    batches = (batch for batch in source.batches() if batch)
+    assert [m.value for m in next(batches)] == [notice(3)]
+    kafka.create_topic(DEFAULT_TOPICS[3])
+    publish(kafka, DEFAULT_TOPICS[3], [notice(4)])
+    assert [m.value for m in next(batches)] == [notice(4)]
+    assert sorted(source.last_seen) == sorted([DEFAULT_TOPICS[1], DEFAULT_TOPICS[3]])
+    source.close()
+    assert "Subscribed topic not available" not in caplog.text  # it was told once, by us
+
+
+def test_named_topics_are_waited_for_if_asked(
+    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    quick = {"topic.metadata.refresh.interval.ms": 500}
+    source = LiveSource(kafka_config(kafka, "to.come", wait=True, options=quick))
+    batches = source.batches()
+    while not source.errors:
+        assert next(batches) == []
+    assert source.errors == {"UNKNOWN_TOPIC_OR_PART": 1}
+    assert caplog.text.count("Subscribed topic not available: to.come") == 1
+    kafka.create_topic("to.come")
+    publish(kafka, "to.come", [notice(1)])
+    assert [m.value for m in next(b for b in batches if b)] == [notice(1)]
+    source.close()
+
+
+def test_a_stop_does_not_wait_for_a_broker(line: Line, tmp_path: Path) -> None:
+    line.broker.create_topic("gone")
+    publish(line.broker, "gone", [notice(1)])
+    source = LiveSource(kafka_config(line.broker, "gone"))
+    assert next(batch for batch in source.batches() if batch)
+    line.broker.kill()
+    began = time.monotonic()
+    source.commit()
+    assert time.monotonic() - began < 1.0
+    source.close()
+    assert time.monotonic() - began < 15.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[KafkaCluster]:
+    require_kafka()
+    with KafkaCluster() as three:
+        yield three
+
+
+def test_another_broker_leads(cluster: KafkaCluster, tmp_path: Path) -> None:
+    """The leader of the topic dies for good, in the middle of the stream."""
+    first = cluster.brokers[0]
+    topics = [f"led.{number}" for number in range(9)]
+    for topic in topics:
+        first.create_topic(topic, replicas=3)
+    topic = next(t for t in topics if cluster.leader(t) is not first)
+    leader = cluster.leader(topic)
+    publish(cluster, topic, [notice(n) for n in range(50)])
+    with Host(config(cluster, topic, tmp_path)):
+        wait_for(lambda: rows(tmp_path) == 50)
+        leader.kill()
+        publish(cluster, topic, [notice(n) for n in range(50, 100)])
+        wait_for(lambda: rows(tmp_path) == 100)
+    assert cluster.leader(topic) is not leader

@@ -1,0 +1,280 @@
+"""Several hosts in one group; and one whose sinks are slow."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from icecube_hooks import Message
+from icecube_plugin.host.kafka import KafkaFailure, LiveSource
+from icecube_plugin.sinks.sqlite import read_records
+from tests.kafka_broker.broker import KafkaBroker
+
+from .common import command, kafka_config, notice, publish, rows, running, wait_for
+
+QUICK = {
+    "session.timeout.ms": 3000,
+    "heartbeat.interval.ms": 300,
+    "max.poll.interval.ms": 6000,
+}
+
+
+def members(kafka: KafkaBroker, group: str) -> list[int]:
+    """Return how many partitions each member of a group has."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    found = admin.describe_consumer_groups([group])[group].result(timeout=10)
+    return sorted(len(member.assignment.topic_partitions) for member in found.members)
+
+
+def test_hosts_join_leave_and_die_while_messages_flow(kafka: KafkaBroker, tmp_path: Path) -> None:
+    """Two hosts and one database: every notice is in it, once."""
+    topic, total = "shared", 1500
+    kafka.create_topic(topic, partitions=4)
+    values = [notice(n) for n in range(total)]
+
+    def flow() -> None:
+        for start in range(0, total, 50):
+            publish(kafka, topic, values[start : start + 50])
+            time.sleep(0.2)
+
+    database = str(tmp_path / "a.sqlite")
+    first = command(kafka, tmp_path / "one", topic, "listen", database=database)
+    second = command(kafka, tmp_path / "two", topic, "listen", database=database)
+    producer = threading.Thread(target=flow)
+    with running(first) as steady:
+        wait_for(lambda: members_or_none(kafka, topic) == [4])
+        producer.start()
+        for ending in ("kill", "terminate", "kill"):
+            with running(second) as other:
+                wait_for(lambda: members_or_none(kafka, topic) == [2, 2])
+                time.sleep(0.3)
+                getattr(other, ending)()
+                other.wait(30)
+        producer.join()
+        wait_for(lambda: rows(tmp_path) == total)
+        steady.terminate()
+        steady.wait(30)
+    ids = [record.id for record in read_records(database)]
+    assert len(ids) == len(set(ids)) == total
+
+
+def members_or_none(kafka: KafkaBroker, group: str) -> list[int] | None:
+    try:
+        return members(kafka, group)
+    except Exception:  # noqa: BLE001  # there is no such group yet
+        return None
+
+
+def take(source: LiveSource, batches: Iterator[list[Message]], seconds: float) -> list[Message]:
+    """Read for some time, committing."""
+    found = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found += next(batches)
+        source.commit()
+    return found
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_slow_sinks_keep_their_place_and_memory(kafka: KafkaBroker) -> None:
+    """Longer than `max.poll.interval.ms`, with 100 MB waiting, and another member that comes."""
+    topic = "slow"
+    kafka.create_topic(topic, partitions=2)
+    total = 50_000
+    publish(kafka, topic, [b"%08d" % n + bytes(2000) for n in range(total)])
+    config = kafka_config(kafka, topic, options=QUICK)
+    source = LiveSource(config, batch_size=100)
+    batches = source.batches()
+    batch = next(b for b in batches if b)
+    source.idle()
+    before = resident_mb()
+    for _ in range(18):
+        source.idle()
+        time.sleep(0.5)
+    assert resident_mb() - before < 10
+    assert members(kafka, topic) == [2]
+    assert source.errors == {}
+
+    seen = {message.value[:8] for message in batch}
+    source.commit()
+    while len(seen) < total:
+        seen |= {message.value[:8] for message in next(batches)}
+        source.commit()
+    source.close()
+
+
+def test_a_rebalance_in_the_middle_of_a_batch(kafka: KafkaBroker) -> None:
+    """What is given away is not committed by the old owner, and comes to the new one."""
+    topic = "middle"
+    kafka.create_topic(topic, partitions=2)
+    values = [b"%d" % n for n in range(40)]
+    publish(kafka, topic, values, partitions=2)
+    config = kafka_config(kafka, topic, options=QUICK)
+    old = LiveSource(config)
+    batches = old.batches()
+    batch: list[Message] = []
+    while len(batch) < 40:
+        batch += next(batches)
+    new = LiveSource(config)
+    theirs: list[Message] = []
+    news = new.batches()
+    while not theirs:
+        old.idle()
+        theirs += next(news)
+    old.commit()  # its sinks have all 40 now
+    (given,) = {message.partition or 0 for message in theirs}
+    assert take(old, batches, 1.0) == []
+    assert committed(kafka, topic) == {given: -1001, 1 - given: 20}
+    theirs += take(new, news, 1.0)
+    assert [m.value for m in theirs] == [m.value for m in batch if m.partition == given]
+    assert committed(kafka, topic) == {0: 20, 1: 20}
+    old.idle()
+    new.close()
+    publish(kafka, topic, [b"after"] * 2, partitions=2)
+    last: list[Message] = []
+    wait_for(lambda: len(last.__iadd__(next(batches))) == 2, 10.0)  # what was given comes back
+    old.close()
+
+
+def test_partitions_that_come_in_the_middle_of_a_batch(kafka: KafkaBroker) -> None:
+    topic = "coming"
+    kafka.create_topic(topic, partitions=2)
+    config = kafka_config(kafka, topic, options=QUICK)
+    one, two = LiveSource(config), LiveSource(config)
+    ones, twos = one.batches(), two.batches()
+    while members_or_none(kafka, topic) != [1, 1]:
+        next(ones)
+        next(twos)
+    publish(kafka, topic, [b"%d" % n for n in range(40)], partitions=2)
+    batch = next(b for b in ones if b)
+    one.idle()
+    two.close()  # its partition comes over, full, while `one` has a batch in hand
+    deadline = time.monotonic() + 3.0
+    while time.monotonic() < deadline:
+        one.idle()
+    one.commit()
+    batch += take(one, ones, 2.0)
+    assert sorted(int(message.value) for message in batch) == list(range(40))
+    one.close()
+
+
+def committed(kafka: KafkaBroker, group: str) -> dict[int, int]:
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    asked = ConsumerGroupTopicPartitions(
+        group, [TopicPartition(group, 0), TopicPartition(group, 1)]
+    )
+    (answer,) = admin.list_consumer_group_offsets([asked]).values()
+    return {tp.partition: tp.offset for tp in answer.result(timeout=10).topic_partitions}
+
+
+def test_one_name_for_two_hosts_is_refused(kafka: KafkaBroker) -> None:
+    kafka.create_topic("fenced")
+    config = kafka_config(kafka, "fenced", instance_id="me", options=QUICK)
+    old = LiveSource(config)
+    take(old, old.batches(), 1.0)
+    new = LiveSource(config)
+    news = new.batches()
+    with pytest.raises(KafkaFailure, match=r"^another host .* the same kafka\.instance_id"):
+        all(not next(news) for _ in old.batches())
+    new.close()
+    old.close()
+
+
+def test_a_killed_host_gets_its_partitions_back_at_once(kafka: KafkaBroker) -> None:
+    topic = "static"
+    kafka.create_topic(topic)
+    config = kafka_config(kafka, topic, instance_id="me")  # librdkafka's session: 45 s
+    LiveSource(config).close()  # a static member does not leave: to the group this is a kill
+    publish(kafka, topic, [b"x"])
+    began = time.monotonic()
+    source = LiveSource(config)
+    assert [m.value for m in next(b for b in source.batches() if b)] == [b"x"]
+    assert time.monotonic() - began < 10
+    source.close()
+
+
+def test_heartbeats_are_watched_and_not_handled(kafka: KafkaBroker) -> None:
+    if "gcn.heartbeat" not in kafka.topics():
+        kafka.create_topic("gcn.heartbeat")
+    kafka.create_topic("beside")
+    publish(kafka, "gcn.heartbeat", [b"old"] * 50)
+    config = kafka_config(kafka, "beside", heartbeat=True, options=QUICK)
+    source = LiveSource(config)
+    batches = source.batches()
+    assert source.heartbeat_age_s() is None
+    assert take(source, batches, 1.5) == []
+    assert source.last_heartbeat is None  # those of the past do not count
+    waited = source.heartbeat_age_s()
+    assert waited is not None
+    assert waited < 2.0
+
+    def beats(step: Callable[[], Any]) -> bool:
+        before = source.last_heartbeat
+        publish(kafka, "gcn.heartbeat", [json.dumps({"alert_datetime": 1}).encode()])
+        deadline = time.monotonic() + 5.0
+        while source.last_heartbeat == before and time.monotonic() < deadline:
+            assert not step()
+        return source.last_heartbeat != before
+
+    assert beats(lambda: next(batches))
+    publish(kafka, "beside", [b"x"])
+    assert [m.value for m in next(b for b in batches if b)] == [b"x"]
+    assert beats(source.idle)  # also while the sinks are slow
+    source.commit()
+    assert list(source.last_seen) == ["beside"]
+    other = LiveSource(config)
+    others = other.batches()
+    wait_for(lambda: not next(others) and not next(batches) and members(kafka, "beside") == [1, 1])
+    take(source, batches, 0.6)
+    ages = [source.heartbeat_age_s(), other.heartbeat_age_s()]
+    assert sum(age is None for age in ages) == 1
+    other.close()
+    source.close()
+
+
+def test_lag(kafka: KafkaBroker) -> None:
+    kafka.create_topic("lag")
+    publish(kafka, "lag", [b"x"] * 10)
+    source = LiveSource(kafka_config(kafka, "lag"), batch_size=4)
+    batches = source.batches()
+    assert source.lag() == {}
+    taken = 0
+    while taken < 4:
+        taken += len(next(batches))
+    source.commit()
+    deadline = time.monotonic() + 6.0
+    while source.lag() != {("lag", 0): 10 - taken} and time.monotonic() < deadline:
+        source.idle()
+        time.sleep(0.05)
+    assert source.lag() == {("lag", 0): 10 - taken}
+    source.close()
+
+
+def test_error_events_are_no_messages(kafka: KafkaBroker) -> None:
+    """The client of the broker itself: what it hands out as a message, ours counts."""
+    config = kafka_config(kafka, "never.there", wait=True)
+    plain = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "plain"})
+    plain.subscribe(["never.there"])
+    event = plain.poll(10)
+    assert event is not None
+    assert b"Subscribed topic not available" in (event.value() or b"")
+    plain.close()
+    source = LiveSource(config)
+    assert take(source, source.batches(), 1.0) == []
+    assert source.errors == {"UNKNOWN_TOPIC_OR_PART": 1}
+    source.close()

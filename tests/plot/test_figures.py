@@ -1,0 +1,248 @@
+"""Visibility, ladder and cumulative numbers, against formulas of their own."""
+
+from __future__ import annotations
+
+import math
+import socket
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from icecube_hooks import YEAR_S, AlertKind, ConfigError, GWReference, PValue, Record, Status, Tense
+from icecube_hooks.testing import make_record
+from icecube_plugin.plot import (
+    SITES,
+    PlotError,
+    cumulative,
+    p_ladder,
+    site_of,
+    to_svg,
+    visibility,
+)
+from icecube_plugin.plot._cumulative import counts, poisson_band
+from icecube_plugin.plot._ladder import rungs
+from icecube_plugin.plot._visibility import evening_of, night
+from icecube_plugin.significance import p_from_sigma
+from tests.plot.places import circle, of
+
+PARANAL = SITES["paranal"]
+T0 = datetime(2023, 4, 16, 7, 42, 31, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError("a plot used the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+# --- visibility ---------------------------------------------------------------------------------
+
+
+def sidereal_deg(time: datetime) -> float:
+    """Return Greenwich mean sidereal time [deg] (USNO's short formula, UT1 taken as UTC)."""
+    days = (time - datetime(2000, 1, 1, 12, tzinfo=UTC)).total_seconds() / 86_400
+    return (280.46061837 + 360.98564736629 * days) % 360
+
+
+@pytest.mark.parametrize("site", ["paranal", "maunakea", "la-palma"])
+def test_altitude_is_that_of_the_triangle(site: str) -> None:
+    at, place = SITES[site], circle(345.8, 9.1, 1.0)
+    found = night(place, at, date(2023, 4, 16))
+    for time, altitude in list(zip(found.times, found.target, strict=True))[::24]:
+        turn = math.radians(sidereal_deg(time) + at.lon_deg - place.ra_deg)
+        lat, dec = math.radians(at.lat_deg), math.radians(place.dec_deg)
+        height = math.sin(lat) * math.sin(dec) + math.cos(lat) * math.cos(dec) * math.cos(turn)
+        assert altitude == pytest.approx(math.degrees(math.asin(height)), abs=0.35)  # precession
+    assert max(found.target) == pytest.approx(90 - abs(at.lat_deg - place.dec_deg), abs=0.3)
+
+
+def test_night_has_the_sun_of_that_day() -> None:
+    """Paranal, 2023-04-16: the Sun at +10.2 deg is up for 11.5 h around 16:41 UTC.
+
+    Full Moon was on 2023-04-06, 04:35 UTC.
+    """
+    found = night(circle(0, 0, 1), PARANAL, date(2023, 4, 16))
+    down = [time for time, sun in zip(found.times, found.sun, strict=True) if sun < -0.83]
+    assert abs(down[0] - datetime(2023, 4, 16, 22, 26, tzinfo=UTC)) < timedelta(minutes=8)
+    assert abs(down[-1] - datetime(2023, 4, 17, 10, 57, tzinfo=UTC)) < timedelta(minutes=8)
+    assert found.moon_illumination < 0.2
+    assert night(circle(0, 0, 1), PARANAL, date(2023, 4, 5)).moon_illumination > 0.98
+
+
+@pytest.mark.parametrize(
+    ("hour", "evening"),
+    [
+        (3, date(2023, 4, 15)),
+        (9, date(2023, 4, 15)),
+        (12, date(2023, 4, 16)),
+        (23, date(2023, 4, 16)),
+    ],
+)
+def test_night_of_an_event(hour: int, evening: date) -> None:
+    """Paranal is 4.7 h behind Greenwich."""
+    assert evening_of(datetime(2023, 4, 16, hour, tzinfo=UTC), PARANAL) == evening
+
+
+def test_visibility_says_where_and_when() -> None:
+    figure = visibility(of(circle(210, -30, 1), trigger_time=T0), "paranal")
+    axes: Any = figure.axes[0]
+    assert axes.get_title() == "IceCube-230416A from Paranal, night of 2023-04-15"
+    altitude = axes.lines[2].get_ydata()
+    assert np.nanmax(altitude) == pytest.approx(84.6, abs=0.3)
+    assert figure.texts[0].get_text().startswith("RA 210.000, Dec -30.000 deg (ICRS)")
+    other = visibility(of(circle(210, -30, 1)), "0,0", night_of=date(2026, 5, 2))
+    assert other.axes[0].get_title().endswith("from 0,0, night of 2026-05-02")
+    hidden = visibility(of(circle(0, 89, 1)), "paranal")
+    assert "never above the horizon" in [text.get_text() for text in hidden.axes[0].texts]
+    to_svg(visibility(of(circle(0, 89, 1)), "-90,0,2835", night_of=date(2026, 6, 21)))
+
+
+def test_visibility_needs_place_and_time() -> None:
+    with pytest.raises(PlotError, match=r"states no position$"):
+        visibility(of(None), "paranal")
+    with pytest.raises(PlotError, match=r"states no time, and no night is given$"):
+        visibility(of(circle(1, 2, 3), trigger_time=None), "paranal")
+
+
+@pytest.mark.parametrize("text", ["atlantis", "1", "1,2,3,4", "91,0", "0,181", "nan,0", "0,0,1e9"])
+def test_no_site(text: str) -> None:
+    with pytest.raises(ConfigError):
+        site_of(text)
+
+
+# --- ladder -------------------------------------------------------------------------------------
+
+
+def search(name: str, generic: float | None, bayesian: float | None, **more: Any) -> Record:
+    ps = PValue(search="generic", value=generic), PValue(search="bayesian", value=bayesian)
+    return make_record(
+        kind=AlertKind.LVK_SEARCH,
+        gw=GWReference(superevent_id=name, notice_number=more.pop("number", 1)),
+        p_values=ps,
+        event_names=(),
+        raw=repr((name, ps, more)).encode(),
+        **more,
+    )
+
+
+SEASON = [
+    search("S230101a", None, 0.3),
+    search("S230102b", 0.2, 0.9, number=1),
+    search("S230102b", 0.01, 0.04, number=2),
+    search("S230103c", None, 1.0),
+    search("S230104d", None, 0.0),
+    search("MS230105e", 1e-6, 1e-6),
+    search("S230106f", 1e-6, 1e-6, tense=Tense.TEST),
+    search("S230107g", 1e-6, 1e-6),
+    search("S230107g", None, None, number=2, status=Status.RETRACTION),
+]
+
+
+def test_rungs_have_the_trials_of_the_season() -> None:
+    """Three events count: of each the newest, no test, no mock event, nothing retracted, no 0."""
+    ladder = rungs(record.alert for record in SEASON)
+    assert [rung.event_key for rung in ladder] == ["S230103c", "S230101a", "S230102b"]
+    best = ladder[-1]
+    assert best.searches == (("generic", 0.01), ("bayesian", 0.04))
+    assert best.p == pytest.approx(1 - (1 - 0.01) ** 2)
+    assert best.p_post == pytest.approx(1 - (1 - best.p) ** 3)
+    assert ladder[1].p_post == pytest.approx(1 - 0.7**3)
+
+
+def test_ladder_is_drawn_at_its_sigmas() -> None:
+    figure = p_ladder(SEASON, highlight="S230102b")
+    axes: Any = figure.axes[0]
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["S230103c", "S230101a", "S230102b"]
+    by_marker: dict[Any, list[float]] = {}
+    for line in axes.lines:
+        if line.get_ydata()[0] == 2 and len(line.get_xdata()) == 1:
+            by_marker.setdefault(line.get_marker(), []).append(
+                p_from_sigma(float(line.get_xdata()[0]))
+            )
+    best = 1 - 0.99**2
+    expected = {"<": [1 - (1 - best) ** 3], "D": [best], "o": [0.01], "s": [0.04]}
+    assert by_marker == {marker: pytest.approx(ps) for marker, ps in expected.items()}
+    assert figure.texts[-1].get_text().startswith("One-sided: p = 1 - Phi(sigma).")
+    assert "N = 3 events" in figure.texts[-1].get_text()
+
+
+def test_long_ladder_keeps_what_is_pointed_at() -> None:
+    season = [search(f"S23{k:04d}a", None, (k + 0.5) / 60) for k in range(60)]
+    figure = p_ladder(season, highlight="S230059a")
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert len(labels) == 31
+    assert (labels[0], labels[-1]) == ("S230059a", "S230000a")
+    assert "29 less surprising ones are not shown." in figure.texts[-1].get_text().replace(
+        "\n", " "
+    )
+
+
+def test_no_ladder() -> None:
+    with pytest.raises(PlotError, match=r"^no real search with a p-value to draw$"):
+        p_ladder([make_record(), SEASON[5]])
+
+
+# --- cumulative ---------------------------------------------------------------------------------
+
+
+def track(number: int, day: float, far: float | None, **more: Any) -> Record:
+    return make_record(
+        **{
+            "run_id": number,
+            "event_names": (),
+            "trigger_time": T0 + timedelta(days=day),
+            "far_hz": None if far is None else far / YEAR_S,
+            "raw": repr((number, day, far, more)).encode(),
+            "kind": AlertKind.GOLD,
+            **more,
+        }
+    )
+
+
+TRACKS = [
+    track(1, 0.0, 1.0),
+    track(1, 0.0, 0.5, revision=1, status=Status.UPDATE),
+    track(2, 73.0, 2.0),
+    track(3, 100.0, None),
+    track(4, 365.0, 3.0, kind=AlertKind.BRONZE),
+    track(5, 200.0, 1.0, tense=Tense.TEST),
+    track(6, 200.0, 1.0),
+    track(6, 200.0, None, revision=1, status=Status.RETRACTION),
+    track(7, 200.0, 1.0, kind=AlertKind.HESE),
+]
+
+
+def test_events_are_counted_once() -> None:
+    gold, bronze = counts(TRACKS)
+    assert (gold.kind, bronze.kind) == (AlertKind.GOLD, AlertKind.BRONZE)
+    assert [(time - T0).days for time in gold.times] == [0, 73, 100]
+    assert gold.far_per_year == pytest.approx((0.5, 2.0))
+    assert bronze.far_per_year == pytest.approx((3.0,))
+
+
+def test_expectation_is_rate_times_time() -> None:
+    by_time: Any
+    by_far: Any
+    by_time, by_far = cumulative(TRACKS).axes
+    expected = next(line for line in by_time.lines if len(line.get_xdata()) == 101)
+    assert expected.get_ydata()[[0, 50, 100]] == pytest.approx([0.0, 5.0, 10.0])  # gold, 365 days
+    background = next(line for line in by_far.lines if len(line.get_xdata()) == 200)
+    assert background.get_ydata() == pytest.approx(background.get_xdata())  # one year
+
+
+def test_band_is_scipys() -> None:
+    expected = np.concatenate((np.geomspace(1e-6, 1e4, 300), np.arange(0.5, 30)))
+    for share in (0.6827, 0.95):
+        assert np.array_equal(poisson_band(expected, share), poisson.interval(share, expected))
+    assert [float(side[0]) for side in poisson_band(np.zeros(1))] == [0.0, 0.0]
+
+
+def test_too_few_to_count() -> None:
+    with pytest.raises(PlotError, match=r"^fewer than two real gold, bronze or cascade events$"):
+        cumulative(TRACKS[:2])

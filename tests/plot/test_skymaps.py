@@ -1,0 +1,310 @@
+"""Sky maps, against the analytic Gaussian on the sphere and astropy-healpix itself."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import io
+import math
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import astropy_healpix as healpix
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from scipy.optimize import brentq
+
+from icecube_plugin.astro import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
+from icecube_plugin.plot import finder, sky_map
+from tests.plot.places import circle, of
+
+RA, DEC, SIGMA = 359.5, -30.0, 3.0
+ORDER = 7
+
+
+def share_within(radius_deg: float) -> float:
+    """Return the probability within a radius of exp(-r^2 / 2 sigma^2) on the sphere."""
+    r = np.radians(np.linspace(0, 30, 20_001))
+    weight = np.exp(-(r**2) / 2 / math.radians(SIGMA) ** 2) * np.sin(r)
+    return float(np.sum(weight[r <= math.radians(radius_deg)]) / np.sum(weight))
+
+
+def cap_deg2(radius_deg: float) -> float:
+    return 2 * math.pi * (1 - math.cos(math.radians(radius_deg))) * math.degrees(1) ** 2
+
+
+def gaussian(order: Any, ipix: Any) -> Any:
+    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
+    distance = SkyCoord(RA, DEC, unit="deg").separation(SkyCoord(lon, lat)).deg
+    density = np.exp(-(distance**2) / 2 / SIGMA**2)
+    area = 4.0**-order
+    return density * area / np.sum(density * area)
+
+
+def flat() -> tuple[Any, Any, Any]:
+    ipix = np.arange(12 * 4**ORDER)
+    order = np.full(len(ipix), ORDER)
+    return order, ipix, gaussian(order, ipix)
+
+
+def multi_order() -> tuple[Any, Any, Any]:
+    """Return small pixels within 15 deg, and large ones far away."""
+    coarse = np.arange(12 * 4**3)
+    lon, lat = healpix.healpix_to_lonlat(coarse, 8, order="nested")
+    near = SkyCoord(RA, DEC, unit="deg").separation(SkyCoord(lon, lat)).deg < 22
+    fine = (coarse[near, None] * 4**5 + np.arange(4**5)).ravel()
+    order = np.concatenate((np.full((~near).sum(), 3), np.full(len(fine), 8)))
+    ipix = np.concatenate((coarse[~near], fine))
+    return order, ipix, gaussian(order, ipix)
+
+
+def table(columns: dict[str, Any], **header: Any) -> bytes:
+    formats = {"i": "K", "f": "D"}
+    hdu = fits.BinTableHDU.from_columns(
+        [
+            fits.Column(name, formats[np.asarray(c).dtype.kind], array=c)
+            for name, c in columns.items()
+        ]
+    )
+    hdu.header.update({key.upper(): value for key, value in header.items()})
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
+    return file.getvalue()
+
+
+def uniq_file() -> bytes:
+    order, ipix, probability = multi_order()
+    density = probability / (4 * math.pi / 12 / 4.0**order)
+    return table(
+        {"UNIQ": ipix + 4 * 4**order, "PROBDENSITY": density}, ordering="NUNIQ", coordsys="C"
+    )
+
+
+def ring_file() -> bytes:
+    _, ipix, probability = flat()
+    ring = probability[healpix.HEALPix(2**ORDER).ring_to_nested(ipix)]
+    return table({"PROBABILITY": ring}, ordering="RING", nside=2**ORDER)
+
+
+def nested_file() -> bytes:
+    _, _, probability = flat()
+    return table({"PROB": probability}, ordering="NESTED", nside=2**ORDER)
+
+
+FILES = {"multi-order": uniq_file, "ring": ring_file, "nested": nested_file}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def skymap(request: pytest.FixtureRequest) -> SkyMap:
+    return parse_skymap(FILES[request.param]())
+
+
+def test_area_is_that_of_the_gaussian(skymap: SkyMap) -> None:
+    for containment in (0.1, 0.5, 0.9, 0.99):
+        radius = brentq(lambda r, c=containment: share_within(r) - c, 0.1, 20)
+        assert skymap.area_deg2(containment) == pytest.approx(cap_deg2(radius), rel=0.01)
+
+
+def test_probability_within_a_circle(skymap: SkyMap) -> None:
+    for radius in (1.0, 3.0, 7.0):
+        found = skymap.probability_within(RA, DEC, radius)
+        assert found == pytest.approx(share_within(radius), abs=2e-3)
+    assert skymap.probability_within(RA, DEC, 180.0) == pytest.approx(1.0)
+    assert skymap.probability_within(RA, DEC, 0.0) == 0.0
+
+
+def test_density_and_level_at_positions(skymap: SkyMap) -> None:
+    peak = 1 / (2 * math.pi * SIGMA**2)
+    assert skymap.density_deg2(RA, DEC) == pytest.approx(peak, rel=0.02)
+    north = np.array([0.5, 3.0, 6.0])
+    levels = skymap.credible_level(RA, DEC + north)
+    assert levels == pytest.approx([share_within(r) for r in north], abs=0.04)
+    assert skymap.contains(RA, DEC + north, 0.5).tolist() == [True, True, False]
+    assert skymap.contains(RA, DEC) is True
+    assert (skymap.density_deg2(math.nan, 0.0), skymap.credible_level(math.nan, 0.0)) == (0.0, 1.0)
+
+
+def test_most_probable(skymap: SkyMap) -> None:
+    ra, dec = skymap.most_probable_deg()
+    best = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(RA, DEC, unit="deg")).deg
+    assert best < 0.6
+
+
+def test_region_has_its_probability(skymap: SkyMap) -> None:
+    random = np.random.default_rng(5)
+    chosen = random.choice(len(skymap.probability), size=4000, p=skymap.probability)
+    lon, lat = healpix.healpix_to_lonlat(
+        skymap.ipix[chosen], 2 ** skymap.order[chosen], order="nested"
+    )
+    assert np.mean(skymap.contains(lon.deg, lat.deg, 0.9)) == pytest.approx(0.9, abs=0.025)
+
+
+def test_contours_are_drawn_where_they_are() -> None:
+    record, found = of(circle(RA, DEC, 5.0)), parse_skymap(uniq_file())
+    axes: Any = finder(record, skymap=found).axes[0]
+    (contours,) = [one for one in axes.collections if hasattr(one, "levels")]
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        radius = brentq(lambda r, c=level: share_within(r) - c, 0.1, 20)
+        assert np.mean(np.hypot(*path.vertices.T)) == pytest.approx(radius, rel=0.03)
+    assert sky_map([record], skymap=found).axes[0].collections
+
+
+def test_part_of_the_sky_and_gzip(tmp_path: Path) -> None:
+    columns = {"PIXEL": np.array([5, 3]), "PROB": np.array([0.75, 0.25])}
+    data = table(columns, **EXPLICIT)
+    file = tmp_path / "map.fits.gz"
+    file.write_bytes(gzip.compress(data))
+    found = read_skymap(file)
+    assert found.area_deg2(1.0) == pytest.approx(2 * 41252.96 / 12)
+    lon, lat = healpix.healpix_to_lonlat([5, 4], 1, order="nested")
+    assert found.credible_level(lon.deg, lat.deg).tolist() == [0.75, 1.0]
+    assert found.contains(lon.deg, lat.deg).tolist() == [True, False]
+
+
+GOOD = np.full(12, 1 / 12)
+EXPLICIT = {"nside": 1, "indxschm": "EXPLICIT", "ordering": "NESTED"}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"<html>", "not a FITS file"),
+        (b"", "not a FITS file"),
+        (b"\x1f\x8bnot gzip", "broken gzip file"),
+        (table({"PROB": GOOD})[:2880], "no table in the FITS file"),
+        (table({"OTHER": GOOD}), "no column of probabilities among OTHER"),
+        (table({"PROB": GOOD * 2}, nside=1), "sum to 2, not to 1"),
+        (table({"PROB": GOOD - 1}, nside=1), "negative or not finite"),
+        (table({"PROB": GOOD * math.inf}, nside=1), "negative or not finite"),
+        (table({"PROB": GOOD}, nside=2), "12 pixels do not fit NSIDE 2"),
+        (table({"PROB": GOOD}, ordering="X"), "expected ORDERING RING or NESTED, got 'X'"),
+        (table({"PROB": GOOD}, coordsys="G"), "expected equatorial coordinates, got COORDSYS 'G'"),
+        (table({"UNIQ": np.arange(12), "PROBDENSITY": GOOD}), "a UNIQ number is below 4"),
+        (table({"UNIQ": np.full(12, 4), "PROBDENSITY": 3 * GOOD / math.pi}), "pixels overlap"),
+        (
+            table({"PIXEL": np.arange(12) - 5, "PROB": GOOD}, **EXPLICIT),
+            "a pixel's number is out of range",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_map_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(SkyMapError, match=reason.replace("(", r"\(")):
+        parse_skymap(data)
+
+
+@pytest.mark.parametrize("cut", [3000, 6000, 9000])
+def test_broken_off(cut: int) -> None:
+    with pytest.raises(SkyMapError, match=r"^(broken FITS file|no table)"):
+        parse_skymap(nested_file()[:cut])
+
+
+def test_containment_is_checked() -> None:
+    found = parse_skymap(table({"PROB": GOOD}, nside=1))
+    for wrong in (0.0, 1.1, -0.5):
+        with pytest.raises(ValueError, match=r"^expected a containment above 0, at most 1, got"):
+            found.area_deg2(wrong)
+
+
+# --- fetching -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*new, *files], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def server(certificate: Path) -> Iterator[tuple[str, list[str]]]:
+    """Serve maps over https; yield the address and the list of what was asked for."""
+    asked: list[str] = []
+    answers = {"/map.fits": nested_file(), "/page.html": b"<html>"}
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server's name
+            asked.append(self.path)
+            if self.path == "/away":
+                self.send_response(302)
+                self.send_header("Location", "http://localhost/map.fits")
+                self.end_headers()
+                return
+            self.send_response(200 if self.path in answers else 404)
+            self.end_headers()
+            self.wfile.write(answers.get(self.path, b""))
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    found = http.server.ThreadingHTTPServer(("localhost", 0), Answer)
+    found.socket = context.wrap_socket(found.socket, server_side=True)
+    thread = threading.Thread(target=found.serve_forever)
+    thread.start()
+    yield f"https://localhost:{found.server_port}", asked
+    found.shutdown()
+    thread.join()
+    found.server_close()
+
+
+@pytest.fixture
+def trust(certificate: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+
+
+def test_fetched_once(server: tuple[str, list[str]], trust: ssl.SSLContext, tmp_path: Path) -> None:
+    url, asked = server
+    cache = tmp_path / "maps"
+    file = fetch_skymap(f"{url}/map.fits", cache, context=trust)
+    assert fetch_skymap(f"{url}/map.fits", cache, context=trust) == file
+    assert asked == ["/map.fits"]
+    assert [one.name for one in cache.iterdir()] == [file.name]
+    assert read_skymap(file).area_deg2(1.0) == pytest.approx(41252.96, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/page.html", "not a FITS file"), ("/away", "expected an https:// address, got 'http://")],
+)
+def test_nothing_bad_is_kept(
+    server: tuple[str, list[str]], trust: ssl.SSLContext, tmp_path: Path, path: str, reason: str
+) -> None:
+    with pytest.raises(SkyMapError, match=reason):
+        fetch_skymap(server[0] + path, tmp_path, context=trust)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_large(
+    server: tuple[str, list[str]],
+    trust: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("icecube_plugin.astro._skymaps.LARGEST_FILE", 10_000)
+    with pytest.raises(SkyMapError, match="larger than"):
+        fetch_skymap(f"{server[0]}/map.fits", tmp_path, context=trust)
+
+
+def test_a_stranger_and_a_missing_file(
+    server: tuple[str, list[str]], trust: ssl.SSLContext, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        fetch_skymap(f"{server[0]}/map.fits", tmp_path)
+    with pytest.raises(OSError, match="404"):
+        fetch_skymap(f"{server[0]}/none", tmp_path, context=trust)
+
+
+@pytest.mark.parametrize("url", ["http://a/b", "file:///etc/passwd", "ftp://a/b", "", "https:/a"])
+def test_only_https(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SkyMapError, match=r"^expected an https:// address"):
+        fetch_skymap(url, tmp_path)

@@ -1,0 +1,215 @@
+"""The sink table: one catalogue, whole at every moment, in three forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import QTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from icecube_hooks import (
+    AlertKind,
+    ConfigError,
+    GWReference,
+    RefusedForGood,
+    RetryLater,
+    Sink,
+    Status,
+    Tense,
+    WireFormat,
+)
+from icecube_hooks.testing import example_records, make_record
+from icecube_plugin import astro
+from icecube_plugin.sinks.tables import _FORMS, Table, register_sinks
+
+from .disks import full_disk, kill_often
+from .test_conformance import Placed
+
+FILES = ("a.ecsv", "a.fits", "a.vot")
+
+
+def read(path: Path) -> Any:
+    return QTable.read(path, format=_FORMS[path.suffix])
+
+
+def ids(path: Path) -> list[str]:
+    return [str(one) for one in read(path)["record_id"]]
+
+
+def test_is_registered() -> None:
+    assert [(sink.name, sink.make) for sink in register_sinks()] == [("table", Table)]
+
+
+class TestTable(Placed):
+    factory = Table
+    bad_options = (
+        {"path": 5},
+        {"path": "a.csv"},
+        {"path": "/dev/null/a.ecsv"},
+        {"path": "/tmp", "rows": "newest"},  # noqa: S108  # a folder
+        {"rows": "old"},
+        {"rows": 1},
+    )
+
+    def make_sink(self) -> Table:
+        return Table(path=self.path / "a.ecsv", rows="all")
+
+    def written_ids(self, sink: Sink) -> Sequence[str]:
+        del sink
+        path = self.path / "a.ecsv"
+        return ids(path) if path.exists() else []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_not_stated_is_masked_and_stays_so(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    records = example_records()
+    for some in (records[:3], records[3:12], records[12:]):  # reads what another sink wrote
+        Table(path=path, rows="all").write(some)
+    found, expected = astro.read_table(path), astro.table(record.alert for record in records)
+    for column in expected.colnames:
+        mask = np.broadcast_to(getattr(found[column], "mask", False), len(records))
+        wanted = np.broadcast_to(getattr(expected[column], "mask", False), len(records))
+        assert mask.tolist() == wanted.tolist(), column
+        assert found[column].info.description == expected[column].info.description
+        assert found[column].info.unit == expected[column].info.unit
+    for column in ("ra", "far", "revision", "event_id", "trigger_time", "notice_time"):
+        assert (found[column] == expected[column]).filled(True).all(), column
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_astropy_alone_reads_numbers_as_masked(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    Table(path=path, rows="all").write(
+        [make_record(event_id=999_999), make_record(run_id=None, event_id=None, localization=None)]
+    )
+    found = read(path)
+    assert found["event_id"].tolist() == [999_999, None]
+    assert found["ra"].unit == u.deg
+    assert np.ma.MaskedArray(found["ra"].value).tolist() == [345.82, None]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_newest_row_of_each_event(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    gw = GWReference(superevent_id="S230914ak", notice_number=2, notice_type="Preliminary")
+    search: dict[str, Any] = {"kind": AlertKind.LVK_SEARCH, "revision": None}
+    story = [
+        make_record(),
+        make_record(revision=1, status=Status.UPDATE, format=WireFormat.TEXT),
+        make_record(revision=1, status=Status.UPDATE, format=WireFormat.JSON),
+        make_record(revision=1, status=Status.UPDATE, format=WireFormat.BINARY),
+        make_record(revision=7, tense=Tense.TEST),
+        make_record(**search, gw=gw),
+        make_record(**search, gw=dataclasses.replace(gw, notice_number=10)),
+        make_record(**search, gw=dataclasses.replace(gw, notice_number=3)),
+        make_record(event_names=(), run_id=None, event_id=None, ivorn=None, raw=b"one"),
+        make_record(event_names=(), run_id=None, event_id=None, ivorn=None, raw=b"two"),
+    ]
+    kept = sorted(story[number].id for number in (2, 4, 6, 8, 9))
+    for batch in (story[:3], story[3:], story[::-1], story[:1], story[6:8]):
+        Table(path=path).write(batch)
+    assert sorted(ids(path)) == kept
+    path.unlink()
+    for batch in (story[5:], story[4::-1]):
+        Table(path=path).write(batch)
+    assert sorted(ids(path)) == kept
+
+
+def test_retraction_is_seen_on_the_newest_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.ecsv"
+    retraction = make_record(
+        revision=None, status=Status.RETRACTION, format=WireFormat.CIRCULAR, localization=None
+    )
+    for record in (make_record(), retraction, make_record(event_id=5), make_record(revision=1)):
+        Table(path=path).write([record])
+    found = read(path)
+    assert found["revision"].tolist() == [0, 1]
+    assert found["event_id"].tolist() == [5, make_record().alert.event_id]
+    assert found["retracted"].tolist() == [False, True]
+
+
+def test_text_of_notices_cannot_break_the_file(tmp_path: Path) -> None:
+    for name in FILES:
+        record = make_record(event_names=("\x00\x1b[2J\ud800 \u202e&<]]>\n, 'é'",))
+        Table(path=tmp_path / name).write([record, make_record(revision=1, event_id=5)])
+        assert ids(tmp_path / name) == [record.id, make_record(revision=1, event_id=5).id]
+
+
+WHOLE = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
+REAL = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=4)
+@given(rows=st.lists(st.tuples(WHOLE, REAL), min_size=1, max_size=20), name=st.sampled_from(FILES))
+def test_numbers_come_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, Any]], name: str
+) -> None:
+    path = tmp_path_factory.mktemp("table") / name
+    records = [
+        make_record(event_id=number, circular_number=whole, energy_tev=real)
+        for number, (whole, real) in enumerate(rows)
+    ]
+    Table(path=path).write(records)
+    Table(path=path).write([make_record(event_id=-1, circular_number=None, energy_tev=None)])
+    found = astro.read_table(path)
+    energies = np.ma.MaskedArray(found["energy"].value).tolist()
+    assert list(zip(found["circular_number"].tolist(), energies, strict=True)) == [
+        *rows,
+        (None, None),
+    ]
+
+
+def test_number_that_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(RefusedForGood, match="a whole number beyond 64 bits"):
+        Table(path=tmp_path / "a.fits").write([make_record(circular_number=2**63)])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_others_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("my own notes\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(RetryLater) as caught:
+            Table(path=path).write([make_record()])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == "my own notes\n"
+
+
+def test_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.ecsv").mkdir()
+    with pytest.raises(ConfigError, match=r"path: .*a.ecsv is a folder"):
+        Table(path=tmp_path / "a.ecsv")
+
+
+@pytest.mark.parametrize("name", FILES[:2])
+def test_full_disk(tmp_path: Path, name: str) -> None:
+    text = "x" * 300
+    records = [make_record(event_id=n, run_id=None, event_names=(f"{n}{text}",)) for n in range(16)]
+    options = {"path": name, "rows": "all"}
+    with full_disk(tmp_path, "tables:Table", options, records, kilobytes=30) as child:
+        assert child.reason.startswith(f"cannot write {child.folder / name}: ")
+        before = ids(child.folder / name)
+        assert before == [record.id for record in records[: len(before)]]
+        child.make_room()
+        assert ids(child.folder / name) == [record.id for record in records]
+        assert [path.name for path in child.folder.iterdir()] == [name]
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    path = tmp_path / "a.ecsv"
+    for told in kill_often("tables:Table", {"path": str(path), "rows": "all"}, times=2):
+        found = ids(path)
+        assert found[: len(told)] == told
+        path.unlink()

@@ -1,0 +1,262 @@
+"""``icecube-alerts query``, and the SQL of docs/database.md, on both databases."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icecube_hooks import Message, NoticeError, Record, Status, Tense
+from icecube_hooks.host import load_plugins
+from icecube_hooks.testing import make_localization, make_record
+from icecube_plugin.cli import main
+from icecube_plugin.commands.query import Question, ask, separation_deg
+from icecube_plugin.sinks._schema import cell
+from icecube_plugin.sinks.database import Database, read_records, select
+from tests.postgres.fixture import Postgres
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = (ROOT / "docs" / "database.md").read_text("utf-8")
+SQL = re.findall(r"```sql\n(.*?);\n```", DOCUMENT, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    """The fixtures, read and assessed."""
+    plugins = load_plugins(block=("sink-*",))
+    found = []
+    for path in sorted((ROOT / "fixtures").glob("gcn.*/*")):
+        message = Message(value=path.read_bytes(), topic=path.parent.name, origin=path.name)
+        with contextlib.suppress(NoticeError):
+            alert = plugins.parse(message)
+            found.append(Record.of(message, alert, tuple(plugins.assess(alert))))
+    return found
+
+
+@pytest.fixture(scope="module")
+def file(records: list[Record], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return filled(f"sqlite:///{tmp_path_factory.mktemp('query')}/a.sqlite", records)
+
+
+@pytest.fixture(scope="module")
+def server(records: list[Record], postgres: Postgres) -> str:
+    return filled(postgres.new_database(), records)
+
+
+def filled(url: str, records: Sequence[Record]) -> str:
+    with contextlib.closing(Database(url=url)) as sink:
+        sink.write(records)
+    return url
+
+
+def keys(url: str, **question: Any) -> list[str | None]:
+    return [found.record.alert.event_key for found in ask(url, Question(**question))]
+
+
+def plain(rows: Iterator[tuple[Any, ...]]) -> list[list[Any]]:
+    return [[_plain(value) for value in row] for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return cell(value)
+    return value if value is None or isinstance(value, str) else pytest.approx(float(value))
+
+
+@pytest.mark.parametrize("query", SQL)
+def test_sql_of_the_page_runs_on_both(file: str, server: str, query: str) -> None:
+    rows = plain(select(server, query))
+    assert rows
+    assert plain(select(file, query)) == rows
+
+
+def test_python_of_the_page_runs(
+    records: list[Record],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    filled("sqlite:///alerts.sqlite", records)
+    (block,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    exec(block, {})  # noqa: S102  # our own page
+    assert "('gold', " in capsys.readouterr().out
+
+
+def commands() -> list[str]:
+    return re.findall(r"^\$ icecube-alerts (query .*)$", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", commands()[:-1])
+def test_commands_of_the_page_find_something(
+    file: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "--database", file]) == 0
+    assert "no alerts match" not in capsys.readouterr().out
+
+
+QUESTIONS: list[tuple[dict[str, Any], Callable[[Record], bool]]] = [
+    ({}, lambda r: r.alert.is_real),
+    ({"with_tests": True}, lambda r: True),
+    ({"kinds": ("gold",)}, lambda r: r.alert.is_real and r.alert.kind == "gold"),
+    (
+        {"since": datetime(2020, 1, 1, tzinfo=UTC), "until": datetime(2021, 1, 1, tzinfo=UTC)},
+        lambda r: r.alert.is_real and r.alert.trigger_time is not None
+        and r.alert.trigger_time.year == 2020,
+    ),
+    ({"event": "134751_31476488"}, lambda r: r.alert.event_key == "134751_31476488"),
+    (
+        {"max_p_post": 0.01},
+        lambda r: r.alert.is_real
+        and any((s.p_value_post or 1) <= 0.01 for s in r.significances if s.p_value_post != 0),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "fits"), QUESTIONS)
+def test_answers_are_those_of_a_look_at_every_record(
+    file: str, server: str, question: dict[str, Any], fits: Callable[[Record], bool]
+) -> None:
+    expected = {r.alert.notice_id for r in read_records(file) if fits(r)}
+    for url in (file, server):
+        found = list(ask(url, Question(**question, all_revisions=True)))
+        notices = [one.record.alert.notice_id for one in found]
+        assert set(notices) == expected
+        newest = list(ask(url, Question(**question)))
+        events = [one.record.alert.event_key for one in newest if one.record.alert.event_key]
+        reals = [one.record.alert.is_real for one in newest if one.record.alert.event_key]
+        assert len(set(zip(events, reals, strict=True))) == len(events)
+        assert {one.record.id for one in newest} <= {one.record.id for one in found}
+
+
+def test_both_databases_give_the_same(file: str, server: str) -> None:
+    for question, _ in QUESTIONS:
+        assert list(ask(file, Question(**question))) == list(ask(server, Question(**question)))
+
+
+@pytest.mark.parametrize(
+    ("near", "radius_deg", "expected"),
+    [
+        ((0.5, 0.0), 1.0001, ["1_0", "1_1"]),  # across RA 0
+        ((359.5, 0.0), 0.1, ["1_1"]),
+        ((90.0, 89.0), 2.0001, ["1_2"]),  # beyond the pole
+        ((270.0, -90.0), 0.5001, ["1_3"]),
+        ((180.0, 45.0), 0.9, []),
+        ((0.5, 0.0), 180.0, ["1_0", "1_1", "1_2", "1_3"]),
+    ],
+)
+def test_near(
+    tmp_path: Path, near: tuple[float, float], radius_deg: float, expected: list[str]
+) -> None:
+    places = [(0.5, 0.0), (359.5, 0.0), (270.0, 89.0), (10.0, -89.5)]
+    made = [
+        make_record(run_id=1, event_id=n, localization=make_localization(ra_deg=ra, dec_deg=dec))
+        for n, (ra, dec) in enumerate(places)
+    ]
+    url = filled(f"sqlite:///{tmp_path}/a.sqlite", made)
+    assert sorted(map(str, keys(url, near=near, radius_deg=radius_deg))) == expected
+
+
+def test_near_a_neutrino_of_a_search(file: str, server: str) -> None:
+    (search, *_) = (r for r in read_records(file) if r.alert.coincident_events and r.alert.is_real)
+    place = search.alert.coincident_events[0].localization
+    assert place is not None
+    near = (place.ra_deg, place.dec_deg)
+    for url in (file, server):
+        found = list(ask(url, Question(near=near, radius_deg=0.01, all_revisions=True)))
+        assert search.alert.notice_id in [one.record.alert.notice_id for one in found]
+        assert found[0].separation_deg == pytest.approx(0, abs=1e-9)
+
+
+ANGLE = st.floats(0, 360)
+HEIGHT = st.floats(-90, 90)
+
+
+@given(ANGLE, HEIGHT, ANGLE, HEIGHT)
+def test_separation_is_that_of_vectors(
+    ra_1: float, dec_1: float, ra_2: float, dec_2: float
+) -> None:
+    one, two = vector(ra_1, dec_1), vector(ra_2, dec_2)
+    # The half angle from sum and difference (Kahan): exact everywhere, and another formula.
+    expected = 2 * math.degrees(math.atan2(math.dist(one, two), math.dist(one, [-x for x in two])))
+    assert separation_deg(ra_1, dec_1, ra_2, dec_2) == pytest.approx(expected, abs=1e-12, rel=1e-12)
+
+
+def vector(ra_deg: float, dec_deg: float) -> list[float]:
+    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
+    return [math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)]
+
+
+def test_newest_revision_tests_and_retraction(tmp_path: Path) -> None:
+    made = [
+        make_record(revision=10, status=Status.UPDATE),
+        make_record(revision=2, status=Status.RETRACTION),
+        make_record(revision=11, tense=Tense.TEST),
+        make_record(run_id=None, event_names=(), raw=b"one"),
+        make_record(run_id=None, event_names=(), raw=b"two"),
+    ]
+    url = filled(f"sqlite:///{tmp_path}/a.sqlite", made)
+    found = list(ask(url, Question()))
+    assert [(one.record, one.retracted) for one in found] == [
+        (made[0], True), (made[3], False), (made[4], False),
+    ]  # fmt: skip
+    assert [one.record for one in ask(url, Question(with_tests=True))] == [made[0], *made[2:]]
+
+
+def test_a_season_is_found_through_the_index(file: str) -> None:
+    from icecube_plugin.commands.query import _sql
+
+    query, parameters = _sql(Question(since=datetime(2020, 1, 1, tzinfo=UTC)))
+    plan = [str(row[-1]) for row in select(file, f"EXPLAIN QUERY PLAN {query}", parameters)]
+    assert any("records_by_time" in step for step in plan), plan
+    assert any("records_by_event" in step for step in plan), plan
+    assert not any(step == "SCAN records" for step in plan), plan
+
+
+def test_output(
+    file: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    words = ["query", "--near", "77.36", "5.69", "--radius", "1"]
+    for url in (file, server, file.removeprefix("sqlite:///")):
+        assert main([*words, "--database", url]) == 0
+        header, row = capsys.readouterr().out.splitlines()
+        assert header.split()[:3] == ["KIND", "EVENT", "NAME"]
+        assert (row.split()[1], row.split()[-1]) == ("130033_50579430", "0.097")
+    config = tmp_path / "c.toml"
+    config.write_text(f'[sinks.a]\ntype = "database"\nurl = "{server}"\n')
+    assert main(["--config", str(config), *words, "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert Record.from_dict(entry).alert.event_key == entry["event_key"] == "130033_50579430"
+    assert (entry["retracted"], round(entry["separation_deg"], 3)) == (False, 0.097)
+    monkeypatch.chdir(tmp_path)
+    assert main(["query"]) == 2
+    assert "icecube-alerts-data/alerts.sqlite: unable to open" in capsys.readouterr().err
+    assert main(["query", "--database", file, "--event", "none'--"]) == 0
+    assert capsys.readouterr().out == "no alerts match\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--near", "1", "2"], "--near and --radius go together"),
+        (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
+        (["--since", "soon"], "'soon' is no time"),
+        (["--database", "postgresql://u:hush@h:hush/x"], "expected the URL of a database"),
+        (["--database", "postgresql://u:hush@127.0.0.1:1/x"], "cannot read x at 127.0.0.1:1: "),
+    ],
+)
+def test_trouble(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", *words]) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert "hush" not in shown.out + shown.err
