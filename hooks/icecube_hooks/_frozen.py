@@ -1,26 +1,27 @@
-"""`dataclass` and `field` for the classes of the contract: imported and filled in less time.
+"""`dataclass` and `field` for the types of the contract: soon imported, quickly filled.
 
-What they make is what ``@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)`` makes, and
-type checkers see that one. Two things differ inside:
+A class made here is what ``@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)`` makes,
+and type checkers see that one. Two things differ inside:
 
-- Nothing is generated when a module is imported. The first object of a class gets it its
-  ``__init__``; whoever asks for fields, equality, hash, text or signature gets those of a dataclass
-  made by the standard library for that.
-- ``__init__`` fills an object while it belongs to a class of the same slots that is not frozen,
-  where an assignment takes a tenth of ``object.__setattr__``. Nobody else has the object yet.
+- Importing generates no code. The first object of a class makes its ``__init__``; the first use of
+  its fields, equality, hash, text or signature makes a dataclass of the standard library with the
+  same fields, and borrows them there.
+- ``__init__`` fills the object while it belongs to a class of the same slots that is not frozen:
+  an assignment there takes a tenth of ``object.__setattr__``. Nobody else has the object yet.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 __all__ = ["dataclass", "field"]
 
-_OPTIONS: Final = {"frozen": True, "kw_only": True, "slots": True}
-_LENT: Final = ("__repr__", "__eq__", "__hash__")
-_ABOUT: Final = ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__signature__")
+_BORROWED: Final = (
+    *("__delattr__", "__eq__", "__getstate__", "__hash__", "__repr__", "__setattr__"),
+    "__setstate__",
+)
 _set: Final = object.__setattr__
 
 
@@ -33,115 +34,118 @@ def field(**options: Any) -> Any:
     return _Options(options)
 
 
-def dataclass(**options: bool) -> Callable[[type], type]:
-    """Do what `dataclasses.dataclass` does with the options of the contract's classes."""
-    if options != _OPTIONS:
-        raise TypeError(f"only {_OPTIONS}")
-    return _frozen
+def dataclass(*, frozen: bool, kw_only: bool, slots: bool) -> Callable[[type], type]:
+    """Do what `dataclasses.dataclass` does with these options, which must all be true."""
+    if not (frozen and kw_only and slots):
+        raise TypeError("the types of the contract are frozen, keyword-only, and have slots")
+    return _made
 
 
-def _frozen(cls: type) -> type:
-    names = tuple(cls.__dict__.get("__annotations__", ()))
-    body = {name: value for name, value in cls.__dict__.items() if name not in _NOT_COPIED}
+def _made(cls: Any) -> Any:
+    """Return the class with slots; a class cannot gain them later."""
+    names = tuple(cls.__annotations__)
+    body = {name: value for name, value in cls.__dict__.items() if name not in _OF_NO_SLOTS}
     defaults = {name: body.pop(name) for name in names if name in body}
-    about = dict.fromkeys(_ABOUT, _OnDemand())
-    methods = {name: _lent(name) for name in _LENT} | _METHODS
-    new = type(cls)(
-        cls.__name__,
-        cls.__bases__,
-        about | methods | body | {"__slots__": names, "_defaults": defaults},
-    )
-    new.__init__ = _first_init(new)  # type: ignore[misc]  # that is the point
-    return new
+    made: Any = type(cls)(cls.__name__, cls.__bases__, body | {"__slots__": names})
+    made.__match_args__ = ()
+    made._defaults = defaults
+    made.__dataclass_fields__ = _OnDemand(made, lambda: _model(made).__dataclass_fields__)
+    made.__dataclass_params__ = _OnDemand(made, lambda: _model(made).__dataclass_params__)
+    made.__signature__ = _OnDemand(made, lambda: _signature(_model(made)))
+    made.__init__ = _first_init(made)
+    for name in _BORROWED:
+        setattr(made, name, _borrowing(made, name))
+    return made
 
 
-_NOT_COPIED: Final = ("__dict__", "__weakref__")
+_OF_NO_SLOTS: Final = ("__dict__", "__weakref__")
+
+
+class _OnDemand:
+    """An attribute of a class that is worked out when somebody asks for it."""
+
+    def __init__(self, cls: type, make: Callable[[], Any]) -> None:
+        self.cls = cls
+        self.make = make
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self.make()
+
+
+def _borrowing(cls: Any, name: str) -> Callable[..., Any]:
+    """Return a method that puts that of the standard library in its own place."""
+
+    def method(self: Any, *arguments: Any) -> Any:
+        found = getattr(_model(cls), name)
+        setattr(cls, name, found)
+        return found(self, *arguments)
+
+    return method
+
+
+@cache
+def _model(cls: Any) -> Any:
+    """Return the standard library's dataclass with the fields of `cls`."""
+    import dataclasses
+
+    body: dict[str, Any] = {
+        name: dataclasses.field(**value) if type(value) is _Options else value
+        for name, value in cls._defaults.items()
+    }
+    body |= {name: cls.__dict__[name] for name in ("__annotations__", "__module__", "__doc__")}
+    plain = type(cls.__name__, (), body)
+    return dataclasses.dataclass(frozen=True, kw_only=True, slots=True)(plain)
+
+
+def _signature(model: Any) -> Any:
+    import inspect
+
+    return inspect.signature(model)
 
 
 def _first_init(cls: Any) -> Callable[..., None]:
     def __init__(self: Any, **values: Any) -> None:
-        if "_filled" not in cls.__dict__:
-            cls._filled = cls.__init__ = _new_init(cls)
-        cls._filled(self, **values)
+        if cls.__init__ is __init__:
+            cls.__init__ = _new_init(cls)
+        cls.__init__(self, **values)
 
     return __init__
 
 
 def _new_init(cls: Any) -> Callable[..., None]:
-    """Write the ``__init__`` of a class, as the standard library does."""
-    names, defaults = cls.__slots__, dict(cls._defaults)
-    given: dict[str, Any] = {"_cls": cls, "_open": _open_twin(cls), "_set": _set, "_unset": object()}
-    parameters, lines = [], []
-    for name in names:
-        default, value = defaults.get(name, _REQUIRED), name
-        if type(default) is _Options:
-            if "default_factory" in default:
-                given[f"_new_{name}"] = default["default_factory"]
-                value = f"_new_{name}() if {name} is _unset else {name}"
-                default = given["_unset"]
-            else:
-                default = default.get("default", _REQUIRED)
-        parameters.append(name if default is _REQUIRED else f"{name}=_default_{name}")
-        given[f"_default_{name}"] = default
-        lines.append(f"  self.{name} = {value}")
+    """Write the ``__init__`` of `cls`."""
+    # In a class that somebody derives from ours the slots differ, so that it has no open twin.
+    twin = type(f"_Open{cls.__name__}", cls.__bases__, {"__slots__": cls.__slots__})
+    names: dict[str, Any] = {"_cls": cls, "_twin": twin, "_set": _set}
+    parameters = [_parameter(cls, name, names) for name in cls.__slots__]
     source = "\n".join((
         f"def __init__(self, *, {', '.join(parameters)}):",
+        *(f" if {name} is _unset_{name}: {name} = _new_{name}()"
+          for name in cls.__slots__ if f"_new_{name}" in names),
         " if self.__class__ is _cls:",
-        "  _set(self, '__class__', _open)",
-        *lines,
+        "  _set(self, '__class__', _twin)",
+        *(f"  self.{name} = {name}" for name in cls.__slots__),
         "  self.__class__ = _cls",
-        " else:",  # somebody's class derived from ours: its slots may differ
-        *(line.replace(f"self.{name} = ", f"_set(self, {name!r}, ") + ")"
-          for name, line in zip(names, lines, strict=True)),
+        " else:",
+        *(f"  _set(self, {name!r}, {name})" for name in cls.__slots__),
     ))  # fmt: skip
-    exec(source, given)  # noqa: S102  # made of the names above, as dataclasses does
-    made: Any = given["__init__"]
+    exec(source, names)  # noqa: S102  # made of the names of our fields, as dataclasses does
+    made: Any = names["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
-    made.__module__ = cls.__module__
     return made  # type: ignore[no-any-return]
 
 
-_REQUIRED: Final = object()
-
-
-def _open_twin(cls: type) -> type:
-    """Return a class of the same slots whose objects can be written."""
-    return type(f"_Open{cls.__name__}", cls.__bases__, {"__slots__": cls.__slots__})  # type: ignore[attr-defined]
-
-
-def _model(cls: Any) -> type:
-    """Return the standard library's dataclass of the same fields."""
-    import dataclasses
-
-    body = {
-        name: dataclasses.field(**value) if type(value) is _Options else value
-        for name, value in cls._defaults.items()
-    }
-    body |= {"__annotations__": cls.__annotations__, "__module__": cls.__module__}
-    made = type(cls.__name__, (), body | {"__qualname__": cls.__qualname__})
-    return dataclasses.dataclass(frozen=True, kw_only=True, slots=True)(made)
-
-
-def _complete(cls: Any) -> None:
-    """Put in place what is needed rarely."""
-    import inspect
-
-    model = _model(cls)
-    for name in (*_LENT, *_ABOUT[:3]):
-        if isinstance(cls.__dict__[name], _OnDemand) or hasattr(cls.__dict__[name], "is_lent"):
-            setattr(cls, name, getattr(model, name))
-    cls.__signature__ = inspect.signature(model)
-
-
-class _OnDemand:
-    """A class attribute that is made when it is first asked for."""
-
-    name: str
-
-    def __set_name__(self, owner: type, name: str) -> None: ...
-
-
-def _lent(name: str) -> Any: ...
-
-
-_METHODS: dict[str, Any] = {}
+def _parameter(cls: Any, name: str, names: dict[str, Any]) -> str:
+    """Return the parameter of one field; put its default into `names`."""
+    if name not in cls._defaults:
+        return name
+    default = cls._defaults[name]
+    if type(default) is _Options and "default_factory" in default:
+        names[f"_new_{name}"] = default["default_factory"]
+        default = object()
+    elif type(default) is _Options:
+        if "default" not in default:
+            return name
+        default = default["default"]
+    names[f"_unset_{name}"] = default
+    return f"{name}=_unset_{name}"

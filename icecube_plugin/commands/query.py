@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         nargs="+",
         default=[],
-        choices=list(AlertKind),
+        choices=[kind.value for kind in AlertKind],
         metavar="KIND",
         help="such as gold",
     )

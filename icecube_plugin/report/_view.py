@@ -170,8 +170,9 @@ def _where(story: Story) -> Section:
     facts = [] if alert.localization is None else list(_place_facts(alert.localization))
     likely = alert.most_probable_direction
     if likely is not None:
-        name = "Most probable" if story.kind is AlertKind.LVK_SEARCH else "Most probable direction"
-        facts.append(Fact(label=name, text=_degrees(likely.ra_deg, likely.dec_deg)))
+        facts.append(
+            Fact(label="Most probable direction", text=_degrees(likely.ra_deg, likely.dec_deg))
+        )
     if story.kind is AlertKind.LVK_SEARCH:
         notes = () if facts else ("A search has no position: see its coincident events.",)
     else:
@@ -317,7 +318,8 @@ def _best_facts(story: Story) -> Iterator[Fact]:
     one = best(story)
     if one is not None:
         verdict = one.verdict or Verdict.NONE
-        words = f"{_sigma(one.sigma_post)}, {one.sided}, after trials"
+        trials = "trials" if one.n_trials is None else f"{one.n_trials:.6g} trials"
+        words = f"{_sigma(one.sigma_post)}, {one.sided}, after {trials}"
         text = "no evidence" if verdict is Verdict.NONE else f"{verdict} evidence"
         text = "discovery" if verdict is Verdict.DISCOVERY else text
         yield Fact(label="Verdict", text=text, note=words.removeprefix(f"{NONE}, "))

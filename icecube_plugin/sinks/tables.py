@@ -120,7 +120,7 @@ class Table:
         self._table, self._file = whole, identity(self.path)
         sync_folder(self.path.parent)
 
-    def _known(self) -> Any | None:
+    def _known(self) -> Any:
         """Return the table that the file holds, read again if somebody else wrote it."""
         found = identity(self.path)
         if found is None:
@@ -140,9 +140,9 @@ def _table(records: Sequence[Record]) -> Any:
     for name in found.colnames:
         if getattr(found[name], "dtype", None) is not None and found[name].dtype.kind == "U":
             _put(found, name, [None if t is None else clean(t) for t in found[name].tolist()])
-    numbers = (None if record.alert.gw is None else record.alert.gw.notice_number
-               for record in records)  # fmt: skip
-    return _with_more(found, [record.id for record in records], list(numbers))
+    searches = [record.alert.gw for record in records]
+    numbers = [None if gw is None else gw.notice_number for gw in searches]
+    return _with_more(found, [record.id for record in records], numbers)
 
 
 def _with_more(table: Any, ids: list[str], numbers: list[int | None]) -> Any:

@@ -1,4 +1,4 @@
-"""Fixtures with a real Kafka broker: `kafka` and `private_kafka`.
+"""Fixtures with a real Kafka broker: `kafka` and `private_kafka`; three: `kafka_cluster`.
 
 Use them through ``pytest_plugins = ["tests.kafka_broker.fixture"]``. Where no broker can run they
 skip and say why; with ``ICECUBE_REQUIRE_KAFKA=1`` they fail instead, so that CI cannot pass
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from .broker import KafkaBroker, KafkaBrokerError, fetch_jars, missing
+from .broker import KafkaBroker, KafkaBrokerError, KafkaCluster, fetch_jars, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["kafka", "private_kafka", "require_kafka"]
+__all__ = ["kafka", "kafka_cluster", "private_kafka", "require_kafka"]
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +37,14 @@ def private_kafka() -> Iterator[KafkaBroker]:
     require_kafka()
     with KafkaBroker() as broker:
         yield broker
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """Three brokers of this one test, where it is about brokers."""
+    require_kafka()
+    with KafkaCluster() as cluster:
+        yield cluster
 
 
 def require_kafka(env: Mapping[str, str] = os.environ) -> None:

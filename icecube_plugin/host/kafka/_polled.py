@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["PolledSource"]
 
 POLL_S: Final = 0.5
-CLOSE_S: Final = 5.0
+CLOSE_S: Final = 3.0
 
 
 class PolledSource:

@@ -31,7 +31,7 @@ __all__ = ["LiveSource"]
 
 log = logging.getLogger(__name__)
 
-LAST_COMMIT_S: Final = 5.0
+LAST_COMMIT_S: Final = 3.0
 """How long the end of a run waits for the broker to take the last offsets."""
 
 

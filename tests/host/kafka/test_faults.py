@@ -123,25 +123,18 @@ def test_a_stop_does_not_wait_for_a_broker(line: Line, tmp_path: Path) -> None:
     assert time.monotonic() - began < 15.0
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[KafkaCluster]:
-    require_kafka()
-    with KafkaCluster() as three:
-        yield three
-
-
-def test_another_broker_leads(cluster: KafkaCluster, tmp_path: Path) -> None:
+def test_another_broker_leads(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
     """The leader of the topic dies for good, in the middle of the stream."""
-    first = cluster.brokers[0]
+    first = kafka_cluster.brokers[0]
     topics = [f"led.{number}" for number in range(9)]
     for topic in topics:
         first.create_topic(topic, replicas=3)
-    topic = next(t for t in topics if cluster.leader(t) is not first)
-    leader = cluster.leader(topic)
-    publish(cluster, topic, [notice(n) for n in range(50)])
-    with Host(config(cluster, topic, tmp_path)):
+    topic = next(t for t in topics if kafka_cluster.leader(t) is not first)
+    leader = kafka_cluster.leader(topic)
+    publish(kafka_cluster, topic, [notice(n) for n in range(50)])
+    with Host(config(kafka_cluster, topic, tmp_path)):
         wait_for(lambda: rows(tmp_path) == 50)
         leader.kill()
-        publish(cluster, topic, [notice(n) for n in range(50, 100)])
+        publish(kafka_cluster, topic, [notice(n) for n in range(50, 100)])
         wait_for(lambda: rows(tmp_path) == 100)
-    assert cluster.leader(topic) is not leader
+    assert kafka_cluster.leader(topic) is not leader
