@@ -219,7 +219,7 @@ def test_a_season_is_found_through_the_index(file: str) -> None:
     plan = [str(row[-1]) for row in select(file, f"EXPLAIN QUERY PLAN {query}", parameters)]
     assert any("records_by_time" in step for step in plan), plan
     assert any("records_by_event" in step for step in plan), plan
-    assert not any(step == "SCAN records" for step in plan), plan
+    assert not any(step.startswith("SCAN records") for step in plan), plan
 
 
 def test_output(

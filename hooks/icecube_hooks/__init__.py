@@ -35,6 +35,9 @@ After ``pip install`` the sink is in ``icecube-alerts plugins``, and a configura
 Hosts start at `icecube_hooks.host`, tests of sinks at `icecube_hooks.testing`.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from . import _specs
 from ._errors import (
     ConfigError,
     IceCubePluginError,
@@ -53,8 +56,6 @@ from ._specs import (
     SignificanceType,
     Sink,
     SinkType,
-    hookimpl,
-    hookspec,
 )
 from ._types import (
     YEAR_S,
@@ -79,6 +80,9 @@ from ._types import (
     Verdict,
     WireFormat,
 )
+
+if TYPE_CHECKING:
+    from ._specs import hookimpl, hookspec
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -120,3 +124,10 @@ __all__ = [
     "hookimpl",
     "hookspec",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Give the markers, which import pluggy, to who asks for them."""
+    if name in ("hookimpl", "hookspec"):
+        return getattr(_specs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,12 +10,11 @@ what may stand in an alert, with the function of each way.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import types
 import typing
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -70,11 +69,7 @@ class Jsonable:
 
 def object_text(value: Jsonable, without: str = "") -> str:
     """Return ``value.to_json()``, leaving out the field `without`."""
-    plan = _plan(type(value), without)
-    # Most values of an alert are not stated: the test here saves a call for each.
-    return plan.template % tuple(
-        ["null" if v is None else _TEXTERS[v.__class__](v) for v in plan.values(value)]
-    )
+    return _plan(type(value), without).text(value)
 
 
 def value_text(value: Any) -> str:
@@ -88,7 +83,7 @@ class _Plan(NamedTuple):
 
     keys: tuple[str, ...]
     values: Callable[[Any], tuple[Any, ...]]
-    template: str
+    text: Callable[[Any], str]
     decoders: tuple[tuple[str, str, Decoder], ...]
 
 
@@ -104,15 +99,48 @@ def _plan(cls: type[Jsonable], without: str = "") -> _Plan:
 
 def _new_plan(cls: Any, without: str) -> _Plan:
     hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls) if field.name != without]
+    names = [name for name in cls.__dataclass_fields__ if name != without]
     keys = tuple(_key(name, hints[name]) for name in names)
     decoders = [_decoder(hints[name]) for name in names]
     return _Plan(
         keys=keys,
         values=attrgetter(*names),  # gives a tuple: no class of the contract has one field only
-        template="{" + ", ".join(f'"{key}": %s' for key in keys) + "}",
+        text=_new_text(names, keys, hints),
         decoders=tuple(zip(names, keys, decoders, strict=True)),
     )
+
+
+def _new_text(names: list[str], keys: Sequence[str], hints: Mapping[str, Any]) -> Any:
+    """Write the function that makes the text of one class.
+
+    Most values of an alert are not stated, and most others are of the type that is hinted at: each
+    of these needs no call. All others go through the table.
+    """
+    lines = []
+    for number, name in enumerate(names):
+        line = f" v{number} = value.{name}; v{number} = 'null' if v{number} is None else "
+        lines.append(line + f"{_usual(hints[name])}table[v{number}.__class__](v{number})")
+        lines[-1] = lines[-1].replace("VALUE", f"v{number}")
+    items = ", ".join(f'"{key}": {{v{number}}}' for number, key in enumerate(keys))
+    source = "\n".join(("def text(value):", *lines, f" return f'{{{{{items}}}}}'"))
+    given: dict[str, Any] = {"table": _TEXTERS, "string_text": _string_text}
+    exec(source, given)  # noqa: S102  # made of the names of our fields
+    return given["text"]
+
+
+def _usual(hint: Any) -> str:
+    """Return what makes the text of a value of the type that is hinted at, where that is short."""
+    for kind, text in _SHORT.items():
+        if hint is kind or kind in typing.get_args(hint):
+            return text
+    return ""
+
+
+_SHORT: Final = {
+    str: "string_text(VALUE) if VALUE.__class__ is str else ",
+    float: "f'{VALUE!r}' if VALUE.__class__ is float and VALUE - VALUE == 0.0 else ",
+    int: "f'{VALUE!r}' if VALUE.__class__ is int else ",
+}
 
 
 def _key(name: str, hint: Any) -> str:
@@ -132,11 +160,17 @@ class _Table(dict[type, Callable[[Any], Any]]):
     def __missing__(self, cls: type) -> Callable[[Any], Any]:
         for kind, *ways in _KINDS:
             if cls is kind or (issubclass(cls, kind) and kind not in _PLAIN):
-                self[cls] = ways[self.way]
+                self[cls] = _own_text(cls) if ways[self.way] is _to_json else ways[self.way]
                 return self[cls]
         raise TypeError(f"{cls.__name__} does not belong into an alert")
 
 
+def _own_text(cls: type[Jsonable]) -> Callable[[Any], str]:
+    """Return the function that ``to_json`` of a class comes to."""
+    return _plan(cls).text if cls.to_json is Jsonable.to_json else _to_json
+
+
+_to_json: Final = methodcaller("to_json")
 _ENCODERS: Final = _Table(0)
 _TEXTERS: Final = _Table(1)
 
@@ -192,7 +226,7 @@ _KINDS: Final[tuple[tuple[Any, Encoder, Callable[[Any], str]], ...]] = (
     (int, _same, repr),
     (tuple, _list, _list_text),
     (list, _list, _list_text),
-    (Jsonable, methodcaller("to_dict"), methodcaller("to_json")),
+    (Jsonable, methodcaller("to_dict"), _to_json),
     (StrEnum, attrgetter("_value_"), _string_text),  # `_value_`: `value` without its descriptor
     (datetime, _time, _time_text),
     (bytes, _base64, lambda value: f'"{_base64(value)}"'),

@@ -13,15 +13,20 @@ an implementation is a plain function, not ``async def`` (nobody would await it)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import pluggy
 
 from ._errors import NoticeError
 from ._types import Alert, Message, Record, Significance
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
+
+    import pluggy
+
+    hookspec: Final = pluggy.HookspecMarker("icecube_hooks")
+    hookimpl: Final = pluggy.HookimplMarker("icecube_hooks")
 else:  # the same, in less time
     from ._frozen import dataclass
 
@@ -46,8 +51,12 @@ ENTRY_POINT_GROUP: Final = "icecube_hooks"
 HOOKSPEC_VERSION: Final = "1.1"
 """Version of this contract: the second number grows with an addition, the first with a break."""
 
-hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)
-hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
+
+def __getattr__(name: str) -> Any:
+    """Make pluggy's markers when they are asked for: who wants types only does without pluggy."""
+    if name not in ("hookimpl", "hookspec"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(marked(), name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +154,6 @@ class SinkType:
     summary: str = ""
 
 
-@hookspec
 def register_parsers() -> Sequence[ParserType]:  # type: ignore[empty-body]  # a specification
     """Return the parsers of this plugin.
 
@@ -153,7 +161,6 @@ def register_parsers() -> Sequence[ParserType]:  # type: ignore[empty-body]  # a
     """
 
 
-@hookspec
 def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty-body]  # likewise
     """Return the significance providers of this plugin.
 
@@ -161,7 +168,6 @@ def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty
     """
 
 
-@hookspec
 def register_sinks() -> Sequence[SinkType]:  # type: ignore[empty-body]  # likewise
     """Return the kinds of sink of this plugin.
 
@@ -169,7 +175,6 @@ def register_sinks() -> Sequence[SinkType]:  # type: ignore[empty-body]  # likew
     """
 
 
-@hookspec
 def on_start(host: str, options: dict[str, Any]) -> None:
     """Tell that a host begins to handle messages.
 
@@ -186,7 +191,6 @@ def on_start(host: str, options: dict[str, Any]) -> None:
     """
 
 
-@hookspec
 def on_record(record: Record) -> None:
     """Tell that a record has been handed to all sinks.
 
@@ -194,7 +198,6 @@ def on_record(record: Record) -> None:
     """
 
 
-@hookspec
 def on_refused(message: Message, error: NoticeError) -> None:
     """Tell that a message could not be read; it is in the dead-letter store.
 
@@ -202,9 +205,34 @@ def on_refused(message: Message, error: NoticeError) -> None:
     """
 
 
-@hookspec
 def on_stop() -> None:
     """Tell that the host has handled its last message and closed its sinks.
 
     .. versionadded:: 1.0
     """
+
+
+@cache
+def marked() -> ModuleType:
+    """Return this module, with its hooks marked as pluggy wants them."""
+    import sys
+
+    import pluggy
+
+    markers = globals()
+    markers["hookspec"] = pluggy.HookspecMarker(PROJECT_NAME)
+    markers["hookimpl"] = pluggy.HookimplMarker(PROJECT_NAME)
+    for function in _HOOKS:
+        markers["hookspec"](function)
+    return sys.modules[__name__]
+
+
+_HOOKS: Final[tuple[Callable[..., Any], ...]] = (
+    register_parsers,
+    register_significance,
+    register_sinks,
+    on_start,
+    on_record,
+    on_refused,
+    on_stop,
+)

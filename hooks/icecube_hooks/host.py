@@ -380,7 +380,7 @@ def _load(plugins: PluginSet, info: PluginInfo, load: Callable[[], object]) -> N
 def _manager(module: object, info: PluginInfo) -> pluggy.PluginManager:
     """Register `module` with a manager of its own and check its hooks."""
     manager = pluggy.PluginManager(PROJECT_NAME)
-    manager.add_hookspecs(_specs)
+    manager.add_hookspecs(_specs.marked())
     manager.register(module, info.name)
     manager.check_pending()
     callers = manager.get_hookcallers(module) or []

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from icecube_hooks import AlertKind, ConfigError, Localization, Record
-from icecube_plugin.sinks._schema import NEWEST_FIRST
+from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
 from icecube_plugin.sinks._text import clean
 
 from ._common import add_json, configuration, moment, print_json, table
@@ -198,14 +198,14 @@ def _question(arguments: argparse.Namespace) -> Question:
 # A notice without an event is its own event here. The events are picked first, through an index.
 _QUERY: Final = f"""
 SELECT record_json, retracted FROM (
-    SELECT notices.*,
+    SELECT chosen.*,
         row_number() OVER (
             PARTITION BY event_key, coalesce(event_key, record_id), is_real ORDER BY {NEWEST_FIRST}
         ) AS place,
         max(CASE status WHEN 'retraction' THEN 1 ELSE 0 END) OVER (
             PARTITION BY event_key, coalesce(event_key, record_id), is_real
         ) AS retracted
-    FROM notices %s
+    FROM (%s) AS chosen
 ) AS ranked WHERE %s ORDER BY trigger_time NULLS LAST, record_number
 """  # noqa: S608  # ours
 
@@ -248,7 +248,7 @@ def _sql(question: Question) -> tuple[str, dict[str, object]]:
         "max_p_post": question.max_p_post,
         **kinds,
     }
-    return _QUERY % (where, " AND ".join(asked)), parameters
+    return _QUERY % (notices(where), " AND ".join(asked)), parameters
 
 
 def _found(text: str, retracted: bool, question: Question) -> Found:

@@ -8,6 +8,7 @@
 
     [sinks.pager.filter]                          # all of these must hold
     kinds = ["gold", "lvk-search"]
+    formats = ["json", "voevent"]                 # of the same notice in several, only these
     real = true                                   # false: only tests, injections, mock events
     retractions = true                            # false: none; left out: with them
     repeats = false                               # nothing that came before, in any format
@@ -33,7 +34,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from icecube_hooks import AlertKind, ConfigError, Record, Status
+from icecube_hooks import AlertKind, ConfigError, Record, Status, WireFormat
 from icecube_hooks.host import nearest
 
 from .config import SinkConfig
@@ -85,6 +86,7 @@ def values(record: Record) -> dict[str, Any]:
     alert, place = record.alert, record.alert.localization
     return {
         "kind": alert.kind.value,
+        "format": alert.format.value,
         "event": alert.event_key,
         "revision": alert.revision,
         "status": None if alert.status is None else alert.status.value,
@@ -141,10 +143,21 @@ def _texts(value: Any, key: str) -> Sequence[str]:
 
 
 def _kinds(value: Any, key: str) -> Test:
-    kinds = set(_texts(value, key))
-    for kind in kinds - set(AlertKind):
-        raise ConfigError(f"no kind {kind!r:.40}", key=key, hint=nearest(kind, list(AlertKind)))
+    kinds = _choice(value, key, list(AlertKind))
     return lambda record: record.alert.kind in kinds
+
+
+def _formats(value: Any, key: str) -> Test:
+    formats = _choice(value, key, list(WireFormat))
+    return lambda record: record.alert.format in formats
+
+
+def _choice(value: Any, key: str, known: Sequence[str]) -> set[str]:
+    chosen = set(_texts(value, key))
+    for name in chosen.difference(known):
+        hint = nearest(name, known) or f"one of {', '.join(known)}"
+        raise ConfigError(f"{name!r:.40} is not known", key=key, hint=hint)
+    return chosen
 
 
 def _topics(value: Any, key: str) -> Test:
@@ -253,7 +266,7 @@ def _expression(text: str, key: str) -> Test:
 
 
 _NAMES: Final = (
-    *("kind", "event", "revision", "status", "real", "repeat", "topic", "signalness"),
+    *("kind", "format", "event", "revision", "status", "real", "repeat", "topic", "signalness"),
     *("energy_tev", "far_per_year", "p_post", "sigma_post", "ra_deg", "dec_deg"),
     *("error_radius_deg", "n_coincident"),
 )
@@ -261,6 +274,7 @@ _NAMES: Final = (
 
 _TESTS: Final[Mapping[str, Maker]] = {
     "kinds": _kinds,
+    "formats": _formats,
     "topics": _topics,
     "real": _real,
     "retractions": _retractions,

@@ -228,6 +228,8 @@ class Lane:
             return
         with self._lock:
             ticket.done.set()
+            if ticket.left and not self.config.required:
+                self.state.dropped -= len(ticket.records)  # it took them after all
         self._forget(ticket.numbers)
 
     def _drain(self) -> None:

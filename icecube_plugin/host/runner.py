@@ -364,6 +364,8 @@ class Host:
                 source.commit()
         finally:
             source.close()
+            self._limit.close()
+            self._in_hand.close()
 
     def redeliver(self, record: Record, sink: str | None = None) -> list[str]:
         """Give one record to all sinks, or to the one named; return the names that failed."""

@@ -449,6 +449,13 @@ def _draw_shape(axes: Axes, shape: Shape) -> None:
         marker = "." if shape.role == "neutrino" else style.marker
         look = {"mec": style.colour, "mfc": "none", "alpha": 0.6 if faint else 1.0}
         axes.plot(*([x] for x in shape.centre), marker=marker, ls="none", zorder=4, **look)
+    if shape.role == "other":
+        across = shape.centre[0] / axes.get_ylim()[1]
+        side = "right" if across < -0.6 else "left" if across > 0.6 else "center"
+        axes.annotate(
+            shape.label, shape.centre, xytext=(0, -5), textcoords="offset points", fontsize=6.5,
+            color=INK, ha=side, va="top", annotation_clip=True, clip_on=True, parse_math=False,
+        )  # fmt: skip
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:
@@ -458,9 +465,11 @@ def _rgb(colour: str) -> tuple[float, float, float]:
 
 
 def _finder_entries(field: Field) -> list[Any]:
-    """Return the legend: each kind of shape once, the event's own first, at most a dozen."""
+    """Return the legend: each shape once, the event's own first; neighbours bear their names."""
     seen: dict[str, Any] = {}
     for shape in reversed(field.shapes):
+        if shape.role == "other":
+            continue
         style = STYLES[shape.kind]
         dashed = shape.role in ("scaled", "older")
         line = "none" if shape.outline is None else "--" if dashed else "-"

@@ -37,6 +37,7 @@ __all__ = [
     "cell",
     "definitions",
     "known_sightings",
+    "notices",
     "rows_of",
 ]
 
@@ -141,16 +142,27 @@ NEWEST_EVENT: Final = "SELECT record_json FROM events WHERE event_key = :key"
 
 _RECORD_COLUMNS: Final = ", ".join(COLUMNS["records"])
 
+
+def notices(where: str = "") -> str:
+    """Return the query of the view ``notices``, of all records or those of a condition.
+
+    No database passes a condition on through the view, so that it would read every record first.
+    """
+    return f"""
+        SELECT {_RECORD_COLUMNS} FROM (
+            SELECT records.*, row_number() OVER (
+                PARTITION BY event_key, notice_id
+                ORDER BY CASE format
+                    WHEN 'json' THEN 0 WHEN 'voevent' THEN 1 WHEN 'text' THEN 2
+                    WHEN 'binary' THEN 3 WHEN 'circular' THEN 4 ELSE 5 END,
+                    notice_time DESC NULLS LAST, record_number DESC
+            ) AS choice FROM records {where}
+        ) AS ranked WHERE choice = 1
+    """  # noqa: S608  # conditions are ours
+
+
 _VIEWS: Final = f"""
-CREATE VIEW notices AS SELECT {_RECORD_COLUMNS} FROM (
-    SELECT records.*, row_number() OVER (
-        PARTITION BY event_key, notice_id
-        ORDER BY CASE format
-            WHEN 'json' THEN 0 WHEN 'voevent' THEN 1 WHEN 'text' THEN 2
-            WHEN 'binary' THEN 3 WHEN 'circular' THEN 4 ELSE 5 END,
-            notice_time DESC NULLS LAST, record_number DESC
-    ) AS choice FROM records
-) AS ranked WHERE choice = 1;
+CREATE VIEW notices AS {notices()};
 CREATE VIEW events AS SELECT {_RECORD_COLUMNS}, retracted, n_notices FROM (
     SELECT notices.*,
         row_number() OVER (PARTITION BY event_key ORDER BY {NEWEST_FIRST}) AS choice,

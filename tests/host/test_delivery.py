@@ -191,6 +191,9 @@ def test_a_sink_that_is_not_required_is_neither_waited_for_nor_spooled(
     assert states(delivery)[1].refused == 2 * len(IDS)
     assert not letters.kept
     assert not (tmp_path / "spool").exists()
+    hanging.gate.set()
+    until(lambda: states(delivery)[0].written == len(IDS))
+    assert states(delivery)[0].dropped == len(IDS)  # the first batch it took after all
 
 
 def test_a_full_spool_holds_the_host_back(tmp_path: Path, letters: Letters) -> None:

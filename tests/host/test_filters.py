@@ -48,6 +48,8 @@ ASSESSED = dataclasses.replace(
         (GOLD, {}, True),
         (GOLD, {"kinds": ["gold", "bronze"]}, True),
         (GOLD, {"kinds": ["lvk-search"]}, False),
+        (GOLD, {"formats": [GOLD.alert.format.value]}, True),
+        (GOLD, {"formats": ["binary"]}, False),
         (GOLD, {"real": True}, True),
         (TEST, {"real": True}, False),
         (TEST, {"real": False}, True),
@@ -116,7 +118,7 @@ def test_expressions(when: str, record: Record, expected: bool) -> None:
     ("when", "wanted", "message"),
     [
         (None, {"kind": ["gold"]}, "sinks.s.filter.kind: unknown key (did you mean 'kinds'?)"),
-        (None, {"kinds": ["golden"]}, "sinks.s.filter.kinds: no kind 'golden' (did you mean"),
+        (None, {"kinds": ["golden"]}, "sinks.s.filter.kinds: 'golden' is not known (did"),
         (None, {"kinds": "gold"}, "sinks.s.filter.kinds: expected a list of texts, not 'gold'"),
         (None, {"real": 1}, "sinks.s.filter.real: expected true or false, not 1"),
         (None, {"min_signalness": "x"}, "sinks.s.filter.min_signalness: expected a number"),

@@ -155,6 +155,12 @@ def test_a_wrong_librdkafka_option_is_a_configuration_error() -> None:
         connect(config, group_id="x", timeout_s=2.0)
 
 
+def test_heartbeats_alone_are_nothing_to_read() -> None:
+    config = KafkaConfig(bootstrap_servers="127.0.0.1:1", topics=("gcn.heartbeat",))
+    with pytest.raises(ConfigError, match="heartbeats are no notices"):
+        LiveSource(config)
+
+
 def test_credentials_are_needed_for_gcn() -> None:
     with pytest.raises(ConfigError, match=r"no credentials for gcn\.nasa\.gov \(set GCN_CLIENT_ID"):
         LiveSource(KafkaConfig())

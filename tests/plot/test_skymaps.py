@@ -245,9 +245,13 @@ def server(certificate: Path) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *args: object) -> None:
             """Say nothing."""
 
+    class Quiet(http.server.ThreadingHTTPServer):
+        def handle_error(self, *args: object) -> None:
+            """Say nothing of a client that does not trust us."""
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    found = http.server.ThreadingHTTPServer(("localhost", 0), Answer)
+    found = Quiet(("localhost", 0), Answer)
     found.socket = context.wrap_socket(found.socket, server_side=True)
     thread = threading.Thread(target=found.serve_forever)
     thread.start()

@@ -114,7 +114,7 @@ def test_area_of_what_is_drawn(name: str) -> None:
     check_area(PLACES[name], 720, 3e-3)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(CIRCLES)
 def test_area_of_any_circle(place: Localization) -> None:
     assert place.error_radius_deg is not None
@@ -135,7 +135,7 @@ def test_points_are_inside_where_they_are_on_the_sphere(name: str) -> None:
     check_points(PLACES[name])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(CIRCLES)
 def test_points_are_inside_of_any_circle(place: Localization) -> None:
     check_points(place, 100)
@@ -158,7 +158,7 @@ def check_points(place: Localization, count: int = 500) -> None:
     assert np.array_equal(drawn[clear], expected[clear])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(CIRCLES)
 def test_no_line_jumps_across_the_map(place: Localization) -> None:
     ring = ring_of(place, 180)

@@ -236,6 +236,8 @@ def _topics(consumer: confluent_kafka.Consumer, reports: Reports, timeout_s: flo
                 raise
 
 
+_REFUSED: Final = "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET"
+
 _ADVICE: Final = (
     (
         r"resolve host|connect to server|onnection timed out|Timeout was reached",
@@ -247,12 +249,12 @@ _ADVICE: Final = (
         "{where} does not take the credentials' token: check this machine's clock and the domain",
     ),
     (r"group\.instance\.id", "another host of the group runs with the same kafka.instance_id"),
-    (r"acquire SASL", "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET"),
+    (r"acquire SASL", _REFUSED),
 )
 """What an error of librdkafka (or of libcurl in it) says, and what to tell a person."""
 
 _BY_CLASS: Final = {
-    "_AUTHENTICATION": _ADVICE[-1][1],
+    "_AUTHENTICATION": _REFUSED,
     "TOPIC_AUTHORIZATION_FAILED": "the credentials do not allow to read {where}",
     "GROUP_AUTHORIZATION_FAILED": "the credentials do not allow this consumer group",
     "CLUSTER_AUTHORIZATION_FAILED": "the credentials do not allow this",
@@ -269,10 +271,18 @@ def failure(error: confluent_kafka.KafkaError, where: str) -> KafkaFailure:
 
 
 def wanted_topics(config: KafkaConfig, topics: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Return the topics to read, without heartbeats, and whether a person named them."""
+    """Return the topics to read, without heartbeats, and whether a person named them.
+
+    Raises
+    ------
+    ConfigError
+        If none is left.
+    """
     chosen = tuple(topics) or config.topics
-    named = chosen != KafkaConfig().topics
-    return tuple(topic for topic in chosen if topic != HEARTBEAT_TOPIC), named
+    wanted = tuple(topic for topic in chosen if topic != HEARTBEAT_TOPIC)
+    if not wanted:
+        raise ConfigError("no topic to read: heartbeats are no notices", key="kafka.topics")
+    return wanted, chosen != KafkaConfig().topics
 
 
 def check_topics(
