@@ -37,10 +37,10 @@
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
 The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``, or the names of files that do in
-``GCN_CLIENT_ID_FILE`` and ``GCN_CLIENT_SECRET_FILE``. They may stand in ``[kafka]`` as ``client_id``
-and ``client_secret``, or, with ``keyring = "icecube-alerts"``, in the system's keyring under that
-service and these two names (extra ``keyring``). The environment wins. An unknown key is an error
-that names the nearest known one.
+``GCN_CLIENT_ID_FILE`` and ``GCN_CLIENT_SECRET_FILE``. They may stand in ``[kafka]`` as
+``client_id`` and ``client_secret``, or, with ``keyring = "icecube-alerts"``, in the system's
+keyring under that service and these two names (extra ``keyring``). The environment wins. An unknown
+key is an error that names the nearest known one.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Retractions pass every limit on numbers,
-which they rarely state: who got the alert must get its retraction. What is no number at all (a third
-party's NaN) passes.
+which they rarely state: who got the alert must get its retraction. What is no number at all (a NaN
+of a third party) passes.
 """
 
 from __future__ import annotations
