@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from icecube_hooks import (
@@ -27,9 +28,11 @@ from icecube_hooks import (
 from ._values import decimal, within
 
 __all__ = [
+    "ADDRESS",
     "NOTICE_LIMIT",
     "NO_ID",
     "PACKET_KINDS",
+    "TENSES",
     "Draft",
     "check_size",
     "kind_from_words",
@@ -53,6 +56,17 @@ PACKET_KINDS: Final = {
 }
 """GCN packet types of IceCube and AMON notices."""
 
+TENSES: Final = {
+    "current": Tense.OBSERVATION,
+    "archival": Tense.ARCHIVAL,
+    "planned": Tense.PLANNED,
+    "commanded": Tense.COMMANDED,
+    "injection": Tense.INJECTION,
+    "injections": Tense.INJECTION,
+    "test": Tense.TEST,
+}
+"""Tenses as the JSON notices spell them."""
+
 NO_ID: Final = 2**31 - 1
 """What stands in the place of a number that there is not."""
 
@@ -60,6 +74,8 @@ DEFAULT_RADIUS_ARCMIN: Final = (30.80, 12.00)
 """90 % and 50 % radius that revision 0 carries when no reconstruction gave one."""
 
 HESE_DEFAULT_CHARGE_PE: Final = 1510.0
+
+ADDRESS: Final = re.compile(r"https?://[!-~]{1,2000}")
 
 _WORDS: Final = (
     (AlertKind.GOLD, re.compile(r"\bGOLD\b")),
@@ -85,13 +101,23 @@ def kind_from_words(text: str) -> AlertKind | None:
     >>> kind_from_words("Fermi-LAT ANTARES coincidence")
     <AlertKind.NU_EM: 'nu-em'>
     """
-    words = text[:200].upper().replace("_", " ").replace("-", " ")
+    return _kind_from_words(text[:200])
+
+
+@lru_cache(64)
+def _kind_from_words(text: str) -> AlertKind | None:
+    words = text.upper().replace("_", " ").replace("-", " ")
     return next((kind for kind, pattern in _WORDS if pattern.search(words)), None)
 
 
 def tense_from_words(text: str) -> Tense:
     """Tell from the title of a classic notice whether it speaks of the sky."""
-    words = text[:200].upper().replace("_", " ").split()
+    return _tense_from_words(text[:200])
+
+
+@lru_cache(64)
+def _tense_from_words(text: str) -> Tense:
+    words = text.upper().replace("_", " ").split()
     if "INJECTED" in words or "INJECTION" in words:
         return Tense.INJECTION
     return Tense.TEST if "TEST" in words else Tense.OBSERVATION
@@ -198,7 +224,7 @@ class Draft:
 
     def url(self, text: str | None, field: str) -> str | None:
         """Return an http(s) address; anything else is a concern."""
-        if text is None or re.fullmatch(r"https?://[!-~]{1,2000}", text):
+        if text is None or ADDRESS.fullmatch(text):
             return text
         self.doubt(field, text, None, "expected an http or https address")
         return None

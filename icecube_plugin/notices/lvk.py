@@ -25,6 +25,8 @@ Conventions
 from __future__ import annotations
 
 import re
+from functools import cache
+from types import ModuleType
 from typing import Final
 
 from icecube_hooks import (
@@ -87,6 +89,11 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
+    return _usual().lvk_alert(message) or parse_any(message)
+
+
+def parse_any(message: Message) -> Alert | None:
+    """Read a notice of any form, as `parse` does with those that are not of the usual one."""
     fields = decode(message, _MARKS)
     if fields is None or not _is_search(fields):
         return None
@@ -102,6 +109,14 @@ def parse(message: Message) -> Alert | None:
         fields.take(name)
     draft.unread |= fields.unread()
     return draft.alert(message)
+
+
+@cache
+def _usual() -> ModuleType:
+    """Return the module that reads usual notices; it imports msgspec, which takes 20 ms."""
+    from . import _usual
+
+    return _usual
 
 
 def _is_search(fields: Fields) -> bool:

@@ -89,6 +89,9 @@ _NOTICE_DATE = re.compile(
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
+LITERAL_LIMIT: Final = 20_000
+"""Longest Python literal that is read: Python 3.11 takes a minute for an f-string of a megabyte."""
+
 # One unit of the last place of the sexagesimal, with room for truncation: 1 s of RA, 1 arcsec.
 RA_TOLERANCE_DEG: Final = 0.0050
 DEC_TOLERANCE_DEG: Final = 0.0005
@@ -167,6 +170,8 @@ def _plain(value: object, field: str) -> str:
 
 
 def _literal(text: str) -> object:
+    if len(text) > LITERAL_LIMIT:
+        return None
     try:
         with warnings.catch_warnings():  # an odd backslash in the text is none of ours
             warnings.simplefilter("ignore")

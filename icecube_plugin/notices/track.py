@@ -22,6 +22,8 @@ Conventions
 from __future__ import annotations
 
 import re
+from functools import cache
+from types import ModuleType
 from typing import Final
 
 from icecube_hooks import (
@@ -31,12 +33,11 @@ from icecube_hooks import (
     NoticeError,
     ParserType,
     Status,
-    Tense,
     WireFormat,
     hookimpl,
 )
 
-from ._draft import Draft, kind_from_words
+from ._draft import TENSES, Draft, kind_from_words
 from ._json_fields import Fields, decode, read_region
 
 __all__ = ["TOPICS", "parse", "register_parsers"]
@@ -47,16 +48,6 @@ TOPICS: Final = (
     "gcn.notices.icecube.*cascade*",
     "gcn.notices.icecube.single_neutrino_alerts",
 )
-
-TENSES: Final = {
-    "current": Tense.OBSERVATION,
-    "archival": Tense.ARCHIVAL,
-    "planned": Tense.PLANNED,
-    "commanded": Tense.COMMANDED,
-    "injection": Tense.INJECTION,
-    "injections": Tense.INJECTION,
-    "test": Tense.TEST,
-}
 
 _MARKS: Final = (b'"nu_energy"', b'"pipeline"', b'"additional_info"')
 _KIND_FIELDS: Final = ("pipeline", "additional_info", "analysis_pipeline", "type")
@@ -93,6 +84,11 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
+    return _usual().track_alert(message) or parse_any(message)
+
+
+def parse_any(message: Message) -> Alert | None:
+    """Read a notice of any form, as `parse` does with those that are not of the usual one."""
     fields = decode(message, _MARKS)
     kind = None if fields is None else _kind(fields)
     if fields is None or kind is None:
@@ -104,6 +100,14 @@ def parse(message: Message) -> Alert | None:
     _read_physics(fields, draft)
     draft.unread = fields.unread()
     return draft.alert(message)
+
+
+@cache
+def _usual() -> ModuleType:
+    """Return the module that reads usual notices; it imports msgspec, which takes 20 ms."""
+    from . import _usual
+
+    return _usual
 
 
 def _kind(fields: Fields) -> AlertKind | None:

@@ -36,7 +36,7 @@ class Postgres:
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path is limited
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_place()))
         self.options = f"-c listen_addresses= -c fsync=off -k {self.folder}"
         self._user = _unprivileged()
         if self._user is not None:
@@ -87,6 +87,13 @@ class Postgres:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+def _place() -> str | None:
+    """Return a folder in memory if there is room: a database is three hundred files."""
+    memory = Path("/dev/shm")  # noqa: S108  # the folder in it has a name of its own
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
+    return str(memory) if roomy else None
 
 
 def _unprivileged() -> str | None:

@@ -155,7 +155,7 @@ def make_consumer(
     import confluent_kafka
     import gcn_kafka
 
-    ours = {
+    everything = client_options(config) | {
         "group.id": group_id,
         "error_cb": reports.error,
         "stats_cb": reports.statistics,
@@ -165,9 +165,10 @@ def make_consumer(
         "enable.auto.offset.store": False,
         "auto.offset.reset": config.start,
         "partition.assignment.strategy": "cooperative-sticky",
+        **options,
     }
     try:
-        return gcn_kafka.Consumer(client_options(config) | ours | options)
+        return gcn_kafka.Consumer(everything)
     except confluent_kafka.KafkaException as error:
         raise ConfigError(error.args[0].str(), key="kafka.options") from error
     except (TypeError, ValueError) as error:

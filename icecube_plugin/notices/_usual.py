@@ -1,0 +1,312 @@
+"""JSON notices of the usual form, read in a tenth of the time.
+
+`msgspec` decodes into the types below and checks their bounds on the way. Whatever is unusual
+(another spelling, an older version, a placeholder, a key stated twice, a value out of range) is not
+judged here: the answer is ``None``, and the readers of `lvk` and `track`, who know it all, read the
+notice. What is read here they would read just so: ``tests/notices/test_usual.py`` compares the two.
+
+Importing this module imports msgspec, so it is imported with the first notice.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType, field
+from msgspec.json import Decoder
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    CoincidentEvent,
+    Direction,
+    FluxSensitivity,
+    GWReference,
+    Localization,
+    Message,
+    PValue,
+    Status,
+    Tense,
+    WireFormat,
+)
+
+from ._draft import ADDRESS, TENSES, kind_from_words
+from ._values import EARLIEST, LATEST
+
+__all__ = ["lvk_alert", "track_alert"]
+
+SIZE_LIMIT: Final = 1 << 16
+
+_P = Annotated[float, Meta(ge=0.0, le=1.0)]
+_RA = Annotated[float, Meta(ge=0.0, le=360.0)]
+_Dec = Annotated[float, Meta(ge=-90.0, le=90.0)]
+_Radius = Annotated[float, Meta(gt=0.0, le=180.0)]
+_Containment = Annotated[float, Meta(ge=1e-6, le=1.0)]
+_Above0 = Annotated[float, Meta(gt=0.0)]
+_From0 = Annotated[float, Meta(ge=0.0)]
+_Count = Annotated[int, Meta(ge=0, lt=10_000)]
+
+_REFERENCE = re.compile(
+    r"((?:MS|TS|S|GW)\d{6}[A-Za-z0-9_]{0,12})-(\d{1,6})-([A-Za-z]{1,30})", re.ASCII
+)
+_ID = re.compile(r"(\d{1,18})_(\d{1,18})(?:_(\d{1,9}))?", re.ASCII)
+
+
+class _Place(Struct, forbid_unknown_fields=True, gc=False):
+    ra: _RA
+    dec: _Dec
+    ra_dec_error: _Radius
+    containment_probability: _Containment
+    systematic_included: bool
+
+
+class _Event(Struct, forbid_unknown_fields=True, gc=False):
+    event_dt: float
+    localization: _Place
+    event_pval_generic: _P | None
+    event_pval_bayesian: _P | None
+    id: tuple[str] | UnsetType = UNSET
+
+
+class _Reference(Struct, forbid_unknown_fields=True, gc=False):
+    alert: str = field(name="gcn.notices.LVK.alert")
+
+
+class _Direction(Struct, forbid_unknown_fields=True, gc=False):
+    ra: _RA
+    dec: _Dec
+
+
+class _Sensitivity(Struct, forbid_unknown_fields=True, gc=False):
+    flux_sensitivity: tuple[_From0, _From0]
+    sensitive_energy_range: tuple[_From0, _From0]
+
+
+class _Search(Struct, forbid_unknown_fields=True, gc=False):
+    type: str
+    reference: _Reference
+    ref_ID: str  # noqa: N815  # as the notice spells it
+    alert_datetime: str
+    trigger_time: str
+    observation_start: str
+    observation_stop: str
+    observation_livetime: _Above0
+    pval_generic: _P | None
+    pval_bayesian: _P | None
+    n_events_coincident: _Count
+    schema: str = field(name="$schema")
+    coincident_events: list[_Event] | UnsetType = UNSET
+    neutrino_flux_sensitivity_range: _Sensitivity | UnsetType = UNSET
+    most_probable_direction: _Direction | UnsetType = UNSET
+
+
+class _Neutrino(Struct, forbid_unknown_fields=True, gc=False):
+    mission: str
+    instrument: str
+    messenger: str
+    pipeline: str
+    record_number: _Count
+    event_name: tuple[str, ...]
+    id: tuple[str]
+    alert_datetime: str
+    alert_type: str
+    alert_tense: str
+    alert_topology: str
+    number_of_events: _Count
+    ra: _RA
+    dec: _Dec
+    ra_dec_error: _Radius
+    containment_probability: _Containment
+    systematic_included: bool
+    trigger_time: str
+    nu_energy: _Above0
+    p_astro: _P
+    far: _Above0
+    schema: str = field(name="$schema")
+    healpix_url: str | None | UnsetType = UNSET
+
+
+_search = Decoder(_Search).decode
+_neutrino = Decoder(_Neutrino).decode
+
+
+class _Unusual(Exception):
+    """The careful reader has to judge."""
+
+
+def lvk_alert(message: Message) -> Alert | None:
+    """Read the result of a search around a gravitational-wave event, or leave it to `lvk`."""
+    try:
+        return _of_search(_search(_plain(message.value)), message)
+    except (MsgspecError, ValueError, RecursionError, _Unusual):
+        return None
+
+
+def track_alert(message: Message) -> Alert | None:
+    """Read an alert of a single neutrino, or leave it to `track`."""
+    try:
+        return _of_neutrino(_neutrino(_plain(message.value)), message)
+    except (MsgspecError, ValueError, KeyError, RecursionError, _Unusual):
+        return None
+
+
+def _plain(value: bytes) -> bytes:
+    """Return a notice whose keys can be counted: each ends in ``":``, and nothing else does."""
+    if len(value) > SIZE_LIMIT or b"\\" in value:
+        raise _Unusual
+    if b" :" in value or b"\n:" in value or b"\t:" in value or b"\r:" in value:
+        raise _Unusual
+    return value
+
+
+def _check_keys(value: bytes, expected: int) -> None:
+    """Refuse a notice that states a key twice; JSON's decoders take the last one in silence."""
+    if value.count(b'":') != expected:
+        raise _Unusual
+
+
+def _of_search(found: _Search, message: Message) -> Alert:
+    keys = 13  # that are there in any case
+    events: tuple[CoincidentEvent, ...] = ()
+    if found.coincident_events is not UNSET:
+        events = tuple([_coincident(event) for event in found.coincident_events])
+        keys += 1 + 9 * len(events) + sum([event.run_id is not None for event in events])
+    towards = found.most_probable_direction
+    if towards is not UNSET:
+        keys += 3
+    flux = found.neutrino_flux_sensitivity_range
+    if flux is not UNSET:
+        keys += 3
+    _check_keys(message.value, keys)
+    if found.n_events_coincident != len(events):
+        raise _Unusual
+    gw = _gw(found.ref_ID, found.reference.alert)
+    return Alert(
+        kind=AlertKind.LVK_SEARCH,
+        format=WireFormat.JSON,
+        tense=_tense(Tense.TEST if gw.is_mock else Tense.OBSERVATION, message.topic),
+        trigger_time=_time(found.trigger_time),
+        notice_time=_time(found.alert_datetime),
+        p_values=_p_values(found.pval_generic, found.pval_bayesian),
+        gw=gw,
+        coincident_events=events,
+        n_coincident=found.n_events_coincident,
+        most_probable_direction=None if towards is UNSET else _towards(towards),
+        flux_sensitivity=None if flux is UNSET else _sensitivity(flux),
+        observation_start=_time(found.observation_start),
+        observation_stop=_time(found.observation_stop),
+        livetime_s=found.observation_livetime,
+        raw=message.value,
+    )
+
+
+def _towards(found: _Direction) -> Direction:
+    return Direction(ra_deg=found.ra % 360.0, dec_deg=found.dec)
+
+
+def _sensitivity(found: _Sensitivity) -> FluxSensitivity:
+    low, high = sorted(found.flux_sensitivity)
+    energy_low, energy_high = sorted(found.sensitive_energy_range)
+    return FluxSensitivity(
+        low_gev_cm2=low, high_gev_cm2=high, energy_low_gev=energy_low, energy_high_gev=energy_high
+    )
+
+
+def _gw(name: str, reference: str) -> GWReference:
+    match = _REFERENCE.fullmatch(reference)
+    if match is None or match[1] != name:
+        raise _Unusual
+    return GWReference(
+        superevent_id=name, notice_number=int(match[2]), notice_type=match[3], reference=reference
+    )
+
+
+def _coincident(event: _Event) -> CoincidentEvent:
+    run_id = event_id = None
+    if event.id is not UNSET:
+        match = _ID.fullmatch(event.id[0])
+        if match is None:
+            raise _Unusual
+        run_id, event_id = int(match[1]), int(match[2])
+    place = event.localization
+    return CoincidentEvent(
+        delta_t_s=event.event_dt,
+        localization=Localization(
+            ra_deg=place.ra % 360.0,
+            dec_deg=place.dec,
+            error_radius_deg=place.ra_dec_error,
+            containment=place.containment_probability,
+            systematic_included=place.systematic_included,
+        ),
+        p_values=_p_values(event.event_pval_generic, event.event_pval_bayesian),
+        run_id=run_id,
+        event_id=event_id,
+    )
+
+
+def _p_values(generic: float | None, bayesian: float | None) -> tuple[PValue, PValue]:
+    return PValue(search="generic", value=generic), PValue(search="bayesian", value=bayesian)
+
+
+_KINDS: Final = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.CASCADE)
+_STATUS: Final = {status.value: status for status in Status}
+
+
+def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
+    match, kind = _ID.fullmatch(found.id[0]), kind_from_words(found.pipeline)
+    status, revision = _STATUS[found.alert_type], found.record_number
+    if match is None or kind not in _KINDS or (status is Status.INITIAL and revision):
+        raise _Unusual
+    if match[3] is not None and int(match[3]) != revision:
+        raise _Unusual
+    url = found.healpix_url
+    _check_keys(message.value, 22 if url is UNSET else 23)
+    if url is UNSET:
+        url = None
+    elif url is not None and ADDRESS.fullmatch(url) is None:
+        raise _Unusual
+    return Alert(
+        kind=kind,
+        format=WireFormat.JSON,
+        event_names=found.event_name,
+        run_id=int(match[1]),
+        event_id=int(match[2]),
+        revision=revision,
+        status=status,
+        tense=_tense(TENSES[found.alert_tense], message.topic),
+        trigger_time=_time(found.trigger_time),
+        notice_time=_time(found.alert_datetime),
+        localization=Localization(
+            ra_deg=found.ra % 360.0,
+            dec_deg=found.dec,
+            error_radius_deg=found.ra_dec_error,
+            containment=found.containment_probability,
+            systematic_included=found.systematic_included,
+            skymap_fits_url=url,
+        ),
+        energy_tev=found.nu_energy,
+        signalness=found.p_astro,
+        far_hz=found.far,
+        n_events=found.number_of_events,
+        raw=message.value,
+    )
+
+
+def _time(text: str) -> datetime:
+    """Read ``2026-05-02T04:05:06Z``, with or without a fraction."""
+    if len(text) < 20 or text[10] != "T" or text[13] != ":" or text[-1] != "Z":
+        raise _Unusual
+    if text[5] > "1" or text[19] not in "Z." or len(text) > 32 or not text.isascii():
+        raise _Unusual  # a week in place of a month; a comma; too many digits
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is UTC and EARLIEST <= time < LATEST:
+        return time
+    raise _Unusual
+
+
+def _tense(stated: Tense, topic: str | None) -> Tense:
+    """Take a test topic's word over a notice that does not call itself anything else."""
+    is_test = topic is not None and ".test." in topic and stated is Tense.OBSERVATION
+    return Tense.TEST if is_test else stated
