@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = ["JsonFormatter", "TextFormatter", "set_up"]
 
@@ -17,10 +18,17 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its base's name
-        """Format the line; a traceback after it is ours and keeps its lines."""
+        """Format the line."""
         from icecube_plugin.sinks._text import clean
 
         return clean(super().formatMessage(record), 4000)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # its base's name
+        """Format a traceback: indented, for an error's text may look like a line of the log."""
+        from icecube_plugin.sinks._text import clean
+
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"  {clean(line, 4000)}" for line in lines)
 
 
 class JsonFormatter(logging.Formatter):

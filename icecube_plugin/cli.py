@@ -56,7 +56,10 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parser(argv).parse_args(argv)
+    parser = _parser(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(f"unrecognized arguments: {_without_values(unknown)}")
     _set_up_logging(arguments)
     try:
         code: int = arguments.run(arguments)
@@ -72,6 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _report(error)
     return code
+
+
+def _without_values(words: Sequence[str]) -> str:
+    """Return unknown arguments without what follows an option: it may be a secret, and is logged."""
+    shown = (
+        word.partition("=")[0]
+        for before, word in zip(["", *words], words, strict=False)
+        if word.startswith("-") or not before.startswith("-")
+    )
+    return " ".join(shown)
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

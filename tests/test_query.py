@@ -251,8 +251,9 @@ def test_output(
         (["--near", "1", "2"], "--near and --radius go together"),
         (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
         (["--since", "soon"], "'soon' is no time"),
-        (["--database", "postgresql://u:hush@h:hush/x"], "expected the URL of a database"),
-        (["--database", "postgresql://u:hush@127.0.0.1:1/x"], "cannot read x at 127.0.0.1:1: "),
+        (["--database", "postgresql://u@h:hush/x"], "expected the URL of a database"),
+        (["--database", "postgresql://u:hush@127.0.0.1:1/x"], "read a password on the command"),
+        (["--database", "postgresql://u@127.0.0.1:1/x"], "cannot read x at 127.0.0.1:1: "),
     ],
 )
 def test_trouble(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,11 +12,11 @@ and type checkers see that one. Two things differ inside:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final
 
-__all__ = ["dataclass", "field"]
+__all__ = ["dataclass", "field", "maker"]
 
 _BORROWED: Final = (
     *("__delattr__", "__eq__", "__getstate__", "__hash__", "__repr__", "__setattr__"),
@@ -114,14 +114,8 @@ def _first_init(cls: Any) -> Callable[..., None]:
 
 def _new_init(cls: Any) -> Callable[..., None]:
     """Write the ``__init__`` of `cls`."""
-    # In a class that somebody derives from ours the slots differ, so that it has no open twin.
-    twin = type(f"_Open{cls.__name__}", cls.__bases__, {"__slots__": cls.__slots__})
-    names: dict[str, Any] = {"_cls": cls, "_twin": twin, "_set": _set}
-    parameters = [_parameter(cls, name, names) for name in cls.__slots__]
-    source = "\n".join((
-        f"def __init__(self, *, {', '.join(parameters)}):",
-        *(f" if {name} is _unset_{name}: {name} = _new_{name}()"
-          for name in cls.__slots__ if f"_new_{name}" in names),
+    # A class that somebody derives from ours has other slots, and so no such twin.
+    return _written(cls, "__init__", f"self, *, {_PARAMETERS}", (
         " if self.__class__ is _cls:",
         "  _set(self, '__class__', _twin)",
         *(f"  self.{name} = {name}" for name in cls.__slots__),
@@ -129,9 +123,38 @@ def _new_init(cls: Any) -> Callable[..., None]:
         " else:",
         *(f"  _set(self, {name!r}, {name})" for name in cls.__slots__),
     ))  # fmt: skip
-    exec(source, names)  # noqa: S102  # made of the names of our fields, as dataclasses does
-    made: Any = names["__init__"]
-    made.__qualname__ = f"{cls.__qualname__}.__init__"
+
+
+def maker(cls: Any) -> Callable[..., Any]:
+    """Return what makes an object as ``cls(...)`` does, in half the time.
+
+    It takes the fields by position, too, and is for readers that make thousands.
+    """
+    return _written(cls, "make", _PARAMETERS, (
+        " self = _new(_twin)",
+        *(f" self.{name} = {name}" for name in cls.__slots__),
+        " self.__class__ = _cls",
+        " return self",
+    ))  # fmt: skip
+
+
+_PARAMETERS: Final = "{parameters}"
+
+
+def _written(cls: Any, name: str, parameters: str, lines: Iterable[str]) -> Callable[..., Any]:
+    """Return a function of the fields of `cls`, made from its text as `dataclasses` does."""
+    twin = type(f"_Open{cls.__name__}", cls.__bases__, {"__slots__": cls.__slots__})
+    names: dict[str, Any] = {"_cls": cls, "_twin": twin, "_set": _set, "_new": object.__new__}
+    fields = ", ".join([_parameter(cls, field, names) for field in cls.__slots__])
+    made_anew = [
+        f" if {field} is _default_{field}: {field} = _new_{field}()"
+        for field in cls.__slots__
+        if f"_new_{field}" in names
+    ]
+    head = f"def {name}({parameters.format(parameters=fields)}):"
+    exec("\n".join((head, *made_anew, *lines)), names)  # noqa: S102  # of our own names
+    made: Any = names[name]
+    made.__qualname__ = f"{cls.__qualname__}.{name}"
     return made  # type: ignore[no-any-return]
 
 
@@ -147,5 +170,5 @@ def _parameter(cls: Any, name: str, names: dict[str, Any]) -> str:
         if "default" not in default:
             return name
         default = default["default"]
-    names[f"_unset_{name}"] = default
-    return f"{name}=_unset_{name}"
+    names[f"_default_{name}"] = default
+    return f"{name}=_default_{name}"

@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ._json import Jsonable, object_text, value_text
@@ -335,8 +336,19 @@ class FluxSensitivity(Jsonable):
     energy_high_gev: float | None = None
 
 
+class _Keeps(Jsonable):
+    """A place for one text that is asked for often: of an alert its notice id, of a record its JSON.
+
+    It is no field: neither compared, printed, pickled nor copied.
+    """
+
+    __slots__ = ("_kept",)
+
+    _kept: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alert(Jsonable):
+class Alert(_Keeps):
     """One notice, whatever its wire format.
 
     Two notices of the same event and revision that arrive in two formats differ in `format`,
@@ -484,6 +496,14 @@ class Alert(Jsonable):
         A notice that is not real starts with its tense, so that it never counts as a revision
         of a real event; one that names no event is known by a digest of its bytes.
         """
+        try:
+            return self._kept
+        except AttributeError:  # nobody has asked so far
+            text = self._new_notice_id()
+            object.__setattr__(self, "_kept", text)
+            return text
+
+    def _new_notice_id(self) -> str:
         looks_real = self.tense in _REAL_TENSES
         prefix = "" if self.is_real else f"{Tense.TEST if looks_real else self.tense}:"
         key = self.event_key or _digest(self.raw)
@@ -571,19 +591,8 @@ class Sighting(Jsonable):
     origin: str | None = None
 
 
-class _KeepsText(Jsonable):
-    """A place for the JSON of a record, which every sink of a host asks for.
-
-    It is no field: neither compared, printed, pickled nor copied.
-    """
-
-    __slots__ = ("_text",)
-
-    _text: str
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record(_KeepsText):
+class Record(_Keeps):
     """What a sink receives: the message, the alert read from it, and what it means.
 
     Attributes
@@ -621,7 +630,7 @@ class Record(_KeepsText):
     ) -> Record:
         """Make a record with its id from what it is made of."""
         return cls(
-            id=f"{_UNPRINTABLE.sub('_', alert.notice_id)}:{_digest(alert.raw)}",
+            id=f"{_printable(alert.notice_id)}:{_digest(alert.raw)}",
             message=message,
             alert=alert,
             significances=significances,
@@ -637,10 +646,10 @@ class Record(_KeepsText):
     def to_json(self) -> str:
         """Return `to_dict` as strict ASCII JSON on one line, the same object each time."""
         try:
-            return self._text
+            return self._kept
         except AttributeError:  # nobody has asked so far
             text = self._new_text()
-            object.__setattr__(self, "_text", text)
+            object.__setattr__(self, "_kept", text)
             return text
 
     def _new_text(self) -> str:
@@ -668,10 +677,21 @@ class Record(_KeepsText):
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 
+def _printable(text: str) -> str:
+    usual = text.isascii() and text.isprintable() and " " not in text
+    return text if usual else _UNPRINTABLE.sub("_", text)
+
+
 def _digest(value: bytes) -> str:
+    digest: str = _sha256()(value).hexdigest()
+    return digest[:16]
+
+
+@cache
+def _sha256() -> Any:
     from hashlib import sha256  # a tenth of the time that importing the contract takes
 
-    return sha256(value).hexdigest()[:16]
+    return sha256
 
 
 def _run_event(run_id: int | None, event_id: int | None) -> str | None:

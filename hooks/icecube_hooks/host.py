@@ -31,10 +31,12 @@ What it guarantees
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -167,7 +169,7 @@ class PluginSet:
         for name, assess in self.assessors.items():
             try:
                 results += assess(alert)
-            except (Exception, SystemExit):  # isolation: a provider's failure must not cost the alert
+            except (Exception, SystemExit):  # isolation: its failure must not cost the alert
                 log.exception("significance provider %s failed on %s", name, alert.notice_id)
         return tuple(results)
 
@@ -211,9 +213,9 @@ class PluginSet:
             alert: object = parser.parse(message)
         except NoticeError as error:
             raise error.at(message) from error.__cause__
-        except (Exception, SystemExit) as error:  # isolation: a parser's bug becomes a refused message
+        except (Exception, SystemExit) as error:  # isolation: its bug is a refusal
             log.exception("parser %s failed", parser.name)
-            reason = f"parser {parser.name} failed: {type(error).__name__}: {error}"
+            reason = f"parser {parser.name} failed: {type(error).__name__}: {error!s:.500}"
             raise NoticeError(reason).at(message) from error
         if alert is None or isinstance(alert, Alert):
             return alert
@@ -308,7 +310,7 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
     except ConfigError as error:
         error.key = f"{key}.{error.key}" if error.key else key
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, SystemExit) as error:
         raise ConfigError(str(error), key=key) from error
 
 
@@ -363,9 +365,10 @@ def _load(plugins: PluginSet, info: PluginInfo, load: Callable[[], object]) -> N
     """Import and register one plugin; what goes wrong ends up in `info`."""
     plugins.plugins.append(info)
     try:
-        module = load()
-        info.manager = _manager(module, info)
-        things = _registered(info)
+        with contextlib.redirect_stdout(sys.stderr):  # our output may be JSON
+            module = load()
+            info.manager = _manager(module, info)
+            things = _registered(info)
     except (Exception, SystemExit) as error:  # isolation: reported, and the others go on
         info.state = "failed"
         info.error = f"{type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -26,6 +27,7 @@ __all__ = [
     "configuration",
     "moment",
     "print_json",
+    "prints_aside",
     "run_host",
     "table",
 ]
@@ -50,6 +52,12 @@ def add_json(parser: argparse.ArgumentParser, what: str) -> None:
 def print_json(data: object) -> None:
     """Print JSON on stdout."""
     print(json.dumps(data, indent=2))
+
+
+def prints_aside(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[object]:
+    """With ``--json``, send what plugins print to stderr: it must not stand between the JSON."""
+    aside = contextlib.redirect_stdout(sys.stderr)
+    return aside if arguments.json else contextlib.nullcontext()
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
@@ -136,7 +144,8 @@ def run_host(
     host = Host(config, source=source, on_batch=progress)
     _stop_on_signals(host)
     try:
-        summary = host.run()
+        with prints_aside(arguments):
+            summary = host.run()
     finally:
         if progress is not None:
             progress.end()

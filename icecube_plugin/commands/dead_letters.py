@@ -110,6 +110,8 @@ def _retry(host: Host, numbers: list[int]) -> int:
 
 def _try_again(host: Host, letter: DeadLetter) -> str | None:
     """Return what is still wrong with a letter, or ``None`` once it is delivered."""
+    if letter.is_cut:
+        return "only the beginning of the message was kept; it cannot be tried again"
     try:
         record = host.plugins.record(letter.message)
     except NoticeError as error:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from icecube_hooks import Alert, Message, NoticeError
 from icecube_plugin.sinks._text import clean
 
-from ._common import add_json, configuration, table
+from ._common import add_json, configuration, prints_aside, table
 
 __all__ = ["add_arguments"]
 
@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             except NoticeError as error:
                 yield message, error
 
-    found = list(outcomes())
+    with prints_aside(arguments):
+        found = list(outcomes())
     _print_json(found) if arguments.json else _print_table(found)
     return 1 if any(isinstance(result, NoticeError) for _, result in found) else 0
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from icecube_hooks import AlertKind, ConfigError, Localization, Record
 from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
@@ -110,6 +111,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.database is not None and urlsplit(arguments.database).password is not None:
+        reason = "everybody on this machine can read a password on the command line"
+        raise ConfigError(reason, key="--database", hint="~/.pgpass, or password_env of the sink")
     database, password_env = _database(arguments)
     found = list(ask(database, _question(arguments), password_env=password_env))
     if arguments.json:

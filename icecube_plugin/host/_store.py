@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,11 +46,12 @@ class Store:
         try:
             with contextlib.closing(self._open()) as connection, connection:
                 yield connection
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last: in its errors
             raise StoreError(f"cannot keep {self._what} in {self.path}: {error}") from error
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # nobody else's business
         connection = sqlite3.connect(self.path, timeout=30.0)
         try:
             connection.execute("PRAGMA auto_vacuum = FULL")  # a file that was large shrinks again

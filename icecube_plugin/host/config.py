@@ -7,6 +7,7 @@
     dead_letters_limit = 100000            # the oldest are dropped, with a word
     remember_notices = 100000              # to tell what came before; 0: none
     parse_limit_s = 20.0                   # a notice that takes longer to read is a dead letter
+    message_limit_mb = 16.0                # a larger message is one too, with its first 64 kB
 
     [kafka]
     domain = "gcn.nasa.gov"                # or test.gcn.nasa.gov, dev.gcn.nasa.gov
@@ -45,9 +46,11 @@ key is an error that names the nearest known one.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +69,11 @@ __all__ = [
     "default_sinks",
     "load_config",
 ]
+
+log = logging.getLogger(__name__)
+
+_SECRET_NAME: Final = re.compile(r"(?:password|secret|token|passphrase|apikey|api_key)$")
+_SECRET_URL: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 _CLASSIC: Final = (
     "ICECUBE_ASTROTRACK_GOLD",
@@ -183,6 +191,7 @@ class Config:
     dead_letters_limit: int = 100_000
     remember_notices: int = 100_000
     parse_limit_s: float = 20.0
+    message_limit_mb: float = 16.0
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     watch: WatchConfig = field(default_factory=WatchConfig)
@@ -219,7 +228,13 @@ def load_config(path: str | Path | None = None, env: Mapping[str, str] = os.envi
     ConfigError
         With the key, if something is unknown or wrong.
     """
-    return config_from(_read(Path(path).expanduser()) if path is not None else {}, env)
+    if path is None:
+        return config_from({}, env)
+    file = Path(path).expanduser()
+    data = _read(file)
+    config = config_from(data, env)
+    _warn_of_readers(file, data)
+    return config
 
 
 def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
@@ -232,6 +247,7 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
         dead_letters_limit=top.get("dead_letters_limit", _count, 100_000),
         remember_notices=top.get("remember_notices", _count_or_none, 100_000),
         parse_limit_s=top.get("parse_limit_s", _seconds, 20.0),
+        message_limit_mb=top.get("message_limit_mb", _megabytes, 16.0),
         kafka=_kafka(_Table(top.get("kafka", _table, {}), "kafka"), env),
         plugins=_plugins(_Table(top.get("plugins", _table, {}), "plugins")),
         watch=_watch(_Table(top.get("watch", _table, {}), "watch")),
@@ -249,6 +265,24 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _warn_of_readers(path: Path, data: Mapping[str, Any]) -> None:
+    """Say so if others on this machine can read a file with secrets."""
+    key = next(_secret_keys(data, ""), None)
+    if key is not None and path.stat().st_mode & 0o004:
+        log.warning("%s can be read by everybody, and holds %s: chmod 600 it", path, key)
+
+
+def _secret_keys(data: Any, path: str) -> Iterator[str]:
+    """Yield the paths of what looks like a secret: by name, or a password in a URL."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for name, value in items:
+        key = f"{path}.{name}" if path else str(name)
+        if isinstance(value, dict | list):
+            yield from _secret_keys(value, key)
+        elif isinstance(value, str) and (_SECRET_NAME.search(key) or _SECRET_URL.search(value)):
+            yield key
 
 
 class _Table:
@@ -410,6 +444,12 @@ def _seconds(value: Any, key: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400:
         return float(value)
     raise ConfigError(f"expected seconds, more than 0, at most 86400, not {value!r:.40}", key=key)
+
+
+def _megabytes(value: Any, key: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1024:
+        return float(value)
+    raise ConfigError(f"expected MB, more than 0, at most 1024, not {value!r:.40}", key=key)
 
 
 def _table(value: Any, key: str) -> Mapping[str, Any]:

@@ -15,14 +15,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from icecube_hooks import Message
+from icecube_hooks import Message, NoticeError
 
 from ._store import Store, StoreError
 
-__all__ = ["DeadLetter", "DeadLetters", "StoreError"]
+__all__ = ["KEPT", "DeadLetter", "DeadLetters", "StoreError", "TooLarge"]
 
 log = logging.getLogger(__name__)
+
+KEPT: Final = 65_536
+"""What is kept of a message that is too large to be read [bytes]."""
+
+
+class TooLarge(NoticeError):
+    """A message is larger than the host reads, and than is kept of it."""
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -78,6 +87,11 @@ class DeadLetter:
     reason: str
     versions: Mapping[str, str]
     message: Message
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the beginning of the message was kept: it cannot be tried again."""
+        return self.error == TooLarge.__name__
 
 
 class DeadLetters:
@@ -142,7 +156,12 @@ class DeadLetters:
             ).fetchall()
         for row in rows:
             if not numbers or row[0] in numbers:
-                yield _letter(row)
+                try:
+                    letter = _letter(row)
+                except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    log.error("dead letter %s is damaged: %s", row[0], error)
+                    continue
+                yield letter
 
     def remove(self, number: int) -> None:
         """Forget a letter that has been handled."""

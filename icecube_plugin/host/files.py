@@ -127,7 +127,7 @@ def _messages_of(file: Path, topic: str | None) -> Iterator[Message]:
                 yield message
                 continue
             folders = (content.name.parent.name, file.absolute().parent.name)
-            from_folder = (folder for folder in folders if folder.startswith("gcn."))
+            from_folder = (_printable(folder) for folder in folders if folder.startswith("gcn."))
             yield from _notices(content, topic or next(from_folder, None), _printable(origin))
     except FileError:
         raise

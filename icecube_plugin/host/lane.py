@@ -8,7 +8,6 @@ the sink is back. So a sink that is slow, down, or hangs holds nobody up, and lo
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -301,8 +300,12 @@ class Lane:
 
     def _until(self, left: Callable[[], bool], action: Callable[[], T]) -> T:
         """Do something until it works, or nobody waits for it any more."""
-        with contextlib.suppress(RetryLater, StoreError):
+        try:
             return action()
+        except RetryLater:
+            pass
+        except StoreError as error:
+            log.error("sink %s: %s; trying again", self.config.name, error)
         from tenacity import Retrying, retry_if_exception_type, wait_exponential, wait_random
 
         def pause(seconds: float) -> None:

@@ -25,6 +25,7 @@ file, or somebody else's consumer, cannot.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -41,13 +42,14 @@ from icecube_plugin import __version__
 
 from ._store import StoreError
 from .config import Config, SinkConfig, load_config
-from .dead_letters import DeadLetters
+from .dead_letters import KEPT, DeadLetters, TooLarge
 from .delivery import Delivery
 from .files import FileSource
 from .filters import make_filter
 from .guard import InHand, TimeLimit
 from .lane import LaneState, attempt
 from .sightings import Sightings
+from .versions import note_versions
 
 __all__ = ["Host", "Source", "Summary"]
 
@@ -228,6 +230,7 @@ class Host:
                     spool_limit=self.config.spool_limit,
                 )
                 self.summary.count(delivery.states)
+                note_versions(self.config.data_folder / "versions.jsonl", _versions(self.plugins))
                 options = dict(self.config.plugins.options)
                 name = f"icecube-alerts {__version__}"
                 self.plugins.notify("on_start", host=name, options=options)
@@ -457,6 +460,9 @@ class Host:
         records = []
         for message in batch:
             self.summary.messages += 1
+            if len(message.value) > self.config.message_limit_mb * 2**20:
+                self._refuse_large(message)
+                continue
             try:
                 self._in_hand.take(message)
                 record = self._limit.run(self.plugins.record, message)
@@ -497,6 +503,12 @@ class Host:
             if (kind, name) not in self._unread and len(self._unread) < 10_000:
                 self._unread.add((kind, name))
                 log.info("field %s of %s notices is not read; it is kept", name, kind)
+
+    def _refuse_large(self, message: Message) -> None:
+        limit, size = self.config.message_limit_mb, len(message.value)
+        reason = f"{size} bytes are more than {limit:g} MB; the first {KEPT} are kept"
+        begin = dataclasses.replace(message, value=message.value[:KEPT])
+        self._refuse(begin, TooLarge(reason).at(message))
 
     def _refuse(self, message: Message, error: NoticeError) -> None:
         self.summary.refused += 1

@@ -14,7 +14,7 @@ from typing import Final
 
 from icecube_hooks import Record, Sighting
 
-from ._store import Store
+from ._store import Store, StoreError
 from .spool import place_id
 
 __all__ = ["Sightings"]
@@ -101,7 +101,10 @@ class Sightings:
                     " ORDER BY number LIMIT ?",
                     (notice_id, MOST_PER_NOTICE),
                 )
-                known[notice_id] = [_restored(row) for row in rows]
+                try:
+                    known[notice_id] = [_restored(row) for row in rows]
+                except (ValueError, TypeError) as error:
+                    raise StoreError(f"{self.path} is damaged: {error}") from error
         return known
 
 

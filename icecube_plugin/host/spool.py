@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -18,12 +20,15 @@ from ._store import Store
 
 __all__ = ["Spool", "place_id"]
 
+log = logging.getLogger(__name__)
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     record TEXT NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS damaged (number INTEGER, id TEXT, record TEXT);
 """
 
 
@@ -75,13 +80,26 @@ class Spool:
         StoreError
             If the file cannot be read.
         """
-        if not self.path.exists():
-            return {}
-        with self._store.transaction() as connection:
-            rows = connection.execute(
-                "SELECT number, record FROM records ORDER BY number LIMIT ?", (count,)
-            ).fetchall()
-        return {number: Record.from_dict(json.loads(text)) for number, text in rows}
+        found: dict[int, Record] = {}
+        while not found and self.path.exists():
+            with self._store.transaction() as connection:
+                rows = connection.execute(
+                    "SELECT number, record FROM records ORDER BY number LIMIT ?", (count,)
+                ).fetchall()
+                if not rows:
+                    break
+                for number, text in rows:
+                    try:
+                        found[number] = Record.from_dict(json.loads(text))
+                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                        self._put_aside(connection, number, error)
+        return found
+
+    def _put_aside(self, connection: sqlite3.Connection, number: int, error: Exception) -> None:
+        """Move a row that the disk has damaged out of the way of the others."""
+        log.error("record %d in %s is damaged (%s); put aside there", number, self.path, error)
+        connection.execute("INSERT INTO damaged SELECT * FROM records WHERE number = ?", (number,))
+        connection.execute("DELETE FROM records WHERE number = ?", (number,))
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Forget records that the sink has.

@@ -15,6 +15,7 @@ Several looks at one event
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, overload
 
 from icecube_hooks import YEAR_S, Alert, Sided, Significance, Status, Verdict
@@ -166,7 +167,7 @@ def assess_p(
         p_value_post=post,
         sigma_post=None if endless else looks.post_sigma(number, convention),
         far_per_year=None if rate is None else number * rate.per_year,
-        far_source=None if rate is None else f"p x {rate}",
+        far_source=None if rate is None else _source_of(rate),
         verdict=verdict_of(post),
         notes=(*notes, _ONE_NOTE) if endless else notes,
     )
@@ -189,18 +190,30 @@ def best_of_searches(
     if values is None:
         return None
     better = SEARCHES[0] if values[0] <= values[1] else SEARCHES[1]
-    two = rate and Rate(
-        per_year=2 * rate.per_year, what=f"2 searches of {rate.what}", source=rate.source
-    )
     return assess_p(
         min(values),
         quantity=BEST_OF_TWO,
-        trials=trials_of(trials).times(2, "x 2 searches"),
-        rate=two,
+        trials=_both_looks(trials_of(trials)),
+        rate=rate and _both_rates(rate),
         sided=sided,
         provider=provider,
         notes=(f"the better one is {better}", _BEST_NOTE),
     )
+
+
+@lru_cache(8)
+def _both_looks(looks: Trials) -> Trials:
+    return looks.times(2, "x 2 searches")
+
+
+@lru_cache(8)
+def _both_rates(rate: Rate) -> Rate:
+    return Rate(per_year=2 * rate.per_year, what=f"2 searches of {rate.what}", source=rate.source)
+
+
+@lru_cache(8)
+def _source_of(rate: Rate) -> str:
+    return f"p x {rate}"
 
 
 def event_p(alert: Alert) -> float | None:

@@ -8,7 +8,8 @@ Conventions
 - A value that is not stated is masked. In FITS that is NaN for a number, the smallest 64-bit
   integer (``TNULL``) for a whole one, and empty for text and times; the readers of astropy and
   TOPCAT mask the first two, `read_table` all.
-- Text is cleaned of control characters and cut at 300 characters. ``rows = "newest"`` keeps, of
+- Text is cleaned of control characters, cut at 300 characters, and has ``'`` in front where a
+  spreadsheet would take it for a formula (``=``, ``+``, ``-``, ``@``). ``rows = "newest"`` keeps, of
   each event, the newest revision or LVK notice, of that the one that is JSON, else VOEvent, text,
   binary, circular; tests have a row of their own. A record that names no event always stays.
 - Each record is there once, by `Record.id`; the first one stays. The file is replaced as a whole:
@@ -45,6 +46,7 @@ __all__ = ["Table"]
 
 _FORMS: Final = {".ecsv": "ascii.ecsv", ".fits": "fits", ".vot": "votable", ".xml": "votable"}
 _FORMATS: Final = ("circular", "binary", "text", "voevent", "json")
+_FORMULA: Final = ("=", "+", "-", "@")
 _NO_INTEGER: Final = -(2**63)
 _MORE: Final = {
     "record_id": "same notice, same bytes, same id",
@@ -139,10 +141,15 @@ def _table(records: Sequence[Record]) -> Any:
         raise RefusedForGood("a whole number beyond 64 bits does not fit into a table") from error
     for name in found.colnames:
         if getattr(found[name], "dtype", None) is not None and found[name].dtype.kind == "U":
-            _put(found, name, [None if t is None else clean(t) for t in found[name].tolist()])
+            _put(found, name, [None if t is None else _cell(t) for t in found[name].tolist()])
     searches = [record.alert.gw for record in records]
     numbers = [None if gw is None else gw.notice_number for gw in searches]
     return _with_more(found, [record.id for record in records], numbers)
+
+
+def _cell(text: str) -> str:
+    """Return text that neither a terminal nor a spreadsheet acts on."""
+    return f"'{clean(text, 299)}" if text.startswith(_FORMULA) else clean(text)
 
 
 def _with_more(table: Any, ids: list[str], numbers: list[int | None]) -> Any:
