@@ -102,7 +102,7 @@ def altitudes_deg(ra_deg: Any, dec_deg: Any, times: Sequence[datetime], site: Si
     >>> [round(altitude, 2) for altitude in altitudes_deg(345.82, 9.14, [time], paranal)]
     [-9.87]
     """
-    import erfa  # type: ignore[import-untyped]  # has no types
+    import erfa
     import numpy as np
 
     days = np.array([time.timestamp() / 86_400 for time in times])

@@ -23,7 +23,7 @@ from lxml import etree
 
 from icecube_hooks import Message
 from icecube_plugin.adapters.comet import NAME, CometHandler, is_ours
-from icecube_plugin.host import Config, StoreError, Host, SinkConfig
+from icecube_plugin.host import Config, Host, SinkConfig, StoreError
 
 from .conftest import ROOT, Outcome, Peers, Program, Replay, configure, outcome
 

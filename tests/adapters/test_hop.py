@@ -17,7 +17,7 @@ from icecube_hooks import Message, NoticeError, Record
 from icecube_hooks.testing import make_alert, make_record
 from icecube_plugin import read
 from icecube_plugin.adapters.hop import FORMAT, IceCubeAlert, from_hop, get_models, handler
-from icecube_plugin.host import Config, StoreError, Host, SinkConfig
+from icecube_plugin.host import Config, Host, SinkConfig, StoreError
 from tests.adapters.conftest import (
     NOTICES,
     ROOT,

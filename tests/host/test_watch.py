@@ -143,7 +143,8 @@ def test_trouble_is_told_once_and_its_end(
 def test_health_and_metrics_over_http(host: Host, source: Live) -> None:
     watch = replace(host.config.watch, listen="127.0.0.1:0")
     host.config = replace(host.config, watch=watch)
-    with host.open() and Watch(host, source) as watched:
+    host.open()
+    with Watch(host, source) as watched:
         host.handle(source.given[0])
         assert get(watched.port, "/healthz") == (200, "ok\n")
         source.age_s = 60.0
@@ -187,7 +188,7 @@ def test_systemd_is_told(
             assert [systemd.recv(100), systemd.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
             host.moved_at -= 60.0
             time.sleep(0.2)
-        told = []
+        told: list[bytes] = []
         while not told or told[-1] != b"STOPPING=1":
             told.append(systemd.recv(100))
     assert told.count(b"WATCHDOG=1") < 4  # a host that does not move stops saying so
