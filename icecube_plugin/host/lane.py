@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -32,6 +32,10 @@ T = TypeVar("T")
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 60.0
 LOOK_AGAIN_S: Final = 1.0
+SUSPICIOUS: Final = 12
+"""After so many failures of a batch, some minutes, it is looked at record by record."""
+
+PROBES: Final = 5
 CHUNK: Final = 500
 
 
@@ -238,8 +242,12 @@ class Lane:
                 self._pause(LOOK_AGAIN_S)
                 continue
             waiting = self._until(_never, self._waiting)
-            self._deliver(list(waiting.values()), _never)
-            self._forget(list(waiting))
+            try:
+                self._deliver(list(waiting.values()), _never, SUSPICIOUS)
+            except RetryLater:
+                self._sift(waiting)
+            else:
+                self._forget(list(waiting))
         self.spool.unlock()
 
     def _waiting(self) -> dict[int, Record]:
@@ -251,21 +259,56 @@ class Lane:
                 log.warning("sink %s has caught up", self.config.name)
             return waiting
 
+    def _sift(self, waiting: Mapping[int, Record]) -> None:
+        """Refuse records that the sink cannot take now, if it can take others: it is not down."""
+        failed: dict[int, SinkError] = {}
+        passed: list[int] = []
+        for number, record in waiting.items():
+            error = attempt(self.config.name, self.sink, [record])
+            self._note(error)
+            if isinstance(error, RetryLater):
+                failed[number] = error
+            else:
+                self._settle([record], error, _never)
+                passed.append(number)
+            if self._stopping.is_set() or (not passed and len(failed) == PROBES):
+                break
+        if passed:
+            for number in failed:
+                error = attempt(self.config.name, self.sink, [waiting[number]])
+                self._settle([waiting[number]], error, _never)
+            self._forget([*passed, *failed])
+
+    def _settle(
+        self, records: Sequence[Record], error: SinkError | None, left: Callable[[], bool]
+    ) -> None:
+        """Count what the sink has, keep what it refuses."""
+        if error is None:
+            self.state.written += len(records)
+        else:
+            self._give_up(records, error, left)
+
     def _forget(self, numbers: Sequence[int]) -> None:
         self._until(_never, lambda: self.spool.remove(numbers))
         with self._lock:
             self.state.waiting = max(self.state.waiting - len(numbers), 0)
 
-    def _deliver(self, records: Sequence[Record], left: Callable[[], bool]) -> None:
-        """Write until the sink has the records or refuses them; if it does, find the guilty."""
-        error = self._until(left, lambda: self._attempt(records)) if records else None
-        if error is None:
-            self.state.written += len(records)
-        elif len(records) == 1:
-            self._give_up(records, error, left)
+    def _deliver(
+        self, records: Sequence[Record], left: Callable[[], bool], attempts: int | None = None
+    ) -> None:
+        """Write until the sink has the records or refuses them; if it does, find the guilty.
+
+        Raises
+        ------
+        RetryLater
+            If it has not worked after `attempts`.
+        """
+        error = self._until(left, lambda: self._attempt(records), attempts) if records else None
+        if error is None or len(records) == 1:
+            self._settle(records, error, left)
         else:
             for record in records:
-                self._deliver([record], left)
+                self._deliver([record], left, attempts)
 
     def _give_up(
         self, records: Sequence[Record], error: SinkError, left: Callable[[], bool]
@@ -298,15 +341,24 @@ class Lane:
         elif was_in_trouble and not state.in_trouble:
             log.warning("sink %s works again", self.config.name)
 
-    def _until(self, left: Callable[[], bool], action: Callable[[], T]) -> T:
-        """Do something until it works, or nobody waits for it any more."""
+    def _until(
+        self, left: Callable[[], bool], action: Callable[[], T], attempts: int | None = None
+    ) -> T:
+        """Do something until it works, nobody waits for it any more, or after `attempts`."""
         try:
             return action()
         except RetryLater:
             pass
         except StoreError as error:
             log.error("sink %s: %s; trying again", self.config.name, error)
-        from tenacity import Retrying, retry_if_exception_type, wait_exponential, wait_random
+        from tenacity import (
+            Retrying,
+            retry_if_exception_type,
+            stop_after_attempt,
+            stop_never,
+            wait_exponential,
+            wait_random,
+        )
 
         def pause(seconds: float) -> None:
             if left() or self._stopping.wait(seconds) or left():
@@ -317,7 +369,9 @@ class Lane:
             retry=retry_if_exception_type((RetryLater, StoreError)),
             wait=wait_exponential(FIRST_PAUSE_S * 2, LONGEST_PAUSE_S)
             + wait_random(0, FIRST_PAUSE_S),
+            stop=stop_never if attempts is None else stop_after_attempt(attempts),
             sleep=pause,
+            reraise=True,
         )
         return again(action)
 
@@ -342,8 +396,15 @@ def attempt(name: str, sink: Sink, records: Sequence[Record]) -> SinkError | Non
         return error
     except BaseException as error:  # isolation: even sys.exit in a sink is its own
         log.debug("traceback of sink %s", name, exc_info=error)
-        return RefusedForGood(f"{type(error).__name__}: {error}", sink=name)
+        kind = RetryLater if _is_import_race(error) else RefusedForGood
+        return kind(f"{type(error).__name__}: {error}", sink=name)
     return None
+
+
+def _is_import_race(error: BaseException) -> bool:
+    """Whether two sinks, in their threads, have imported the same package at the same time."""
+    is_deadlock = type(error).__name__ == "_DeadlockError"  # importlib's; it has no public name
+    return is_deadlock or "partially initialized module" in str(error)
 
 
 def _nothing() -> None:

@@ -48,6 +48,7 @@ from tests.kafka_broker.fixture import require_kafka
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "brokers.md").read_text()
 PIP: Final = ("-m", "pip", "--quiet", "--disable-pip-version-check")
+FAST: Final = ("--no-compile",)  # a third of the time; what is imported is compiled then
 PATIENCE_S: Final = 60.0
 
 # Sinks of a third party, installed beside ours: one whose every write fails, and one that ends the
@@ -199,7 +200,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _install(folder: Path, requirements: Sequence[str]) -> None:
     base = Path(getattr(sys, "_base_executable", sys.executable))
     _run(str(base), "-m", "venv", "--clear", str(folder))
-    _run(str(folder / "bin" / "python"), *PIP, "install", *requirements)
+    _run(str(folder / "bin" / "python"), *PIP, "install", *FAST, *requirements)
 
 
 def _run(*command: str) -> None:

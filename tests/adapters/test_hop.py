@@ -181,7 +181,7 @@ with stream.open(url, "w") as producer:
 """
     check = "assert type(message) is IceCubeAlert, message\n        deliver("
     code = OPEN + write + (READ % "metadata").replace("deliver(m", f"{check}m")
-    assert run(hop, code, tmp_path, program).count("refused") == 2
+    assert run(hop, code, tmp_path, program).count("refused icecube.records") == 2
     found = outcome(tmp_path)
     assert (found.records, found.significances) == (expected.records, expected.significances)
     assert found.lines == expected.lines

@@ -8,7 +8,7 @@ import pytest
 
 from icecube_hooks import Record, RefusedForGood, RetryLater, Sink, SinkError
 from icecube_hooks.testing import RecordingSink, example_records
-from icecube_plugin.host import StoreError
+from icecube_plugin.host import StoreError, lane
 from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.host.delivery import Delivery, spool_path
 from icecube_plugin.host.lane import LaneState
@@ -55,8 +55,8 @@ def deliver(tmp_path: Path, letters: Letters) -> Iterator[Deliver]:
 
     yield make
     for delivery in made:
-        for lane in delivery.lanes:
-            getattr(lane.sink, "gate", _Open).set()
+        for made_lane in delivery.lanes:
+            getattr(made_lane.sink, "gate", _Open).set()
         delivery.close()
 
 
@@ -177,6 +177,33 @@ def test_a_record_refused_from_the_spool_is_a_dead_letter(
     until(lambda: states(delivery)[0].waiting == 0)
     assert [i for i, _, _ in letters.kept] == [IDS[0]]
     assert sink.ids == IDS[1:]
+
+
+def test_a_record_that_blocks_a_working_sink_is_put_aside(
+    deliver: Deliver, letters: Letters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may answer 500 to one record for ever: the others must not wait behind it."""
+    monkeypatch.setattr(lane, "SUSPICIOUS", 2)
+    Spool(spool_path(tmp_path, "s0")).add(RECORDS)
+    sink = Troubled(RetryLater("500"), [IDS[1]])
+    delivery = deliver(sink)
+    until(lambda: states(delivery)[0].waiting == 0)
+    assert sink.ids == [i for i in IDS if i != IDS[1]]
+    assert letters.kept == [(IDS[1], "sink s0: 500", "s0")]
+
+
+def test_a_sink_that_is_down_for_all_loses_nothing_to_suspicion(
+    deliver: Deliver, letters: Letters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "SUSPICIOUS", 2)
+    Spool(spool_path(tmp_path, "s0")).add(RECORDS)
+    sink = Troubled(RetryLater("down"), IDS)
+    delivery = deliver(sink)
+    time.sleep(3.0)
+    assert (states(delivery)[0].waiting, letters.kept) == (len(IDS), [])
+    sink.times = 0
+    until(lambda: states(delivery)[0].waiting == 0)
+    assert sink.ids == IDS
 
 
 def test_a_sink_that_is_not_required_is_neither_waited_for_nor_spooled(

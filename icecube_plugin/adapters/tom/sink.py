@@ -82,7 +82,7 @@ class TomTargets:
         Raises
         ------
         RetryLater
-            If the database is locked or away, or another process was faster.
+            If the database is locked or away.
         RefusedForGood
             If it refuses: a required field of the TOM's own Target model, say.
         """
@@ -97,12 +97,18 @@ class TomTargets:
 
         from .targets import update
 
-        close_old_connections()  # as Django does around a request; streams live for weeks
-        try:
+        def write_all() -> None:
             with transaction.atomic():
                 for record in records:
                     update(record, self._wanted(record))
-        except (OperationalError, InterfaceError, IntegrityError) as error:
+
+        close_old_connections()  # as Django does around a request; streams live for weeks
+        try:
+            try:
+                write_all()
+            except IntegrityError:  # another process was faster: now its rows are there
+                write_all()
+        except (OperationalError, InterfaceError) as error:
             raise RetryLater(f"{type(error).__name__}: {error}") from error
         except DatabaseError as error:
             raise RefusedForGood(f"{type(error).__name__}: {error}") from error

@@ -56,9 +56,9 @@ class Command(BaseCommand):  # type: ignore[misc,unused-ignore]  # Django has no
             summary = host.run(lambda: FileSource(options["paths"], topic=options["topic"]))
         else:
             summary = host.run()
-        self.stdout.write(
-            f"{summary.messages} messages, {summary.records} read, {summary.refused} refused"
-        )
+        counts = f"{summary.messages} messages, {summary.records} read, {summary.refused} refused"
+        waiting = [f", {number} wait for {name}" for name, number in summary.waiting.items()]
+        self.stdout.write(counts + "".join(waiting))
 
     def _letters(self, host: Host, *, retry: bool) -> None:
         for letter in host.dead_letters.letters():
