@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,7 +235,8 @@ def test_a_full_spool_holds_the_host_back(tmp_path: Path, letters: Letters) -> N
         calls.append(states(delivery)[0].waiting)
         down.times = 0
 
-    delivery.write(RECORDS[:1], idle, at_once)
+    elsewhere = replace(RECORDS[0], message=replace(RECORDS[0].message, offset=99))
+    delivery.write([elsewhere], idle, at_once)
     assert calls[0] == len(IDS)
     until(lambda: down.ids == [*IDS, IDS[0]])
     delivery.close()
