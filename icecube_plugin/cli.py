@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _without_values(words: Sequence[str]) -> str:
-    """Return unknown arguments without what follows an option: it may be a secret, and is logged."""
+    """Return unknown arguments without what follows an option: that may be a secret."""
     shown = (
         word.partition("=")[0]
         for before, word in zip(["", *words], words, strict=False)

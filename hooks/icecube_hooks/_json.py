@@ -110,36 +110,31 @@ def _new_plan(cls: Any, without: str) -> _Plan:
     )
 
 
-def _new_text(names: list[str], keys: Sequence[str], hints: Mapping[str, Any]) -> Any:
+def _new_text(names: Sequence[str], keys: Sequence[str], hints: Mapping[str, Any]) -> Any:
     """Write the function that makes the text of one class.
 
-    Most values of an alert are not stated, and most others are of the type that is hinted at: each
-    of these needs no call. All others go through the table.
+    Most values of an alert are not stated, and most others are of the type that is hinted at:
+    these need no look into the table.
     """
-    lines = []
-    for number, name in enumerate(names):
-        line = f" v{number} = value.{name}; v{number} = 'null' if v{number} is None else "
-        lines.append(line + f"{_usual(hints[name])}table[v{number}.__class__](v{number})")
-        lines[-1] = lines[-1].replace("VALUE", f"v{number}")
-    items = ", ".join(f'"{key}": {{v{number}}}' for number, key in enumerate(keys))
-    source = "\n".join(("def text(value):", *lines, f" return f'{{{{{items}}}}}'"))
-    given: dict[str, Any] = {"table": _TEXTERS, "string_text": _string_text}
-    exec(source, given)  # noqa: S102  # made of the names of our fields
-    return given["text"]
+    lines = [f" {name} = {_text_of(f'_self.{name}', hints[name])}" for name in names]
+    items = ", ".join(f'"{key}": {{{name}}}' for name, key in zip(names, keys, strict=True))
+    source = "\n".join(("def _text(_self):", *lines, f" return f'{{{{{items}}}}}'"))
+    given: dict[str, Any] = {"_table": _TEXTERS, "_string": _string_text}
+    exec(source, given)  # noqa: S102  # made of the names of our fields, as dataclasses does
+    return given["_text"]
 
 
-def _usual(hint: Any) -> str:
-    """Return what makes the text of a value of the type that is hinted at, where that is short."""
-    for kind, text in _SHORT.items():
-        if hint is kind or kind in typing.get_args(hint):
-            return text
-    return ""
+def _text_of(value: str, hint: Any) -> str:
+    """Return the expression that makes the text of `value`."""
+    kinds = (hint, *typing.get_args(hint))
+    usual = next((text for kind, text in _USUAL.items() if kind in kinds), "")
+    return f"'null' if (_v := {value}) is None else {usual}_table[_v.__class__](_v)"
 
 
-_SHORT: Final = {
-    str: "string_text(VALUE) if VALUE.__class__ is str else ",
-    float: "f'{VALUE!r}' if VALUE.__class__ is float and VALUE - VALUE == 0.0 else ",
-    int: "f'{VALUE!r}' if VALUE.__class__ is int else ",
+_USUAL: Final = {
+    str: "_string(_v) if _v.__class__ is str else ",
+    float: "f'{_v!r}' if _v.__class__ is float and _v - _v == 0.0 else ",
+    int: "f'{_v!r}' if _v.__class__ is int else ",
 }
 
 

@@ -56,7 +56,8 @@ def __getattr__(name: str) -> Any:
     """Make pluggy's markers when they are asked for: who wants types only does without pluggy."""
     if name not in ("hookimpl", "hookspec"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(marked(), name)
+    marked()
+    return globals()[name]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,8 +223,8 @@ def marked() -> ModuleType:
     markers = globals()
     markers["hookspec"] = pluggy.HookspecMarker(PROJECT_NAME)
     markers["hookimpl"] = pluggy.HookimplMarker(PROJECT_NAME)
-    for function in _HOOKS:
-        markers["hookspec"](function)
+    for hook in _HOOKS:
+        markers["hookspec"](hook)
     return sys.modules[__name__]
 
 

@@ -337,7 +337,7 @@ class FluxSensitivity(Jsonable):
 
 
 class _Keeps(Jsonable):
-    """A place for one text that is asked for often: of an alert its notice id, of a record its JSON.
+    """A place for a text that is asked for often: of an alert its notice id, of a record its JSON.
 
     It is no field: neither compared, printed, pickled nor copied.
     """

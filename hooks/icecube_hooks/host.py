@@ -310,7 +310,7 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
     except ConfigError as error:
         error.key = f"{key}.{error.key}" if error.key else key
         raise
-    except (TypeError, ValueError, SystemExit) as error:
+    except (TypeError, ValueError, OverflowError, SystemExit) as error:
         raise ConfigError(str(error), key=key) from error
 
 

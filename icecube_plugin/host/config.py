@@ -300,7 +300,7 @@ class _Table:
 
     def key(self, name: str) -> str:
         """Return the path of a key."""
-        return f"{self.path}.{name}" if self.path else name
+        return f"{self.path}.{name}" if self.path else name or '""'
 
     def done(self) -> None:
         """Raise for the first unknown key."""

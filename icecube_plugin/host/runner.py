@@ -537,6 +537,7 @@ def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
     problems = []
     for sink in config.sinks_or_defaults():
         try:
+            make_filter(sink)
             made = make_sink(plugins, sink.name, sink.type, sink.options)
             getattr(made, "close", lambda: None)()
         except ConfigError as error:

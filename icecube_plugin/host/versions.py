@@ -29,7 +29,8 @@ def note_versions(path: Path, versions: Mapping[str, str]) -> None:
         if _last(path) == dict(versions):
             return
         line = {"since": datetime.now(UTC).isoformat(), "versions": dict(versions)}
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as file:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        with path.open("a") as file:
             file.write(f"{json.dumps(line)}\n")
     except OSError as error:
         log.warning("cannot note the versions of plugins in %s: %s", path, error)

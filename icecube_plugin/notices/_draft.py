@@ -35,9 +35,11 @@ __all__ = [
     "TENSES",
     "Draft",
     "check_size",
+    "has_default_radii",
     "kind_from_words",
     "same",
     "tense_from_words",
+    "tense_on",
 ]
 
 T = TypeVar("T")
@@ -112,15 +114,22 @@ def _kind_from_words(text: str) -> AlertKind | None:
 
 def tense_from_words(text: str) -> Tense:
     """Tell from the title of a classic notice whether it speaks of the sky."""
-    return _tense_from_words(text[:200])
-
-
-@lru_cache(64)
-def _tense_from_words(text: str) -> Tense:
-    words = text.upper().replace("_", " ").split()
+    words = text[:200].upper().replace("_", " ").split()
     if "INJECTED" in words or "INJECTION" in words:
         return Tense.INJECTION
     return Tense.TEST if "TEST" in words else Tense.OBSERVATION
+
+
+def tense_on(topic: str | None, stated: Tense | None) -> Tense | None:
+    """Take a test topic's word over a notice that does not call itself anything else."""
+    is_plain = stated is None or stated is Tense.OBSERVATION
+    return Tense.TEST if is_plain and topic is not None and ".test." in topic else stated
+
+
+def has_default_radii(radius_deg: float | None, half_deg: float | None) -> bool:
+    """Whether these are the radii of `DEFAULT_RADIUS_ARCMIN`."""
+    pairs = zip((radius_deg, half_deg), DEFAULT_RADIUS_ARCMIN, strict=True)
+    return all(value is not None and same(value * 60, default, 0.006) for value, default in pairs)
 
 
 def same(one: float, other: float, tolerance: float) -> bool:
@@ -201,7 +210,11 @@ class Draft:
 
     def number(self, text: str, field: str) -> float | None:
         """Read a decimal; one that is none leaves the field unstated, with a concern."""
-        return self.attempt(decimal, text, field)
+        try:
+            return decimal(text, field)
+        except NoticeError as error:
+            self.doubt(field, error.value, None, error.reason)
+            return None
 
     def p_value(self, search: str, value: float, field: str) -> PValue | None:
         """Return a p-value of a classic notice; 0 is what AMON sends when there is none."""
@@ -262,7 +275,7 @@ class Draft:
             run_id=self.run_id,
             event_id=self.event_id,
             revision=self.revision,
-            tense=self._tense(message),
+            tense=tense_on(message.topic, self.tense),
             status=self._status(),
             localization=self.localization(),
             concerns=tuple(self.concerns),
@@ -270,13 +283,6 @@ class Draft:
             raw=message.value,
             **self.values,
         )
-
-    def _tense(self, message: Message) -> Tense | None:
-        """Take a test topic's word over a notice that does not call itself anything else."""
-        on_test_topic = message.topic is not None and ".test." in message.topic
-        if on_test_topic and self.tense in (None, Tense.OBSERVATION):
-            return Tense.TEST
-        return self.tense
 
     def _status(self) -> Status | None:
         """Fall back to the revision: 0 is the first notice, a later one an update of it."""
@@ -322,17 +328,11 @@ class Draft:
             if radius is not None and not 0.0 < radius <= 180.0:
                 self.doubt(name, radius, None, "only a radius above 0 and up to 180 deg is one")
                 setattr(self, name, None)
-        if self.revision == 0 and self._has_default_radii():
+        radii = self.error_radius_deg, self.error_radius_50_deg
+        if self.revision == 0 and has_default_radii(*radii):
             self.doubt(
                 "error_radius_deg",
                 self.error_radius_deg,
                 self.error_radius_deg,
                 "the default of the first notice (30.80 arcmin), not a measured error",
             )
-
-    def _has_default_radii(self) -> bool:
-        found = (self.error_radius_deg, self.error_radius_50_deg)
-        pairs = zip(found, DEFAULT_RADIUS_ARCMIN, strict=True)
-        return all(
-            value is not None and same(value * 60, default, 0.006) for value, default in pairs
-        )

@@ -33,7 +33,7 @@ from icecube_hooks import (
 )
 from icecube_hooks._frozen import maker
 
-from ._draft import ADDRESS, TENSES, kind_from_words
+from ._draft import ADDRESS, TENSES, tense_on
 from ._values import EARLIEST, LATEST
 
 __all__ = ["lvk_alert", "track_alert"]
@@ -126,7 +126,7 @@ class _Neutrino(Struct, forbid_unknown_fields=True, gc=False):
     p_astro: _P
     far: _Above0
     schema: str = field(name="$schema")
-    healpix_url: str | None | UnsetType = UNSET
+    healpix_url: str | UnsetType | None = UNSET
 
 
 _alert: Final = maker(Alert)
@@ -197,7 +197,7 @@ def _of_search(found: _Search, message: Message) -> Alert:
     return _alert(
         kind=AlertKind.LVK_SEARCH,
         format=WireFormat.JSON,
-        tense=_tense(Tense.TEST if gw.is_mock else Tense.OBSERVATION, message.topic),
+        tense=tense_on(message.topic, Tense.TEST if gw.is_mock else Tense.OBSERVATION),
         trigger_time=_time(found.trigger_time),
         notice_time=_time(found.alert_datetime),
         p_values=_p_values(found.pval_generic, found.pval_bayesian),
@@ -241,36 +241,48 @@ def _coincident(event: _Event) -> CoincidentEvent:
         if match is None:
             raise _Unusual
         run_id, event_id = int(match[1]), int(match[2])
-    place = event.localization
     return _coincident_event(
         delta_t_s=event.event_dt,
-        localization=_localization(
-            ra_deg=place.ra % 360.0,
-            dec_deg=place.dec,
-            error_radius_deg=place.ra_dec_error,
-            containment=place.containment_probability,
-            systematic_included=place.systematic_included,
-        ),
+        localization=_place(event.localization),
         p_values=_p_values(event.event_pval_generic, event.event_pval_bayesian),
         run_id=run_id,
         event_id=event_id,
     )
 
 
+def _place(found: _Place | _Neutrino, url: str | None = None) -> Localization:
+    return _localization(
+        ra_deg=found.ra % 360.0,
+        dec_deg=found.dec,
+        error_radius_deg=found.ra_dec_error,
+        containment=found.containment_probability,
+        systematic_included=found.systematic_included,
+        skymap_fits_url=url,
+    )
+
+
 def _p_values(generic: float | None, bayesian: float | None) -> tuple[PValue, PValue]:
-    return _p_value("generic", generic), _p_value("bayesian", bayesian)
+    return (
+        _p_value(search="generic", value=generic),
+        _p_value(search="bayesian", value=bayesian),
+    )
 
 
-_KINDS: Final = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.CASCADE)
+_KINDS: Final = {
+    "Gold Track Alert": AlertKind.GOLD,
+    "Bronze Track Alert": AlertKind.BRONZE,
+    "Cascade Alert": AlertKind.CASCADE,
+}
 _STATUS: Final = {status.value: status for status in Status}
 
 
 def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
-    match, kind = _ID.fullmatch(found.id[0]), kind_from_words(found.pipeline)
+    match, kind = _ID.fullmatch(found.id[0]), _KINDS[found.pipeline]
     status, revision = _STATUS[found.alert_type], found.record_number
-    if match is None or kind not in _KINDS or (status is Status.INITIAL and revision):
+    if match is None or (revision and status is Status.INITIAL):
         raise _Unusual
-    if match[3] is not None and int(match[3]) != revision:
+    run_id, event_id, suffix = match.groups()
+    if suffix is not None and int(suffix) != revision:
         raise _Unusual
     url = found.healpix_url
     colons = 22 + 5  # two times with two each, and the schema's address
@@ -285,21 +297,14 @@ def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
         kind=kind,
         format=WireFormat.JSON,
         event_names=found.event_name,
-        run_id=int(match[1]),
-        event_id=int(match[2]),
+        run_id=int(run_id),
+        event_id=int(event_id),
         revision=revision,
         status=status,
-        tense=_tense(TENSES[found.alert_tense], message.topic),
+        tense=tense_on(message.topic, TENSES[found.alert_tense]),
         trigger_time=_time(found.trigger_time),
         notice_time=_time(found.alert_datetime),
-        localization=_localization(
-            ra_deg=found.ra % 360.0,
-            dec_deg=found.dec,
-            error_radius_deg=found.ra_dec_error,
-            containment=found.containment_probability,
-            systematic_included=found.systematic_included,
-            skymap_fits_url=url,
-        ),
+        localization=_place(found, url),
         energy_tev=found.nu_energy,
         signalness=found.p_astro,
         far_hz=found.far,
@@ -312,15 +317,9 @@ def _time(text: str) -> datetime:
     """Read ``2026-05-02T04:05:06Z``, with or without a fraction."""
     if len(text) < 20 or text[10] != "T" or text[13] != ":" or text[-1] != "Z":
         raise _Unusual
-    if text[5] > "1" or text[19] not in "Z." or len(text) > 32 or not text.isascii():
+    if text[5] > "1" or text[19] not in "Z." or len(text) > 32:
         raise _Unusual  # a week in place of a month; a comma; too many digits
     time = datetime.fromisoformat(text)
     if time.tzinfo is UTC and EARLIEST <= time < LATEST:
         return time
     raise _Unusual
-
-
-def _tense(stated: Tense, topic: str | None) -> Tense:
-    """Take a test topic's word over a notice that does not call itself anything else."""
-    is_test = topic is not None and ".test." in topic and stated is Tense.OBSERVATION
-    return Tense.TEST if is_test else stated

@@ -39,7 +39,8 @@ def decimal(text: str, field: str) -> float:
     """Read a decimal number from text."""
     if _DECIMAL.fullmatch(text) is None:
         raise NoticeError("expected a number", field=field, value=text)
-    return _finite(float(text), field, text)
+    value = float(text)
+    return value if value - value == 0.0 else _finite(value, field, text)
 
 
 def integer(text: str, field: str) -> int:

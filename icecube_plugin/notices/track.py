@@ -40,7 +40,7 @@ from icecube_hooks import (
 from ._draft import TENSES, Draft, kind_from_words
 from ._json_fields import Fields, decode, read_region
 
-__all__ = ["TOPICS", "parse", "register_parsers"]
+__all__ = ["TENSES", "TOPICS", "parse", "register_parsers"]
 
 TOPICS: Final = (
     "gcn.notices.icecube.gold_bronze_track_alerts",

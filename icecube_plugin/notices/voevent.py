@@ -109,10 +109,12 @@ def parse_element(root: Element, message: Message) -> Alert | None:
         return None
     draft = Draft(kind=kind, format=WireFormat.VOEVENT)
     packet = _Packet(params, draft)
+    astro = _find(root, _ASTRO)
+    position = None if astro is None else _find(astro, "Position2D")
     _read_identity(root, packet)
-    _read_flags(root, groups, draft)
-    _read_time(root, packet)
-    _read_position(root, packet)
+    _read_flags(root, groups, position, draft)
+    _read_time(root, astro, packet)
+    _read_position(position, packet)
     _read_physics(packet)
     draft.unread = packet.unread(groups)
     return draft.alert(message)
@@ -123,7 +125,7 @@ def _element(value: bytes) -> Element:
     from lxml import etree
 
     try:
-        root = etree.fromstring(value.strip(), _parser())
+        root = etree.fromstring(value.lstrip(), _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         raise NoticeError(f"not well-formed XML ({error})") from error
     if root.getroottree().docinfo.internalDTD is not None:
@@ -146,14 +148,32 @@ def _params(root: Element) -> tuple[Params, dict[str, Params]]:
     """Return the parameters outside of groups, and those in each group."""
     params: Params = {}
     groups: dict[str, Params] = {}
-    for child in root.iterfind("What/*"):
-        if child.tag == "Param":
+    for what in root.iterchildren("What"):
+        for child in what.iterchildren("Param"):
             params.setdefault(child.get("name", ""), child)
-        elif child.tag == "Group":
+        for child in what.iterchildren("Group"):
             group = groups.setdefault(child.get("name", ""), {})
-            for param in child.iterfind("Param"):
+            for param in child.iterchildren("Param"):
                 group.setdefault(param.get("name", ""), param)
     return params, groups
+
+
+def _find(root: Element, path: str) -> Element | None:
+    """Do what ``root.find(path)`` does, in a quarter of the time if the first children lead on."""
+    tags = path.split("/")
+    found = root
+    for tag in tags:
+        child = next(found.iterchildren(tag), None)
+        if child is None:
+            return root.find(path) if len(tags) > 1 else None
+        found = child
+    return found
+
+
+def _text(root: Element, path: str) -> str | None:
+    """Do what ``root.findtext(path)`` does."""
+    element = _find(root, path)
+    return None if element is None else element.text or ""
 
 
 def _kind(root: Element, params: Params) -> AlertKind | None:
@@ -161,7 +181,7 @@ def _kind(root: Element, params: Params) -> AlertKind | None:
     if packet is not None:
         return PACKET_KINDS.get(integer(packet.get("value", ""), "Packet_Type"))
     ivorn = root.get("ivorn", "").lower()
-    author = (root.findtext("Who/AuthorIVORN") or "").lower()
+    author = (_text(root, "Who/AuthorIVORN") or "").lower()
     is_amon = "amon" in ivorn or "icecube" in ivorn or "icecube" in author
     return AlertKind.AMON if is_amon and "false_pos" in params else None
 
@@ -176,14 +196,15 @@ class _Packet:
     def __init__(self, params: Params, draft: Draft) -> None:
         self.params = params
         self.draft = draft
-        self.left = dict.fromkeys(name for name in params if name not in self.KNOWN)
+        self.left = dict.fromkeys([name for name in params if name not in self.KNOWN])
 
     def text(self, *names: str) -> str | None:
         """Return the value of the first parameter that is there."""
         for name in names:
-            if name in self.params:
+            param = self.params.get(name)
+            if param is not None:
                 self.left.pop(name, None)
-                return self.params[name].get("value", "").strip()
+                return param.get("value", "").strip()
         return None
 
     def integer(self, *names: str) -> int | None:
@@ -240,7 +261,9 @@ def _read_amon_id(packet: _Packet) -> None:
         draft.put("amon_id", amon)
 
 
-def _read_flags(root: Element, groups: dict[str, Params], draft: Draft) -> None:
+def _read_flags(
+    root: Element, groups: dict[str, Params], position: Element | None, draft: Draft
+) -> None:
     role = root.get("role", "observation")
     draft.tense = _ROLES.get(role)
     if draft.tense is None:
@@ -250,17 +273,17 @@ def _read_flags(root: Element, groups: dict[str, Params], draft: Draft) -> None:
         draft.tense = Tense.TEST
     if flags.get("Retraction"):
         draft.status = Status.RETRACTION
-    if flags.get("RADec_valid") is False and root.find(f"{_ASTRO}/Position2D") is not None:
+    if flags.get("RADec_valid") is False and position is not None:
         why = "every packet says so, also beside a good position; the position is taken"
         draft.doubt("RADec_valid", "false", "position", why)
 
 
-def _read_time(root: Element, packet: _Packet) -> None:
+def _read_time(root: Element, astro: Element | None, packet: _Packet) -> None:
     draft = packet.draft
-    made = root.findtext("Who/Date")
+    made = _text(root, "Who/Date")
     if made is not None:
         draft.put("notice_time", draft.attempt(iso_time, made, "Who/Date"))
-    when = root.findtext(f"{_ASTRO}/Time/TimeInstant/ISOTime")
+    when = None if astro is None else _text(astro, "Time/TimeInstant/ISOTime")
     if when is None:
         raise NoticeError("the notice states no time of the event", field="ISOTime")
     draft.put("trigger_time", iso_time(when, "ISOTime"))
@@ -276,9 +299,8 @@ def _tjd_sod(tjd: str, sod: str) -> Any:
     return tjd_time(integer(tjd, "Event_TJD"), round(seconds * 1e6), "Event_TJD")
 
 
-def _read_position(root: Element, packet: _Packet) -> None:
+def _read_position(position: Element | None, packet: _Packet) -> None:
     draft = packet.draft
-    position = root.find(f"{_ASTRO}/Position2D")
     if position is not None:
         _read_coordinates(position, draft)
     radius = packet.number("src_error_90")
@@ -286,7 +308,7 @@ def _read_position(root: Element, packet: _Packet) -> None:
         draft.error_radius_deg, draft.containment = radius, 0.9
     half = packet.number("src_error_50")
     draft.error_radius_50_deg = half
-    circle = None if position is None else position.findtext("Error2Radius")
+    circle = None if position is None else _text(position, "Error2Radius")
     if circle is not None:
         _read_circle(circle, draft)
     draft.systematic_included = _systematics(packet.params)
@@ -295,11 +317,11 @@ def _read_position(root: Element, packet: _Packet) -> None:
 
 
 def _read_coordinates(position: Element, draft: Draft) -> None:
-    names = (position.findtext("Name1") or "").strip(), (position.findtext("Name2") or "").strip()
+    names = (_text(position, "Name1") or "").strip(), (_text(position, "Name2") or "").strip()
     if names != ("RA", "Dec"):
         raise NoticeError("expected the coordinates RA and Dec", field="Name1, Name2", value=names)
-    draft.ra_deg = decimal((position.findtext("Value2/C1") or "").strip(), "C1")
-    draft.dec_deg = decimal((position.findtext("Value2/C2") or "").strip(), "C2")
+    draft.ra_deg = decimal((_text(position, "Value2/C1") or "").strip(), "C1")
+    draft.dec_deg = decimal((_text(position, "Value2/C2") or "").strip(), "C2")
 
 
 def _read_circle(text: str, draft: Draft) -> None:
@@ -323,7 +345,7 @@ _CIRCLE_CONTAINMENT: Final = {AlertKind.HESE: 0.9, AlertKind.EHE: 0.5, AlertKind
 def _systematics(params: Params) -> bool | None:
     """Tell from the words beside the radius whether it covers systematic effects."""
     param = params.get("src_error_90")
-    words = "" if param is None else (param.findtext("Description") or "").lower()
+    words = "" if param is None else (_text(param, "Description") or "").lower()
     if "systematic" in words and "statistical only" not in words:
         return True
     return False if "statistical only" in words else None

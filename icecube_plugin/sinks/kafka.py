@@ -188,12 +188,14 @@ class Kafka:
     def _new_producer(self) -> confluent_kafka.Producer:
         import confluent_kafka
 
+        from icecube_plugin.host.kafka.connect import without_value
+
         self.reports = Reports(self._where)
         settings = {"error_cb": self.reports.trouble, "logger": client_log}
         try:
             return confluent_kafka.Producer(self._client_options | settings)
         except confluent_kafka.KafkaException as error:
-            raise ConfigError(error.args[0].str(), key="options") from error
+            raise ConfigError(without_value(error), key="options") from None
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error), key="options") from error
 

@@ -8,10 +8,11 @@ Conventions
 - A value that is not stated is masked. In FITS that is NaN for a number, the smallest 64-bit
   integer (``TNULL``) for a whole one, and empty for text and times; the readers of astropy and
   TOPCAT mask the first two, `read_table` all.
-- Text is cleaned of control characters, cut at 300 characters, and has ``'`` in front where a
-  spreadsheet would take it for a formula (``=``, ``+``, ``-``, ``@``). ``rows = "newest"`` keeps, of
-  each event, the newest revision or LVK notice, of that the one that is JSON, else VOEvent, text,
-  binary, circular; tests have a row of their own. A record that names no event always stays.
+- Text is cleaned of control characters, cut at 300 characters, and stands in ``'`` where a
+  spreadsheet would take it for a formula (``=``, ``+``, ``-``, ``@`` in front).
+- ``rows = "newest"`` keeps, of each event, the newest revision or LVK notice, of that the one that
+  is JSON, else VOEvent, text, binary, circular; tests have a row of their own. A record that names
+  no event always stays.
 - Each record is there once, by `Record.id`; the first one stays. The file is replaced as a whole:
   readers see the old one or the new one. Several processes may write to it.
 
@@ -178,9 +179,14 @@ def _put(table: Any, name: str, texts: Sequence[str | None]) -> None:
 
 
 def _joined(old: Any, added: Any) -> Any:
+    import numpy as np
     from astropy.table import vstack
 
-    return vstack([old, added])
+    whole = vstack([old, added])
+    for name in ("trigger_time", "notice_time"):  # whose masks astropy 7 and older lose
+        masks = [np.broadcast_to(part[name].mask, len(part)) for part in (old, added)]
+        whole[name][np.concatenate(masks)] = np.ma.masked
+    return whole
 
 
 def _chosen(table: Any, *, only_newest: bool) -> Any:

@@ -51,6 +51,8 @@ class Program:
         What ``sys.argv`` holds.
     budget_s : float or None
         Largest median [s].
+    is_beyond_python : bool
+        Whether the budget is for what comes on top of starting Python.
     unwanted : frozenset of str
         Modules that it must not import.
     """
@@ -59,6 +61,7 @@ class Program:
     code: str
     arguments: tuple[str, ...] = ()
     budget_s: float | None = None
+    is_beyond_python: bool = False
     unwanted: frozenset[str] = frozenset()
 
     @property
@@ -74,26 +77,44 @@ PROGRAMS: Final = (
     Program(
         name="import icecube_hooks",
         code="import icecube_hooks",
-        unwanted=HEAVY | {"lxml", "numpy", "scipy", "icecube_plugin"},
+        budget_s=0.03,
+        is_beyond_python=True,
+        unwanted=HEAVY
+        | {
+            "dataclasses",
+            "icecube_plugin",
+            "inspect",
+            "lxml",
+            "msgspec",
+            "numpy",
+            "pluggy",
+            "scipy",
+        },
+    ),
+    Program(
+        name="from icecube_hooks import hookimpl",
+        code="from icecube_hooks import hookimpl",
+        unwanted=HEAVY | {"icecube_plugin", "lxml", "msgspec", "numpy", "scipy"},
     ),
     Program(
         name="icecube-alerts --help",
         code=RUN,
         arguments=("--help",),
-        budget_s=0.2,
-        unwanted=HEAVY | {"lxml", "numpy"},
+        budget_s=0.15,
+        unwanted=HEAVY | {"lxml", "msgspec", "numpy"},
     ),
     Program(
         name="icecube-alerts significance 0.0191 --trials 100",
         code=RUN,
         arguments=("significance", "0.0191", "--trials", "100"),
-        budget_s=0.45,
-        unwanted=HEAVY | {"lxml"},
+        budget_s=0.35,
+        unwanted=HEAVY | {"lxml", "msgspec"},
     ),
     Program(
         name="icecube-alerts replay NOTICE",
         code=RUN,
         arguments=("replay", str(NOTICE)),
+        budget_s=0.6,
         unwanted=HEAVY | {"lxml"},
     ),
 )
@@ -186,9 +207,10 @@ def _report(programs: Sequence[Program], taken: Mapping[str, Sequence[float]]) -
         median = statistics.median(times)
         verdict = ""
         if program.budget_s is not None:
-            kept = "kept" if median <= program.budget_s else "missed"
+            counted = median - python if program.is_beyond_python else median
+            kept = "kept" if counted <= program.budget_s else "missed"
             verdict = f"{program.budget_s:6.2f} {kept}"
-            late += [program.name] if median > 2 * program.budget_s else []
+            late += [program.name] if counted > 2 * program.budget_s else []
         print(
             f"{program.name:<{width}}  {median:6.3f}  {median - python:13.3f}  "
             f"{min(times):8.3f} to {max(times):<7.3f}  {verdict}".rstrip()

@@ -38,6 +38,7 @@ import sqlite3
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections import Counter
@@ -85,13 +86,19 @@ class Outcome:
 
 
 def notices(count: int) -> list[bytes]:
-    """Return notices that differ in their ids, made of the fixtures that state both p-values."""
+    """Return notices that differ in their ids."""
+    known = models()
+    return [notice(known[number % len(known)], number) for number in range(count)]
+
+
+def models() -> list[dict[str, Any]]:
+    """Return the fixtures that state both p-values."""
     found = [json.loads(path.read_bytes()) for path in sorted(FIXTURES.iterdir())]
-    models = [n for n in found if None not in (n["pval_generic"], n["pval_bayesian"])]
-    return [_notice(models[number % len(models)], number) for number in range(count)]
+    return [one for one in found if None not in (one["pval_generic"], one["pval_bayesian"])]
 
 
-def _notice(model: dict[str, Any], number: int) -> bytes:
+def notice(model: dict[str, Any], number: int) -> bytes:
+    """Return a notice of another event."""
     name = f"S{240101 + number % 28}n{number:07d}"
     sequence = model["reference"]["gcn.notices.LVK.alert"].partition("-")[2]
     reference = {"gcn.notices.LVK.alert": f"{name}-{sequence}"}
@@ -176,21 +183,22 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.spent_ns: Counter[str] = Counter()
-        self._inner_ns = [0]
+        self._threads = threading.local()  # each sink has a thread
 
     def timed(self, stage: str, function: Function) -> Function:
         """Return `function` with its time counted under `stage`."""
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._inner_ns.append(0)
+            inner_ns = self._threads.__dict__.setdefault("inner_ns", [0])
+            inner_ns.append(0)
             began = time.perf_counter_ns()
             try:
                 return function(*args, **kwargs)
             finally:
                 took = time.perf_counter_ns() - began
-                self.spent_ns[stage] += took - self._inner_ns.pop()
-                self._inner_ns[-1] += took
+                self.spent_ns[stage] += took - inner_ns.pop()
+                inner_ns[-1] += took
 
         return cast("Function", call)
 
@@ -489,7 +497,9 @@ def report(
         print(f"{name + ', CPU':<24}  {spread([o.cpu_s * per for o in side])}")
     rates = [count / o.wall_s for o in ours]
     ratios = [t.wall_s / o.wall_s for t, o in zip(tutorial, ours, strict=True)]
+    cpu_ratios = [t.cpu_s / o.cpu_s for t, o in zip(tutorial, ours, strict=True)]
     print(f"{'tutorial : ours, wall':<24}  {spread(ratios, 2)}")
+    print(f"{'tutorial : ours, CPU':<24}  {spread(cpu_ratios, 2)}")
     print(f"{'ours, alerts per second':<24}  {spread(rates)}")
     print(f"{'ours, s to first message':<24}  {spread([o.start_s for o in ours])}\n")
     report_stages(per, staged)

@@ -1,7 +1,7 @@
 """``python -m tests.fuzz [TARGET...] --runs 1000000``: fuzz targets, one after the other.
 
-With atheris (``pip install 'icecube-plugin[fuzz]'``) inputs are led by coverage; without it, or with
-``--plain``, seeds are changed at random. An input that does what it should not is written to
+With atheris (``pip install 'icecube-plugin[fuzz]'``) inputs are led by coverage; without it, or
+with ``--plain``, seeds are changed at random. An input that does what it should not is written to
 ``tests/fuzz/found/TARGET/``, where the tests run it from then on.
 """
 
@@ -75,7 +75,7 @@ def _plain(name: str, arguments: argparse.Namespace) -> int:
         data = seeds[tally.inputs] if tally.inputs < len(seeds) else next(stream)
         try:
             tally.feed(data)
-        except Exception as error:  # a find: kept once for each kind, and the run goes on
+        except Exception as error:  # noqa: BLE001  # a find: kept once of a kind; the run goes on
             kind = f"{type(error).__name__} {traceback.extract_tb(error.__traceback__)[-1][:2]}"
             if kind not in finds:
                 print(f"{name}: {error!r}\n  {_keep(name, data)}", file=sys.stderr)

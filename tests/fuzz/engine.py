@@ -64,10 +64,10 @@ class Tally:
         if spent > self.slowest_s:
             self.slowest_s, self.slowest = spent, data
         self.answers[answer] += 1
-        if spent > SLOWEST_S:
-            raise Wrong(f"took {1e3 * spent:.0f} ms")
         if self.memory_mb > MEMORY_MB:
             raise Wrong(f"took {self.memory_mb:.0f} MB")
+        if spent > SLOWEST_S:
+            raise Wrong(f"took {1e3 * spent:.0f} ms")
 
     def _again(self, data: bytes) -> float:
         gc.collect()

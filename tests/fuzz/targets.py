@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import sqlite3
 import tempfile
 import tomllib
@@ -22,7 +24,7 @@ from icecube_plugin.host.spool import Spool
 from icecube_plugin.notices import binary, circular, lvk, normalised, text, track, voevent
 from icecube_plugin.sinks._text import summary
 
-__all__ = ["FOUND", "READERS", "TARGETS", "Target", "Wrong"]
+__all__ = ["CONFIGURATION", "FOUND", "READERS", "TARGETS", "Target", "Wrong"]
 
 ROOT: Final = Path(__file__).parents[2]
 FIXTURES: Final = ROOT / "fixtures"
@@ -111,7 +113,7 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
     ),
     "circulars": (
         *(b"The IceCube Collaboration reports:\n", b"AMON", b"on behalf of", b"+/-", b"deg", b"%"),
-        *(b"RA: ", b"Dec: ", b"J2000", b"PSF containment", b"FAR", b"TeV", b"S260502ab", b"p-value"),
+        *(b"RA: ", b"Dec: ", b"J2000", b"PSF containment", b"FAR", b"TeV", b"S260502ab", b"p-val"),
         *(b"\n\n", b"&#0;", b"&nbsp;", b"\xef\xbf\xbd", b"retraction", b"IceCube-260502A"),
         *_JSON,
     ),
@@ -169,20 +171,56 @@ def _configure(data: bytes) -> str:
     return "read"
 
 
-def _configurations() -> list[bytes]:
-    return [
-        b'data_folder = "a"\nbatch_size = 10\nspool_limit = 5\nparse_limit_s = 2.0\n',
-        b'[kafka]\ndomain = "gcn.nasa.gov"\nclient_id = "a"\nclient_secret = "b"\ntopics = ["a"]\n'
-        b'wait = true\nstart = "latest"\n[kafka.options]\n"session.timeout.ms" = 30000\n',
-        b'[plugins]\nblock = ["sink-terminal"]\nallow = ["*"]\n[plugins.options]\na = 1\n',
-        b'[sinks.a]\ntype = "sqlite"\npath = "b"\nrequired = false\npatience_s = 5\nwhen = "x > 1"\n'
-        b"[sinks.a.filter]\nkind = 'gold'\n[watch]\nlisten = '127.0.0.1:1'\nevery_s = 1\n",
-    ]
+CONFIGURATION: Final = b"""
+data_folder = "a"
+batch_size = 10
+spool_limit = 5
+dead_letters_limit = 6
+remember_notices = 7
+parse_limit_s = 2.0
+message_limit_mb = 3
+[kafka]
+domain = "gcn.nasa.gov"
+client_id = "a"
+client_secret = "b"
+group_id = "c"
+topics = ["a"]
+bootstrap_servers = "d:1"
+start = "latest"
+instance_id = "e"
+wait = true
+heartbeat = false
+[kafka.options]
+"session.timeout.ms" = 30000
+[plugins]
+block = ["sink-terminal"]
+allow = ["*"]
+[plugins.options]
+a = 1
+[watch]
+listen = "127.0.0.1:1"
+every_s = 1
+heartbeat_limit_s = 2
+stall_limit_s = 3
+[significance.icecube]
+trials = 3
+[sinks.a]
+type = "sqlite"
+path = "b"
+required = false
+patience_s = 5
+when = "signalness > 0.5"
+[sinks.a.filter]
+kinds = ["gold"]
+"""
+"""Every key that there is; a test holds it against the code."""
 
 
 @cache
 def _scratch() -> Path:
-    return Path(tempfile.mkdtemp(prefix="icecube-fuzz-"))
+    folder = Path(tempfile.mkdtemp(prefix="icecube-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _damaged(make: Callable[[Path], Callable[[], object]], data: bytes) -> str:
@@ -287,7 +325,7 @@ TARGETS: Final[dict[str, Target]] = {
     target.name: target
     for target in (
         *READERS,
-        Target("config", _configure, _configurations, _TOML),
+        Target("config", _configure, lambda: [CONFIGURATION], _TOML),
         Target("dead-letters", partial(_damaged, _open_letters), partial(_stored, _letters)),
         Target("spool", partial(_damaged, _open_spool), partial(_stored, _spooled)),
         Target("jsonl", _replay, _records, _JSON),

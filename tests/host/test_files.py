@@ -204,6 +204,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
         ("a.tar.gz", gzip.compress(b"no tar" * 1000)),
         ("a.zip", b"no zip"),
     ],
+    ids=["no gzip", "cut gzip", "no tar", "no tar.gz", "gzip of no tar", "no zip"],
 )
 def test_a_damaged_archive_is_named(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)

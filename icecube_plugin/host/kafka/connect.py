@@ -30,6 +30,7 @@ __all__ = [
     "place",
     "wanted_topics",
     "why_missing",
+    "without_value",
 ]
 
 log = logging.getLogger(__name__)
@@ -170,9 +171,15 @@ def make_consumer(
     try:
         return gcn_kafka.Consumer(everything)
     except confluent_kafka.KafkaException as error:
-        raise ConfigError(error.args[0].str(), key="kafka.options") from error
+        raise ConfigError(without_value(error), key="kafka.options") from None
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error), key="kafka.options") from error
+
+
+def without_value(error: confluent_kafka.KafkaException) -> str:
+    """Return what librdkafka says of a wrong option, without its value: it may be a password."""
+    text: str = error.args[0].str()
+    return re.sub(r'Invalid value ".*" for', "Invalid value for", text, flags=re.DOTALL)
 
 
 def connect(
