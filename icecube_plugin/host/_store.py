@@ -27,16 +27,25 @@ class Store:
         SQL that makes the tables where they are not there yet.
     what : str
         What the file holds, for errors.
+    synced : bool
+        Whether a transaction survives a crash of the machine, not only one of the process.
     """
 
-    def __init__(self, path: Path, schema: str, what: str) -> None:
+    def __init__(self, path: Path, schema: str, what: str, *, synced: bool = True) -> None:
         self.path = path
         self._schema = schema
         self._what = what
+        self._synchronous = "FULL" if synced else "NORMAL"
+        self._held: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, hold: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction, which is durable afterwards.
+
+        Parameters
+        ----------
+        hold : bool
+            Keep the file open for the next one, which is quicker, until `close`.
 
         Raises
         ------
@@ -44,19 +53,35 @@ class Store:
             If the file cannot be opened or written.
         """
         try:
-            with contextlib.closing(self._open()) as connection, connection:
-                yield connection
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last: in its errors
+            connection = self._held or self._open()
+            self._held = None
+            try:
+                with connection:
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if hold:
+                self._held = connection
+            else:
+                connection.close()
+        except (sqlite3.Error, OSError, UnicodeError) as error:  # the last: of odd text
             raise StoreError(f"cannot keep {self._what} in {self.path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file, if it is held."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # nobody else's business
-        connection = sqlite3.connect(self.path, timeout=30.0)
+        connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
         try:
             connection.execute("PRAGMA auto_vacuum = FULL")  # a file that was large shrinks again
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.executescript(self._schema)
         except BaseException:
             connection.close()

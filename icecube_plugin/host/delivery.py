@@ -23,7 +23,10 @@ from .spool import Spool
 __all__ = ["Delivery", "spool_path"]
 
 TURN_S: Final = 0.05
-"""How long a sink has the processor to itself before the next one gets the batch too."""
+"""How long a sink has the processor to itself before the next one gets a large batch too."""
+
+SMALL: Final = 50
+"""A batch of fewer records goes to all sinks at once, so that they wait for the disk together."""
 
 LOOK_S: Final = 0.5
 CLOSE_S: Final = 5.0
@@ -106,7 +109,8 @@ class Delivery:
         taken: list[Ticket | None] = []
         keep(lambda: taken.append(lane.take(records)))
         (ticket,) = taken
-        return None if ticket is None or ticket.done.wait(TURN_S) else ticket
+        turn_s = 0.0 if len(records) < SMALL else TURN_S
+        return None if ticket is None or ticket.done.wait(turn_s) else ticket
 
     def finish(self, idle: Callable[[], object]) -> None:
         """Wait for the spools to be empty, where a sink gets on."""

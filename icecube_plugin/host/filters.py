@@ -64,6 +64,9 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
     if config.when is not None:
         limits.append(_expression(config.when, f"sinks.{config.name}.when"))
 
+    if not tests and not limits:
+        return _everything
+
     def decide(record: Record) -> bool:
         if not all(test(record) for test in tests):
             return False
@@ -79,6 +82,10 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
             return True
 
     return accepts
+
+
+def _everything(_record: Record) -> bool:
+    return True
 
 
 def values(record: Record) -> dict[str, Any]:

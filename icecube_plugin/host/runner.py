@@ -287,6 +287,7 @@ class Host:
                 self.summary.count(delivery.states)
                 self._limit.close()
                 self._in_hand.close()
+                self._sightings.close()
                 self.plugins.notify("on_stop")
 
     def backfill(self, since: datetime, until: datetime | None = None) -> Summary:

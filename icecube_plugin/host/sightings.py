@@ -7,6 +7,7 @@ repeat. The newest ones are kept, as many as configured.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,21 +24,26 @@ MOST_PER_NOTICE: Final = 20
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sightings (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     record_id TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT
 );
-CREATE INDEX IF NOT EXISTS sightings_by_notice ON sightings (notice_id);
+CREATE UNIQUE INDEX IF NOT EXISTS sightings_by_notice_and_place ON sightings (notice_id, id);
 """
 
 _COLUMNS: Final = 'record_id, seen_at, topic, partition, "offset", origin'
 
+_OF_NOTICES: Final = f"""
+SELECT notice_id, {_COLUMNS} FROM sightings
+WHERE notice_id IN (SELECT value FROM json_each(?)) ORDER BY number
+"""  # noqa: S608  # made of the constant above
+
 
 class Sightings:
-    """The list of notices, in one SQLite file.
+    """The list of notices, in one SQLite file, which stays open until `close`.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ class Sightings:
     def __init__(self, path: Path, limit: int) -> None:
         self.path = path
         self.limit = limit
-        self._store = Store(path, _SCHEMA, "the list of notices")
+        self._store = Store(path, _SCHEMA, "the list of notices", synced=False)
 
     def look_up(self, records: Sequence[Record]) -> list[Record]:
         """Return the records with their `Record.sightings`; those in one batch see each other.
@@ -79,7 +85,7 @@ class Sightings:
             If the file cannot be written.
         """
         now = datetime.now(UTC).isoformat()
-        with self._store.transaction() as connection:
+        with self._store.transaction(hold=True) as connection:
             connection.executemany(
                 f"INSERT INTO sightings (id, notice_id, {_COLUMNS})"  # noqa: S608  # ours
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -94,18 +100,18 @@ class Sightings:
         if not self.path.exists():
             return {}
         known: dict[str, list[Sighting]] = {}
-        with self._store.transaction() as connection:
-            for notice_id in notice_ids:
-                rows = connection.execute(
-                    f"SELECT {_COLUMNS} FROM sightings WHERE notice_id = ?"  # noqa: S608  # ours
-                    " ORDER BY number LIMIT ?",
-                    (notice_id, MOST_PER_NOTICE),
-                )
+        with self._store.transaction(hold=True) as connection:
+            for notice_id, *row in connection.execute(_OF_NOTICES, (json.dumps([*notice_ids]),)):
+                found = known.setdefault(notice_id, [])
                 try:
-                    known[notice_id] = [_restored(row) for row in rows]
+                    found += [_restored(*row)] if len(found) < MOST_PER_NOTICE else []
                 except (ValueError, TypeError) as error:
                     raise StoreError(f"{self.path} is damaged: {error}") from error
         return known
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        self._store.close()
 
 
 def _sighting(record: Record, now: datetime) -> Sighting:
@@ -128,8 +134,14 @@ def _row(record: Record, now: str) -> tuple[object, ...]:
     )
 
 
-def _restored(row: tuple[str, str, str | None, int | None, int | None, str | None]) -> Sighting:
-    record_id, seen_at, topic, partition, offset, origin = row
+def _restored(
+    record_id: str,
+    seen_at: str,
+    topic: str | None,
+    partition: int | None,
+    offset: int | None,
+    origin: str | None,
+) -> Sighting:
     return Sighting(
         record_id=record_id,
         seen_at=datetime.fromisoformat(seen_at),

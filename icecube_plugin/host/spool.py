@@ -152,4 +152,5 @@ class Spool:
 def place_id(record: Record) -> str:
     """Return what is the same for a message that is delivered again, and for nothing else."""
     message = record.message
-    return f"{record.id} {message.topic} {message.partition} {message.offset} {message.origin}"
+    place = f"{message.topic} {message.partition} {message.offset} {message.origin}"
+    return f"{record.id} {place}".encode("ascii", "backslashreplace").decode("ascii")
