@@ -340,6 +340,7 @@ def _credential(
         return found
     try:
         import keyring
+        import keyring.errors
     except ImportError as error:
         hint = "pip install 'icecube-plugin[keyring]'"
         raise ConfigError("needs the package keyring", key="kafka.keyring", hint=hint) from error

@@ -277,7 +277,7 @@ def _families(now: dict[str, Any]) -> Iterable[Any]:
 
 def _of(source: Source | None, name: str) -> dict[Any, Any]:
     """Return what a source tells, if it does: an attribute or the answer of a method."""
-    found = getattr(source, name, {})
+    found: Any = getattr(source, name, {})
     return dict(found() if callable(found) else found)
 
 
