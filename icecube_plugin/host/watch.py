@@ -277,8 +277,9 @@ def _families(now: dict[str, Any]) -> Iterable[Any]:
 
 def _of(source: Source | None, name: str) -> dict[Any, Any]:
     """Return what a source tells, if it does: an attribute or the answer of a method."""
-    found: Any = getattr(source, name, {})
-    return dict(found() if callable(found) else found)
+    found = getattr(source, name, {})
+    told: Any = found() if callable(found) else found
+    return dict(told)
 
 
 def _heartbeat_age_s(source: Source | None) -> float | None:
