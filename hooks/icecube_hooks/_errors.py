@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 SHOWN_CHARACTERS: Final = 80
+PLACE_CHARACTERS: Final = 200
 
 
 class _Unset:
@@ -118,7 +119,10 @@ class NoticeError(IceCubePluginError, ValueError):
 
     def __str__(self) -> str:
         got = "" if self.value is UNSET else f", got {shown(self.value)}"
-        parts = (shown(self.place)[1:-1], self.field, self.reason + got)
+        place = ascii(self.place)[1:-1]
+        if len(place) > PLACE_CHARACTERS:  # of a path the end says most
+            place = f"...{place[3 - PLACE_CHARACTERS :]}"
+        parts = (place, self.field, self.reason + got)
         return one_line(": ".join(part for part in parts if part))
 
 

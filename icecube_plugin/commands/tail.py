@@ -28,6 +28,8 @@ record a line, as the jsonl sink writes them.
 """
 
 POLL_S: Final = 0.5
+SETTLE_S: Final = 5.0
+"""A database's log changes before what it holds can be read."""
 """How often to look for new records; a look costs two calls of the system."""
 
 COLUMNS: Final = (
@@ -73,10 +75,12 @@ def _new(path: Path, seen: set[str]) -> Iterator[Record]:
 def _following(path: Path, seen: set[str]) -> Iterator[Record]:
     """Yield new records as they come, for ever; the file is read when it has changed."""
     before: object = None
+    changed_at = time.monotonic()
     while True:
         now = _stamp(path)
         if now != before:
-            before = now
+            before, changed_at = now, time.monotonic()
+        if time.monotonic() - changed_at < SETTLE_S:
             yield from _new(path, seen)
         time.sleep(POLL_S)
 

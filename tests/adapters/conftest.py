@@ -490,7 +490,7 @@ def run_into_power_cut(
     process = program(python, _prepared(name, stream, folder, group), folder)
     process.wait(PATIENCE_S)
     assert process.returncode == 9, (folder / "log.txt").read_text()
-    assert counts(folder)[0] == 5
+    assert counts(folder)[0] in (5, 6)  # the sinks write side by side
 
 
 def _prepared(name: str, stream: Stream, folder: Path, group: str) -> str:
