@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def kept(tmp_path: Path) -> Path:
     """The data folder of a host that nobody configured."""
     folder = tmp_path / "icecube-alerts-data"
     records = [make_record(event_id=number, event_names=()) for number in range(15)]
-    Sqlite(path=folder / "alerts.sqlite").write(records)
+    with closing(Sqlite(path=folder / "alerts.sqlite")) as sink:
+        sink.write(records)
     return folder
 
 
@@ -88,6 +90,7 @@ def test_tail_follows(kind: type[Sqlite | JsonLines], tmp_path: Path, env: dict[
             assert time.monotonic() - began < 20
         finally:
             process.terminate()
+            sink.close()
 
 
 def test_nothing_kept_is_said(run: Run) -> None:
@@ -134,7 +137,8 @@ def test_show_names_what_is_near(run: Run, fixtures: Path) -> None:
 
 def test_text_of_messages_cannot_act_on_a_terminal(run: Run, tmp_path: Path) -> None:
     records = all_hostile()
-    Sqlite(path=tmp_path / "a.sqlite").write(records)
+    with closing(Sqlite(path=tmp_path / "a.sqlite")) as sink:
+        sink.write(records)
     for words in (("tail",), ("show", records[-1].alert.event_names[0][:2])):
         done = run(*words, "--database", "a.sqlite")
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout + done.stderr)
