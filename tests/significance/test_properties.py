@@ -34,7 +34,8 @@ sides = st.sampled_from(Sided)
 @given(positive, positive, sides)
 def test_sigma_falls_with_p(a: float, b: float, sided: Sided) -> None:
     assume(a < b)
-    assert sigma_from_p(a, sided) >= sigma_from_p(b, sided)
+    # Neighbours in the last digit may come out the other way round.
+    assert sigma_from_p(a, sided) >= sigma_from_p(b, sided) - 1e-13
 
 
 @given(ps, ps, ns)
