@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import (
     Alert,
     AlertKind,
+    Concern,
     Message,
     NoticeError,
     ParserType,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from lxml.etree import XMLParser
     from lxml.etree import _Element as Element
 
-__all__ = ["TOPICS", "parse", "parse_element", "register_parsers"]
+__all__ = ["TOPICS", "parse", "parse_any", "parse_element", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.voevent.ICECUBE_*", "gcn.classic.voevent.AMON_*")
 
@@ -58,6 +59,14 @@ _ROLES: Final = {
     "prediction": Tense.PLANNED,
     "sim": Tense.SIMULATION,
 }
+NOT_VALID: Final = Concern(
+    field="RADec_valid",
+    found="false",
+    taken="position",
+    why="every packet says so, also beside a good position; the position is taken",
+)
+"""The concern that every packet gives."""
+
 _IVORN_TAIL = re.compile(r"_(\d{1,18})_(\d{1,18})_(\d{1,9})$", re.ASCII)
 _ASTRO = "WhereWhen/ObsDataLocation/ObservationLocation/AstroCoords"
 _FLAGS: Final = "Trigger_ID"
@@ -87,6 +96,16 @@ def parse(message: Message) -> Alert | None:
     """
     if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<" or b"VOEvent" not in message.value:
         return None
+    from . import _usual_voevent  # its expression takes a while to compile
+
+    usual = _usual_voevent.voevent_alert(message)
+    if usual is not None:
+        return usual
+    return parse_any(message)
+
+
+def parse_any(message: Message) -> Alert | None:
+    """Read a VOEvent notice of any form, as `parse`."""
     check_size(message, NOTICE_LIMIT)
     return parse_element(_element(message.value), message)
 
@@ -274,8 +293,7 @@ def _read_flags(
     if flags.get("Retraction"):
         draft.status = Status.RETRACTION
     if flags.get("RADec_valid") is False and position is not None:
-        why = "every packet says so, also beside a good position; the position is taken"
-        draft.doubt("RADec_valid", "false", "position", why)
+        draft.concerns.append(NOT_VALID)
 
 
 def _read_time(root: Element, astro: Element | None, packet: _Packet) -> None:
