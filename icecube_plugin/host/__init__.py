@@ -4,7 +4,8 @@ from ._store import StoreError
 from .config import Config, KafkaConfig, PluginsConfig, SinkConfig, load_config
 from .dead_letters import DeadLetter, DeadLetters
 from .files import FileError, FileSource, messages_from
-from .runner import Host, Source, Summary
+from .runner import Host
+from .summary import Source, Summary
 
 __all__ = [
     "Config",

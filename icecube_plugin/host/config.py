@@ -50,13 +50,25 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import ConfigError
-from icecube_hooks.host import nearest
+
+from ._values import (
+    Table,
+    count,
+    count_or_none,
+    flag,
+    megabytes,
+    seconds,
+    table,
+    tables,
+    text,
+    texts,
+)
 
 __all__ = [
     "DEFAULT_TOPICS",
@@ -239,20 +251,23 @@ def load_config(path: str | Path | None = None, env: Mapping[str, str] = os.envi
 
 def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     """Make a configuration from decoded TOML, see `load_config`."""
-    top = _Table(data, "")
+    top = Table(data, "")
+    given = top.given(
+        data_folder=_folder,
+        batch_size=count,
+        spool_limit=count,
+        dead_letters_limit=count,
+        remember_notices=count_or_none,
+        parse_limit_s=seconds,
+        message_limit_mb=megabytes,
+        significance=tables,
+    )
     config = Config(
-        data_folder=Path(top.get("data_folder", _text, "icecube-alerts-data")).expanduser(),
-        batch_size=top.get("batch_size", _count, 500),
-        spool_limit=top.get("spool_limit", _count, 1_000_000),
-        dead_letters_limit=top.get("dead_letters_limit", _count, 100_000),
-        remember_notices=top.get("remember_notices", _count_or_none, 100_000),
-        parse_limit_s=top.get("parse_limit_s", _seconds, 20.0),
-        message_limit_mb=top.get("message_limit_mb", _megabytes, 16.0),
-        kafka=_kafka(_Table(top.get("kafka", _table, {}), "kafka"), env),
-        plugins=_plugins(_Table(top.get("plugins", _table, {}), "plugins")),
-        watch=_watch(_Table(top.get("watch", _table, {}), "watch")),
-        significance=top.get("significance", _tables, {}),
-        sinks=_sinks(top.get("sinks", _tables, None)),
+        **given,
+        kafka=_kafka(Table(top.get("kafka", table, {}), "kafka"), env),
+        plugins=_plugins(Table(top.get("plugins", table, {}), "plugins")),
+        watch=_watch(Table(top.get("watch", table, {}), "watch")),
+        sinks=_sinks(top.get("sinks", tables)),
     )
     top.done()
     return config
@@ -285,57 +300,35 @@ def _secret_keys(data: Any, path: str) -> Iterator[str]:
             yield key
 
 
-class _Table:
-    """A table of the file; `done` refuses what nobody asked for."""
-
-    def __init__(self, data: Mapping[str, Any], path: str) -> None:
-        self.data = data
-        self.path = path
-        self.known: list[str] = []
-
-    def get(self, name: str, check: Callable[[Any, str], Any], default: Any) -> Any:
-        """Return a checked value, or `default` if the file does not have it."""
-        self.known.append(name)
-        return check(self.data[name], self.key(name)) if name in self.data else default
-
-    def key(self, name: str) -> str:
-        """Return the path of a key."""
-        return f"{self.path}.{name}" if self.path else name or '""'
-
-    def done(self) -> None:
-        """Raise for the first unknown key."""
-        for name in self.data:
-            if name not in self.known:
-                hint = nearest(name, self.known)
-                raise ConfigError("unknown key", key=self.key(name), hint=hint)
-
-
-def _kafka(table: _Table, env: Mapping[str, str]) -> KafkaConfig:
-    keyring = table.get("keyring", _text, None)
-    secret = _credential("client_secret", table, env, keyring)
-    config = KafkaConfig(
-        domain=table.get("domain", _text, "gcn.nasa.gov"),
-        client_id=_credential("client_id", table, env, keyring),
-        client_secret=None if secret is None else Secret(secret),
-        group_id=table.get("group_id", _text, "icecube-alerts"),
-        topics=table.get("topics", _texts, DEFAULT_TOPICS),
-        bootstrap_servers=table.get("bootstrap_servers", _text, None),
-        start=table.get("start", _start, "earliest"),
-        instance_id=table.get("instance_id", _text, None),
-        wait=table.get("wait", _flag, False),
-        heartbeat=table.get("heartbeat", _flag, None),
-        options=table.get("options", _table, {}),
+def _kafka(section: Table, env: Mapping[str, str]) -> KafkaConfig:
+    keyring = section.get("keyring", text)
+    secret = _credential("client_secret", section, env, keyring)
+    given = section.given(
+        domain=text,
+        group_id=text,
+        topics=texts,
+        bootstrap_servers=text,
+        start=_start,
+        instance_id=text,
+        wait=flag,
+        heartbeat=flag,
+        options=table,
     )
-    table.known += ["client_id", "client_secret"]  # known even where the environment has them
-    table.done()
+    config = KafkaConfig(
+        **given,
+        client_id=_credential("client_id", section, env, keyring),
+        client_secret=None if secret is None else Secret(secret),
+    )
+    section.known += ["client_id", "client_secret"]  # known even where the environment has them
+    section.done()
     return config
 
 
 def _credential(
-    name: str, table: _Table, env: Mapping[str, str], service: str | None
+    name: str, section: Table, env: Mapping[str, str], service: str | None
 ) -> str | None:
     """Return a credential: of the environment, else of the file, else of the keyring."""
-    found = _from_env(f"GCN_{name.upper()}", env) or table.get(name, _text, None)
+    found = _from_env(f"GCN_{name.upper()}", env) or section.get(name, text)
     if found is not None or service is None:
         return found
     try:
@@ -362,108 +355,38 @@ def _from_env(name: str, env: Mapping[str, str]) -> str | None:
         raise ConfigError(f"cannot read {file}: {reason}", key=f"{name}_FILE") from error
 
 
-def _plugins(table: _Table) -> PluginsConfig:
-    config = PluginsConfig(
-        allow=table.get("allow", _texts, ()),
-        block=table.get("block", _texts, ()),
-        options=table.get("options", _table, {}),
-    )
-    table.done()
+def _plugins(section: Table) -> PluginsConfig:
+    config = PluginsConfig(**section.given(allow=texts, block=texts, options=table))
+    section.done()
     return config
 
 
-def _watch(table: _Table) -> WatchConfig:
-    config = WatchConfig(
-        every_s=table.get("every_s", _seconds, 5.0),
-        heartbeat_limit_s=table.get("heartbeat_limit_s", _seconds, 120.0),
-        stall_limit_s=table.get("stall_limit_s", _seconds, 120.0),
-        listen=table.get("listen", _text, None),
+def _watch(section: Table) -> WatchConfig:
+    given = section.given(
+        every_s=seconds, heartbeat_limit_s=seconds, stall_limit_s=seconds, listen=text
     )
-    table.done()
-    return config
+    section.done()
+    return WatchConfig(**given)
 
 
-def _sinks(tables: Mapping[str, Mapping[str, Any]] | None) -> tuple[SinkConfig, ...] | None:
-    if tables is None:
-        return None
-    return tuple(_sink(name, table) for name, table in tables.items())
+def _sinks(found: Mapping[str, Mapping[str, Any]] | None) -> tuple[SinkConfig, ...] | None:
+    return None if found is None else tuple(_sink(name, data) for name, data in found.items())
 
 
 def _sink(name: str, data: Mapping[str, Any]) -> SinkConfig:
-    table = _Table(data, f"sinks.{name}")
-    kind = table.get("type", _text, None)
-    if kind is None:
+    section = Table(data, f"sinks.{name}")
+    given = section.given(type=text, required=flag, patience_s=seconds, filter=table, when=text)
+    if "type" not in given:
         raise ConfigError("is required", key=f"sinks.{name}.type")
-    known = {
-        "required": table.get("required", _flag, True),
-        "patience_s": table.get("patience_s", _seconds, 5.0),
-        "filter": table.get("filter", _table, {}),
-        "when": table.get("when", _text, None),
-    }
-    options = {key: value for key, value in data.items() if key not in table.known}
-    return SinkConfig(name=name, type=kind, options=options, **known)
-
-
-def _wrong(key: str, expected: str, value: object) -> ConfigError:
-    return ConfigError(f"expected {expected}, not {type(value).__name__}", key=key)
-
-
-def _text(value: Any, key: str) -> str:
-    if isinstance(value, str) and value:
-        return value
-    raise _wrong(key, "text", value) if value != "" else ConfigError("is empty", key=key)
-
-
-def _texts(value: Any, key: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise _wrong(key, "a list of texts", value)
-    return tuple(_text(item, f"{key}[{number}]") for number, item in enumerate(value))
-
-
-def _flag(value: Any, key: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise _wrong(key, "true or false", value)
-
-
-def _count(value: Any, key: str) -> int:
-    return _whole(value, key, 1)
-
-
-def _count_or_none(value: Any, key: str) -> int:
-    return _whole(value, key, 0)
-
-
-def _whole(value: Any, key: str, low: int) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= 100_000_000:
-        return value
-    reason = f"expected a whole number from {low} to 100000000, not {value!r:.40}"
-    raise ConfigError(reason, key=key)
-
-
-def _seconds(value: Any, key: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400:
-        return float(value)
-    raise ConfigError(f"expected seconds, more than 0, at most 86400, not {value!r:.40}", key=key)
-
-
-def _megabytes(value: Any, key: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1024:
-        return float(value)
-    raise ConfigError(f"expected MB, more than 0, at most 1024, not {value!r:.40}", key=key)
-
-
-def _table(value: Any, key: str) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise _wrong(key, "a table", value)
-
-
-def _tables(value: Any, key: str) -> Mapping[str, Mapping[str, Any]]:
-    return {name: _table(item, f"{key}.{name}") for name, item in _table(value, key).items()}
+    options = {key: value for key, value in data.items() if key not in given}
+    return SinkConfig(name=name, options=options, **given)
 
 
 def _start(value: Any, key: str) -> str:
     if value in ("earliest", "latest"):
         return str(value)
     raise ConfigError(f"expected 'earliest' or 'latest', not {value!r:.40}", key=key)
+
+
+def _folder(value: Any, key: str) -> Path:
+    return Path(text(value, key)).expanduser()

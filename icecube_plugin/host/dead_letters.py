@@ -170,8 +170,8 @@ class DeadLetters:
 
 
 def _id(message: Message, sink: str | None) -> str:
-    place = f"{message.topic}\0{message.partition}\0{message.offset}\0{sink}\0".encode()
-    return hashlib.sha256(place + message.value).hexdigest()
+    place = f"{message.topic}\0{message.partition}\0{message.offset}\0{sink}\0"
+    return hashlib.sha256(place.encode("utf-8", "backslashreplace") + message.value).hexdigest()
 
 
 def _letter(row: tuple[int, str, str | None, str, str, str, str]) -> DeadLetter:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from icecube_hooks import Record, Sink, SinkError
 
+from ._store import StoreError
 from .config import SinkConfig
 from .filters import make_filter
 from .lane import Lane, LaneState, Ticket
@@ -47,6 +48,8 @@ class Delivery:
         Keeps records as dead letters: ``refuse(records, error, sink_name)``.
     spool_limit : int
         With this many records waiting for one sink, the host waits too.
+    stopping : callable
+        Whether the host is to end, and so does not wait for that.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class Delivery:
         *,
         refuse: Callable[[Sequence[Record], SinkError, str], None],
         spool_limit: int,
+        stopping: Callable[[], bool],
     ) -> None:
         self._spool_limit = spool_limit
+        self._stopping = stopping
         self.lanes = [
             Lane(
                 config,
@@ -88,7 +93,7 @@ class Delivery:
         Raises
         ------
         StoreError
-            If `keep` lets it through.
+            If `keep` lets it through, or a full spool and a stop come together.
         """
         if not records:
             return
@@ -104,6 +109,9 @@ class Delivery:
     ) -> Ticket | None:
         """Hand a batch to one lane; return what is not done after its turn."""
         while lane.state.waiting >= self._spool_limit:
+            if self._stopping():
+                reason = f"{lane.state.waiting} records wait for sink {lane.config.name} already"
+                raise StoreError(f"{reason}; this batch is not committed")
             time.sleep(LOOK_S)
             idle()
         taken: list[Ticket | None] = []

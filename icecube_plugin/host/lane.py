@@ -261,23 +261,27 @@ class Lane:
 
     def _sift(self, waiting: Mapping[int, Record]) -> None:
         """Refuse records that the sink cannot take now, if it can take others: it is not down."""
-        failed: dict[int, SinkError] = {}
         passed: list[int] = []
+        failed: list[int] = []
         for number, record in waiting.items():
-            error = attempt(self.config.name, self.sink, [record])
-            self._note(error)
-            if isinstance(error, RetryLater):
-                failed[number] = error
-            else:
-                self._settle([record], error, _never)
-                passed.append(number)
+            (passed if self._once(record) is None else failed).append(number)
             if self._stopping.is_set() or (not passed and len(failed) == PROBES):
                 break
-        if passed:
-            for number in failed:
-                error = attempt(self.config.name, self.sink, [waiting[number]])
-                self._settle([waiting[number]], error, _never)
-            self._forget([*passed, *failed])
+        while passed and failed and not self._stopping.is_set():
+            number = failed.pop()
+            error = self._once(waiting[number])
+            if error is not None:
+                self._give_up([waiting[number]], error, _never)
+            passed.append(number)
+        self._forget(passed)
+
+    def _once(self, record: Record) -> RetryLater | None:
+        """Write one record once; return why it may be taken later, if that is so."""
+        try:
+            self._settle([record], self._attempt([record]), _never)
+        except RetryLater as error:
+            return error
+        return None
 
     def _settle(
         self, records: Sequence[Record], error: SinkError | None, left: Callable[[], bool]

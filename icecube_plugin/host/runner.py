@@ -30,11 +30,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Sink, SinkError
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
@@ -49,78 +48,15 @@ from .filters import make_filter
 from .guard import InHand, TimeLimit
 from .lane import LaneState, attempt
 from .sightings import Sightings
+from .summary import Source, Summary
 from .versions import note_versions
 
-__all__ = ["Host", "Source", "Summary"]
+__all__ = ["Host", "check_sinks"]
 
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
 """How often a full disk is tried again."""
-
-
-class Source(Protocol):
-    """Where a host takes messages from."""
-
-    def batches(self) -> Iterator[list[Message]]:
-        """Yield batches of messages; an empty one while nothing comes."""
-        ...
-
-    def commit(self) -> None:
-        """Note that everything yielded so far is safe."""
-        ...
-
-    def idle(self) -> None:
-        """Stay alive: called at least once a second while the host waits with a batch in hand.
-
-        A source whose `can_wait` is false (or that has none) may do nothing here.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free what the source holds."""
-        ...
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a host has done.
-
-    Attributes
-    ----------
-    messages, records, refused, passed : int
-        Taken from the source; read; broken or unknown; of others, on a shared topic.
-    kinds : dict
-        Number of records by kind of alert.
-    written, failed, waiting : dict
-        Number of records by sink: it has them; it refused them, or did not take them in time and
-        is not required; they wait on disk for it.
-    seconds : dict
-        Time spent by stage: waiting for the source, reading, delivering, committing [s].
-    """
-
-    messages: int = 0
-    records: int = 0
-    refused: int = 0
-    passed: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def count(self, states: Sequence[LaneState]) -> None:
-        """Take over what the sinks have done."""
-        self.written = {state.name: state.written for state in states}
-        failed = {state.name: state.refused + state.dropped for state in states}
-        self.failed = {name: number for name, number in failed.items() if number}
-        self.waiting = {state.name: state.waiting for state in states if state.waiting}
-
-    def spent(self, stage: str, since: float) -> float:
-        """Add the time since `since` to a stage; return now, both as `time.monotonic` [s]."""
-        now = time.monotonic()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
-        return now
 
 
 class Host:
@@ -228,6 +164,7 @@ class Host:
                     self.config.data_folder,
                     refuse=self._refuse_records,
                     spool_limit=self.config.spool_limit,
+                    stopping=self._stopping.is_set,
                 )
                 self.summary.count(delivery.states)
                 note_versions(self.config.data_folder / "versions.jsonl", _versions(self.plugins))

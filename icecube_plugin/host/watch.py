@@ -31,13 +31,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from icecube_hooks import ConfigError
 from icecube_plugin import __version__
+from icecube_plugin.sinks._files import replace_file
 
 from .config import WatchConfig
 
 if TYPE_CHECKING:
     from http.server import ThreadingHTTPServer
 
-    from .runner import Host, Source
+    from .runner import Host
+    from .summary import Source
 
 __all__ = ["Watch", "problems", "read_status", "status", "status_path"]
 
@@ -169,11 +171,10 @@ class Watch:
 
     def _write(self) -> None:
         path = status_path(self.host.config.data_folder)
-        new = path.with_suffix(".json.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_text(json.dumps(status(self.host, self.source)), "utf-8")
-            new.replace(path)
+            text = json.dumps(status(self.host, self.source))
+            replace_file(path, text.encode(), sync=False)
         except OSError as error:  # a full disk: the status is the least of it
             log.debug("cannot write %s: %s", path, error)
 

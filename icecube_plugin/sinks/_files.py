@@ -12,7 +12,6 @@ import fcntl
 import json
 import math
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +108,7 @@ def sync_folder(folder: Path) -> None:
 
 def hidden(path: Path) -> Path:
     """Return a name beside `path` that no reader looks at, another one each time."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
 
 
 @contextlib.contextmanager

@@ -36,6 +36,16 @@ class Letters:
         self.kept += [(record.id, str(error), sink) for record in records]
 
 
+def new_delivery(
+    sinks: list[tuple[SinkConfig, Sink]],
+    folder: Path,
+    letters: Letters,
+    spool_limit: int = 1000,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Delivery:
+    return Delivery(sinks, folder, refuse=letters, spool_limit=spool_limit, stopping=stopping)
+
+
 @pytest.fixture
 def letters() -> Letters:
     return Letters()
@@ -51,7 +61,7 @@ def deliver(tmp_path: Path, letters: Letters) -> Iterator[Deliver]:
             for number in range(len(sinks))
         ]
         pairs = list(zip(configs, sinks, strict=True))
-        made.append(Delivery(pairs, tmp_path, refuse=letters, spool_limit=1000))
+        made.append(new_delivery(pairs, tmp_path, letters))
         return made[-1]
 
     yield make
@@ -227,7 +237,7 @@ def test_a_sink_that_is_not_required_is_neither_waited_for_nor_spooled(
 def test_a_full_spool_holds_the_host_back(tmp_path: Path, letters: Letters) -> None:
     down = Troubled(RetryLater("down"), IDS)
     config = SinkConfig(name="s", type="x", patience_s=0.1)
-    delivery = Delivery([(config, down)], tmp_path, refuse=letters, spool_limit=len(IDS))
+    delivery = new_delivery([(config, down)], tmp_path, letters, len(IDS))
     write(delivery)
     calls = []
 
@@ -239,6 +249,16 @@ def test_a_full_spool_holds_the_host_back(tmp_path: Path, letters: Letters) -> N
     delivery.write([elsewhere], idle, at_once)
     assert calls[0] == len(IDS)
     until(lambda: down.ids == [*IDS, IDS[0]])
+    delivery.close()
+
+
+def test_a_full_spool_does_not_hold_up_a_stop(tmp_path: Path, letters: Letters) -> None:
+    down = Troubled(RetryLater("down"), IDS)
+    config = SinkConfig(name="s", type="x", patience_s=0.1)
+    delivery = new_delivery([(config, down)], tmp_path, letters, len(IDS), lambda: True)
+    write(delivery)
+    with pytest.raises(StoreError, match=f"{len(IDS)} records wait for sink s already"):
+        write(delivery)
     delivery.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from icecube_hooks import ConfigError, Message
 from icecube_plugin.host.config import KafkaConfig
+from icecube_plugin.sinks._files import replace_file
 
 from ._polled import PolledSource
 from .connect import (
@@ -111,12 +111,8 @@ class Run:
     def save(self, state: Mapping[str, Any]) -> None:
         """Write the state in one step: the file is the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_suffix(".new")
-        with scratch.open("w") as file:
-            json.dump({"request": self.request, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.path)
+        text = json.dumps({"request": self.request, **state})
+        replace_file(self.path, text.encode(), sync=True)
 
 
 class BackfillSource(PolledSource):
