@@ -21,8 +21,9 @@ from icecube_hooks import ConfigError
 if TYPE_CHECKING:
     from icecube_plugin.host import Config, Host, Source, Summary
 
+    from ._progress import RunProgress
+
 __all__ = [
-    "Progress",
     "add_json",
     "configuration",
     "moment",
@@ -105,31 +106,11 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-class Progress:
-    """One line on stderr that counts, if a person is watching."""
-
-    def __init__(self, total: int | None = None) -> None:
-        self.total = total
-        self.shown = sys.stderr.isatty()
-
-    def __call__(self, summary: Summary) -> None:
-        """Show the state after a batch."""
-        if self.shown:
-            of = "" if not self.total else f" of {self.total}"
-            text = f"{summary.messages}{of} messages, {summary.refused} refused"
-            print(f"\r{text}", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self.shown:
-            print(file=sys.stderr)
-
-
 def run_host(
     config: Config,
     source: Callable[[], Source],
     arguments: argparse.Namespace,
-    progress: Progress | None = None,
+    progress: RunProgress | None = None,
 ) -> int:
     """Run a host on a source until it ends or a signal comes; print what it did.
 

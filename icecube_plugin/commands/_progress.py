@@ -6,8 +6,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ._common import Progress
-
 if TYPE_CHECKING:
     from icecube_plugin.host import Summary
 
@@ -31,7 +29,7 @@ class Counted(Protocol):
         ...
 
 
-class RunProgress(Progress):
+class RunProgress:
     """A line on stderr: renewed in place for a person, one every ten seconds in a log.
 
     Attributes
@@ -41,7 +39,7 @@ class RunProgress(Progress):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        self.shown = sys.stderr.isatty()
         self.source: Counted | None = None
         self._began_s = self._told_s = time.monotonic()
         self._began_at = 0
@@ -67,6 +65,11 @@ class RunProgress(Progress):
         self._width = max(self._width, len(text))
         line = f"\r{text.ljust(self._width)}" if self.shown else f"{text}\n"
         print(line, end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.shown:
+            print(file=sys.stderr)
 
 
 def progress_line(done: int, total: int | None, here: int, seconds: float) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from icecube_hooks import ConfigError, NoticeError, Record
+from icecube_hooks import Alert, ConfigError, NoticeError, Record
 
 from ._common import configuration
 
-__all__ = ["add_kept", "kept_at", "records_at", "records_in"]
+__all__ = ["add_kept", "error_cell", "kept_at", "number_cell", "records_at", "records_in"]
 
 SQLITE: Final = b"SQLite format 3\0"
 """The first bytes of every SQLite database."""
@@ -103,6 +103,28 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--database", metavar="PATH", help="database of the sqlite sink")
     where.add_argument("--lines", metavar="FILE", help="file of the jsonl sink")
+
+
+def error_cell(alert: Alert) -> str:
+    """Describe the error region in a few characters."""
+    place = alert.localization
+    if place is None:
+        return "-"
+    at = "" if place.containment is None else f" ({place.containment:.0%})"
+    if place.error_radius_deg is not None:
+        return f"{place.error_radius_deg:.2f}{at}"
+    if place.ellipse is not None:
+        return f"{place.ellipse.semi_major_deg:.2f}x{place.ellipse.semi_minor_deg:.2f}{at}"
+    if place.asymmetric is not None:
+        box = place.asymmetric
+        ra = f"+{box.ra_plus_deg:.2f}-{box.ra_minus_deg:.2f}"
+        return f"{ra},+{box.dec_plus_deg:.2f}-{box.dec_minus_deg:.2f}{at}"
+    return "-"
+
+
+def number_cell(value: float | None, unit: str = "") -> str:
+    """Describe a number, or that it is not stated."""
+    return "-" if value is None else f"{value:.4g}{unit}"
 
 
 def _there(path: Path) -> Path:

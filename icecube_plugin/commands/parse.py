@@ -14,6 +14,7 @@ from icecube_hooks import Alert, Message, NoticeError
 from icecube_plugin.sinks._text import clean
 
 from ._common import add_json, configuration, prints_aside, table
+from ._records import error_cell, number_cell
 
 __all__ = ["add_arguments"]
 
@@ -131,31 +132,10 @@ def _row(message: Message, alert: Alert) -> list[str]:
         "-" if alert.trigger_time is None else f"{alert.trigger_time:%Y-%m-%d %H:%M:%S.%f}"[:-4],
         "-" if place is None else f"{place.ra_deg:.4f}",
         "-" if place is None else f"{place.dec_deg:+.4f}",
-        _error(alert),
-        _number(alert.energy_tev, " TeV"),
-        _number(alert.signalness),
-        _number(alert.far_per_year),
+        error_cell(alert),
+        number_cell(alert.energy_tev, " TeV"),
+        number_cell(alert.signalness),
+        number_cell(alert.far_per_year),
         ps or "-",
     ]
     return [clean(cell) for cell in cells]
-
-
-def _error(alert: Alert) -> str:
-    """Describe the error region in a few characters."""
-    place = alert.localization
-    if place is None:
-        return "-"
-    at = "" if place.containment is None else f" ({place.containment:.0%})"
-    if place.error_radius_deg is not None:
-        return f"{place.error_radius_deg:.2f}{at}"
-    if place.ellipse is not None:
-        return f"{place.ellipse.semi_major_deg:.2f}x{place.ellipse.semi_minor_deg:.2f}{at}"
-    if place.asymmetric is not None:
-        box = place.asymmetric
-        ra = f"+{box.ra_plus_deg:.2f}-{box.ra_minus_deg:.2f}"
-        return f"{ra},+{box.dec_plus_deg:.2f}-{box.dec_minus_deg:.2f}{at}"
-    return "-"
-
-
-def _number(value: float | None, unit: str = "") -> str:
-    return "-" if value is None else f"{value:.4g}{unit}"

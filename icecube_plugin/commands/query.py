@@ -16,7 +16,7 @@ from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
 from icecube_plugin.sinks._text import clean
 
 from ._common import add_json, configuration, moment, print_json, table
-from .parse import _error, _number
+from ._records import error_cell, number_cell
 
 __all__ = ["Found", "Question", "add_arguments", "ask", "separation_deg"]
 
@@ -303,10 +303,10 @@ def _row(found: Found) -> list[str]:
         "-" if alert.trigger_time is None else f"{alert.trigger_time:%Y-%m-%d %H:%M:%S.%f}"[:-4],
         "-" if place is None else f"{place.ra_deg:.4f}",
         "-" if place is None else f"{place.dec_deg:+.4f}",
-        _error(alert),
-        _number(alert.signalness),
-        _number(alert.far_per_year),
-        _number(_p_post(found.record)),
+        error_cell(alert),
+        number_cell(alert.signalness),
+        number_cell(alert.far_per_year),
+        number_cell(_p_post(found.record)),
         "-" if found.separation_deg is None else f"{found.separation_deg:.3f}",
     ]
     return [clean(cell, 60) for cell in cells]
