@@ -118,7 +118,7 @@ def _first_init(cls: Any) -> Callable[..., None]:
 def _new_init(cls: Any) -> Callable[..., None]:
     """Write the ``__init__`` of `cls`."""
     # A class that somebody derives from ours has other slots, and so no such twin.
-    return _written(cls, "__init__", "self, ", (
+    return _written(cls, "__init__", "self, *, ", (
         " if self.__class__ is _cls:",
         "  _set(self, '__class__', _twin)",
         *(f"  self.{name} = {name}" for name in cls.__slots__),
@@ -129,7 +129,10 @@ def _new_init(cls: Any) -> Callable[..., None]:
 
 
 def maker(cls: type[T]) -> Callable[..., T]:
-    """Return what makes an object as ``cls(...)`` does, in half the time: for our own readers."""
+    """Return what makes an object as ``cls(...)`` does, in half the time: for our own readers.
+
+    Its parameters are not keyword-only, because Python fills in the defaults of those slowly.
+    """
     return _written(cls, "make", "", (
         " self = _new(_twin)",
         *(f" self.{name} = {name}" for name in _slots(cls)),
@@ -147,13 +150,14 @@ def _written(cls: Any, name: str, first: str, lines: Iterable[str]) -> Callable[
     """Return a function of the fields of `cls`, made from its text as `dataclasses` does."""
     twin = type(f"_Open{cls.__name__}", cls.__bases__, {"__slots__": cls.__slots__})
     names: dict[str, Any] = {"_cls": cls, "_twin": twin, "_set": _set, "_new": object.__new__}
-    fields = ", ".join([_parameter(cls, field, names) for field in cls.__slots__])
+    parameters = [_parameter(cls, field, names) for field in cls.__slots__]
+    fields = ", ".join(sorted(parameters, key=lambda text: "=" in text))  # those without first
     made_anew = [
         f" if {field} is _default_{field}: {field} = _new_{field}()"
         for field in cls.__slots__
         if f"_new_{field}" in names
     ]
-    head = f"def {name}({first}*, {fields}):"
+    head = f"def {name}({first}{fields}):"
     exec("\n".join((head, *made_anew, *lines)), names)  # noqa: S102  # of our own names
     made: Any = names[name]
     made.__qualname__ = f"{cls.__qualname__}.{name}"

@@ -120,7 +120,9 @@ def run_host(
         1 if a message was refused, a sink failed, or records still wait for one; else 0.
     """
     from icecube_plugin.host import Host
+    from icecube_plugin.host.process import own_process
 
+    own_process()
     config = _without_terminal(config) if arguments.json else config
     host = Host(config, source=source, on_batch=progress)
     _stop_on_signals(host)

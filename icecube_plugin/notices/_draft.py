@@ -128,8 +128,10 @@ def tense_on(topic: str | None, stated: Tense | None) -> Tense | None:
 
 def has_default_radii(radius_deg: float | None, half_deg: float | None) -> bool:
     """Whether these are the radii of `DEFAULT_RADIUS_ARCMIN`."""
-    pairs = zip((radius_deg, half_deg), DEFAULT_RADIUS_ARCMIN, strict=True)
-    return all(value is not None and same(value * 60, default, 0.006) for value, default in pairs)
+    if radius_deg is None or half_deg is None:
+        return False
+    radius, half = DEFAULT_RADIUS_ARCMIN
+    return same(radius_deg * 60, radius, 0.006) and same(half_deg * 60, half, 0.006)
 
 
 def same(one: float, other: float, tolerance: float) -> bool:

@@ -129,6 +129,9 @@ class _Neutrino(Struct, forbid_unknown_fields=True, gc=False):
     healpix_url: str | UnsetType | None = UNSET
 
 
+_FIRST_YEAR: Final = EARLIEST.year
+_NO_YEAR: Final = LATEST.year
+
 _alert: Final = maker(Alert)
 _coincident_event: Final = maker(CoincidentEvent)
 _direction: Final = maker(Direction)
@@ -147,35 +150,27 @@ class _Unusual(Exception):
 
 def lvk_alert(message: Message) -> Alert | None:
     """Read the result of a search around a gravitational-wave event, or leave it to `lvk`."""
+    if _is_not_plain(message.value):
+        return None
     try:
-        return _of_search(_search(_plain(message.value)), message)
+        return _of_search(_search(message.value), message)
     except (MsgspecError, ValueError, RecursionError, _Unusual):
         return None
 
 
 def track_alert(message: Message) -> Alert | None:
     """Read an alert of a single neutrino, or leave it to `track`."""
+    if _is_not_plain(message.value):
+        return None
     try:
-        return _of_neutrino(_neutrino(_plain(message.value)), message)
+        return _of_neutrino(_neutrino(message.value), message)
     except (MsgspecError, ValueError, KeyError, RecursionError, _Unusual):
         return None
 
 
-def _plain(value: bytes) -> bytes:
-    """Return a notice without escapes, so that what it says can be counted in its bytes."""
-    if len(value) > SIZE_LIMIT or b"\\" in value:
-        raise _Unusual
-    return value
-
-
-def _check_colons(value: bytes, expected: int) -> None:
-    """Refuse a notice that states a key twice; JSON's decoders take the last one in silence.
-
-    Each key has its colon; so many more as usual texts hold are expected, and none for a second
-    key.
-    """
-    if value.count(b":") != expected:
-        raise _Unusual
+def _is_not_plain(value: bytes) -> bool:
+    """Whether a notice has escapes: what it says cannot be counted in its bytes then."""
+    return len(value) > SIZE_LIMIT or b"\\" in value
 
 
 def _of_search(found: _Search, message: Message) -> Alert:
@@ -190,7 +185,8 @@ def _of_search(found: _Search, message: Message) -> Alert:
     flux = found.neutrino_flux_sensitivity_range
     if flux is not UNSET:
         keys += 3
-    _check_colons(message.value, keys + 9)  # four times with two each, and the schema's address
+    if message.value.count(b":") != keys + 9:  # four times with two each, the schema's address
+        raise _Unusual  # see `_of_neutrino`
     if found.n_events_coincident != len(events):
         raise _Unusual
     gw = _gw(found.ref_ID, found.reference.alert)
@@ -288,7 +284,10 @@ def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
     colons = 22 + 5  # two times with two each, and the schema's address
     if url is not UNSET:
         colons += 1 if url is None else 2
-    _check_colons(message.value, colons)
+    # JSON's decoders take the last of two equal keys in silence. Each key has its colon, so as
+    # many as usual texts and keys hold are expected, and none for a second key.
+    if message.value.count(b":") != colons:
+        raise _Unusual
     if url is UNSET:
         url = None
     elif url is not None and ADDRESS.fullmatch(url) is None:
@@ -320,6 +319,6 @@ def _time(text: str) -> datetime:
     if text[5] > "1" or text[19] not in "Z." or len(text) > 32:
         raise _Unusual  # a week in place of a month; a comma; too many digits
     time = datetime.fromisoformat(text)
-    if time.tzinfo is UTC and EARLIEST <= time < LATEST:
+    if time.tzinfo is UTC and _FIRST_YEAR <= time.year < _NO_YEAR:
         return time
     raise _Unusual

@@ -14,11 +14,11 @@ Several looks at one event
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, overload
 
 from icecube_hooks import YEAR_S, Alert, Sided, Significance, Status, Verdict
+from icecube_hooks._frozen import maker
 
 from ._conversion import sigma_from_p
 from ._rates import GW_RATE_HIGH, Rate, chance_of_at_least_one, count_text
@@ -35,6 +35,8 @@ __all__ = [
     "event_p",
     "verdict_of",
 ]
+
+_significance: Final = maker(Significance)
 
 BEST_OF_TWO: Final = "best of 2 searches"
 SEARCHES: Final = ("generic", "bayesian")
@@ -143,31 +145,49 @@ def assess_p(
     if p is None:
         return None
     number, convention, looks = PROBABILITY.number(p), checked_sided(sided), trials_of(trials)
-    if number == 0.0:
-        return Significance(
+    if rate is None or number == 0.0:
+        return _assessed(number, quantity, looks, convention, provider, notes)
+    far, source = number * rate.per_year, _source_of(rate)
+    return _assessed(number, quantity, looks, convention, provider, notes, far, source)
+
+
+def _assessed(
+    p: float,
+    quantity: str,
+    looks: Trials,
+    sided: Sided,
+    provider: str,
+    notes: tuple[str, ...],
+    far_per_year: float | None = None,
+    far_source: str | None = None,
+) -> Significance:
+    if p == 0.0:
+        return _significance(
             provider=provider,
             quantity=quantity,
-            sided=convention,
-            p_value=number,
+            sided=sided,
+            p_value=p,
             is_limit=True,
             n_trials=looks.n,
             trials_source=looks.source,
+            far_per_year=far_per_year,
+            far_source=far_source,
             notes=(*notes, _LIMIT_NOTE),
         )
-    endless = number == 1.0 and convention is Sided.ONE
-    post = looks.post_p(number)
-    return Significance(
+    endless = p == 1.0 and sided is Sided.ONE
+    post = looks.post_p(p)
+    return _significance(
         provider=provider,
         quantity=quantity,
-        sided=convention,
-        p_value=number,
-        sigma=None if endless else sigma_from_p(number, convention),
+        sided=sided,
+        p_value=p,
+        sigma=None if endless else sigma_from_p(p, sided),
         n_trials=looks.n,
         trials_source=looks.source,
         p_value_post=post,
-        sigma_post=None if endless else looks.post_sigma(number, convention),
-        far_per_year=None if rate is None else number * rate.per_year,
-        far_source=None if rate is None else _source_of(rate),
+        sigma_post=None if endless else looks.post_sigma(p, sided),
+        far_per_year=far_per_year,
+        far_source=far_source,
         verdict=verdict_of(post),
         notes=(*notes, _ONE_NOTE) if endless else notes,
     )
@@ -282,19 +302,25 @@ def assess_far(
     >>> round(assess_far(gold).p_value, 3)
     0.251
     """
-    if alert.far_per_year is None:
+    rate = alert.far_per_year
+    if rate is None:
         return None
-    chance = chance_of_at_least_one(alert.far_per_year, window_s)
-    days = window_s / 86_400
-    result = assess_p(
-        chance,
-        quantity="far",
-        trials=Trials.given(1, f"none: the chance is that of the whole window of {days:g} d"),
-        sided=sided,
-        provider=provider,
-        notes=(_FAR_NOTE,),
+    return _assessed(
+        chance_of_at_least_one(rate, window_s),
+        "far",
+        _whole_window(window_s),
+        checked_sided(sided),
+        provider,
+        (_FAR_NOTE,),
+        rate,
+        "as stated in the notice",
     )
-    return replace(result, far_per_year=alert.far_per_year, far_source="as stated in the notice")
+
+
+@lru_cache(8)
+def _whole_window(window_s: float) -> Trials:
+    days = window_s / 86_400
+    return Trials.given(1, f"none: the chance is that of the whole window of {days:g} d")
 
 
 def _both(alert: Alert) -> tuple[float, float] | None:

@@ -283,6 +283,7 @@ def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
     # A host may write from another thread than the one that made the sink, one at a time.
     database = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
     try:
+        database.execute("PRAGMA page_size=16384")  # of a new file: a record fits into one
         with _transaction(database, "DEFERRED"):
             version = _schema_version(database, path)
         if version < SCHEMA_VERSION:

@@ -259,7 +259,9 @@ def run_ours(folder: Path, count: int, servers: str, *, by_stage: bool) -> Outco
     from icecube_hooks.host import load_plugins
     from icecube_plugin.host import Config, Host, KafkaConfig, SinkConfig, Summary
     from icecube_plugin.host.kafka import LiveSource
+    from icecube_plugin.host.process import own_process
 
+    own_process()
     database, lines = folder / "alerts.sqlite", folder / "alerts.jsonl"
     config = Config(
         data_folder=folder,
