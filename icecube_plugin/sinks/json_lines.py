@@ -111,7 +111,7 @@ class JsonLines:
         """
         if not records:
             return
-        data = "".join([f"{record.to_json()}\n" for record in records]).encode()
+        data = "\n".join([*(record.to_json() for record in records), ""]).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(self.path) as file:
@@ -126,7 +126,8 @@ class JsonLines:
 
     def _append(self, file: int, data: bytes) -> None:
         size = os.fstat(file).st_size
-        _append(file, _end_of_torn_line(file, size, self.path) + data, size, self.sync)
+        torn = _end_of_torn_line(file, size, self.path)
+        _append(file, torn + data if torn else data, size, self.sync)
         if self.sync and size == 0:
             sync_folder(self.path.parent)
 

@@ -221,14 +221,14 @@ class Clock:
         """Note the end."""
         self.ended, self.ended_cpu = time.perf_counter(), time.process_time()
 
-    def outcome(self, sigmas: dict[str, Sigmas]) -> Outcome:
+    def outcome(self, sigmas: dict[str, Sigmas] | None = None) -> Outcome:
         """Return what was measured."""
         return Outcome(
             wall_s=self.ended - self.began,
             cpu_s=self.ended_cpu - self.began_cpu,
             start_s=self.began - self.made,
             stages_s={stage: ns / 1e9 for stage, ns in self.stopwatch.spent_ns.items()},
-            sigmas=sigmas,
+            sigmas=sigmas or {},
         )
 
 
@@ -256,6 +256,18 @@ class WatchedConsumer:
 
 def run_ours(folder: Path, count: int, servers: str, *, by_stage: bool) -> Outcome:
     """Handle every notice on the broker as ``icecube-alerts listen`` does."""
+    clock, database = listen(folder, count, servers, TOPIC, notices(1)[0], by_stage=by_stage)
+    return clock.outcome(_database_sigmas(database, count))
+
+
+def listen(
+    folder: Path, count: int, servers: str, topic: str, first: bytes, *, by_stage: bool = False
+) -> tuple[Clock, Path]:
+    """Run a host until it has had `count` notices; return its times and its database.
+
+    It reads the notice `first` before, and so imports what is imported late.
+    """
+    from icecube_hooks import Message
     from icecube_hooks.host import load_plugins
     from icecube_plugin.host import Config, Host, KafkaConfig, SinkConfig, Summary
     from icecube_plugin.host.kafka import LiveSource
@@ -265,7 +277,7 @@ def run_ours(folder: Path, count: int, servers: str, *, by_stage: bool) -> Outco
     database, lines = folder / "alerts.sqlite", folder / "alerts.jsonl"
     config = Config(
         data_folder=folder,
-        kafka=KafkaConfig(bootstrap_servers=servers, group_id=uuid.uuid4().hex, topics=(TOPIC,)),
+        kafka=KafkaConfig(bootstrap_servers=servers, group_id=uuid.uuid4().hex, topics=(topic,)),
         significance={"icecube": {"trials": TRIALS}},
         sinks=(
             SinkConfig(name="database", type="sqlite", options={"path": str(database)}),
@@ -273,6 +285,7 @@ def run_ours(folder: Path, count: int, servers: str, *, by_stage: bool) -> Outco
         ),
     )
     plugins = load_plugins(significance=config.significance)
+    load_plugins().record(Message(value=first, topic=topic)).to_json()
     clock = Clock(count, Stopwatch())
 
     def source() -> LiveSource:
@@ -291,7 +304,7 @@ def run_ours(folder: Path, count: int, servers: str, *, by_stage: bool) -> Outco
     assert (summary.messages, summary.refused, summary.failed) == (count, 0, {}), summary
     with lines.open("rb") as file:
         assert sum(1 for _ in file) == count
-    return clock.outcome(_database_sigmas(database, count))
+    return clock, database
 
 
 @contextlib.contextmanager
@@ -389,33 +402,33 @@ def broker(arguments: argparse.Namespace) -> Iterator[str]:
             yield servers
 
 
-def publish(servers: str, values: Sequence[bytes]) -> None:
+def publish(servers: str, values: Sequence[bytes], topic: str = TOPIC) -> None:
     """Send the notices, spread evenly over the partitions, to a topic that is empty before."""
     import confluent_kafka
 
     options: dict[str, Any] = {"bootstrap.servers": servers, "log_level": 3}
     producer = confluent_kafka.Producer(options)
-    partitions = len(producer.list_topics(TOPIC, timeout=15.0).topics[TOPIC].partitions)
+    partitions = len(producer.list_topics(topic, timeout=15.0).topics[topic].partitions)
     if not partitions:
-        sys.exit(f"whole_road: {servers} has no topic {TOPIC}; create it first")
-    if _messages_on(servers, partitions):
-        sys.exit(f"whole_road: {TOPIC} on {servers} is not empty; use a broker for tests")
+        sys.exit(f"whole_road: {servers} has no topic {topic}; create it first")
+    if _messages_on(servers, topic, partitions):
+        sys.exit(f"whole_road: {topic} on {servers} is not empty; use a broker for tests")
     for number, value in enumerate(values):
-        producer.produce(TOPIC, value, partition=number % partitions)
+        producer.produce(topic, value, partition=number % partitions)
     if producer.flush(60.0):
         sys.exit("whole_road: the broker does not take the notices")
-    kept = _messages_on(servers, partitions)
+    kept = _messages_on(servers, topic, partitions)
     if kept != len(values):
         sys.exit(f"whole_road: the broker keeps {kept} of {len(values)} notices: take fewer")
 
 
-def _messages_on(servers: str, partitions: int) -> int:
+def _messages_on(servers: str, topic: str, partitions: int) -> int:
     """Return how many messages the topic holds; a new topic takes a moment to answer."""
     import confluent_kafka
 
     group = {"bootstrap.servers": servers, "log_level": 3, "group.id": uuid.uuid4().hex}
     consumer = confluent_kafka.Consumer(group)
-    places = [confluent_kafka.TopicPartition(TOPIC, number) for number in range(partitions)]
+    places = [confluent_kafka.TopicPartition(topic, number) for number in range(partitions)]
     until = time.monotonic() + 15.0
     while True:
         try:
