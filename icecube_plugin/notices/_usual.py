@@ -247,21 +247,16 @@ def _coincident(event: _Event) -> CoincidentEvent:
 
 
 def _place(found: _Place | _Neutrino, url: str | None = None) -> Localization:
+    radius, containment = found.ra_dec_error, found.containment_probability
+    kept = found.systematic_included
+    # By position, which is quicker; no inner radius, ellipse or box.
     return _localization(
-        ra_deg=found.ra % 360.0,
-        dec_deg=found.dec,
-        error_radius_deg=found.ra_dec_error,
-        containment=found.containment_probability,
-        systematic_included=found.systematic_included,
-        skymap_fits_url=url,
+        found.ra % 360.0, found.dec, radius, containment, None, None, None, kept, url
     )
 
 
 def _p_values(generic: float | None, bayesian: float | None) -> tuple[PValue, PValue]:
-    return (
-        _p_value(search="generic", value=generic),
-        _p_value(search="bayesian", value=bayesian),
-    )
+    return _p_value("generic", generic), _p_value("bayesian", bayesian)
 
 
 _KINDS: Final = {
@@ -270,6 +265,14 @@ _KINDS: Final = {
     "Cascade Alert": AlertKind.CASCADE,
 }
 _STATUS: Final = {status.value: status for status in Status}
+
+
+_alert_of_neutrino: Final = maker(
+    Alert,
+    *("kind", "format", "event_names", "run_id", "event_id", "revision", "status", "tense"),
+    *("trigger_time", "notice_time", "localization", "energy_tev", "signalness", "far_hz"),
+    *("n_events", "raw"),
+)
 
 
 def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
@@ -292,32 +295,35 @@ def _of_neutrino(found: _Neutrino, message: Message) -> Alert:
         url = None
     elif url is not None and ADDRESS.fullmatch(url) is None:
         raise _Unusual
-    return _alert(
-        kind=kind,
-        format=WireFormat.JSON,
-        event_names=found.event_name,
-        run_id=int(run_id),
-        event_id=int(event_id),
-        revision=revision,
-        status=status,
-        tense=tense_on(message.topic, TENSES[found.alert_tense]),
-        trigger_time=_time(found.trigger_time),
-        notice_time=_time(found.alert_datetime),
-        localization=_place(found, url),
-        energy_tev=found.nu_energy,
-        signalness=found.p_astro,
-        far_hz=found.far,
-        n_events=found.number_of_events,
-        raw=message.value,
+    return _alert_of_neutrino(
+        kind,
+        WireFormat.JSON,
+        found.event_name,
+        int(run_id),
+        int(event_id),
+        revision,
+        status,
+        tense_on(message.topic, TENSES[found.alert_tense]),
+        _time(found.trigger_time),
+        _time(found.alert_datetime),
+        _place(found, url),
+        found.nu_energy,
+        found.p_astro,
+        found.far,
+        found.number_of_events,
+        message.value,
     )
+
+
+_SHAPES: Final = frozenset(("--T::Z", "--T::."))
+"""What stands between the digits of a time."""
+_LENGTHS: Final = frozenset((20, *range(22, 33)))
 
 
 def _time(text: str) -> datetime:
     """Read ``2026-05-02T04:05:06Z``, with or without a fraction."""
-    if len(text) < 20 or text[10] != "T" or text[13] != ":" or text[-1] != "Z":
-        raise _Unusual
-    if text[5] > "1" or text[19] not in "Z." or len(text) > 32:
-        raise _Unusual  # a week in place of a month; a comma; too many digits
+    if text[4:20:3] not in _SHAPES or text[-1] != "Z" or len(text) not in _LENGTHS:
+        raise _Unusual  # such as a week in place of a month; a comma; no digit, or too many
     time = datetime.fromisoformat(text)
     if time.tzinfo is UTC and _FIRST_YEAR <= time.year < _NO_YEAR:
         return time

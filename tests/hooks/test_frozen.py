@@ -99,6 +99,9 @@ def test_maker_makes_the_same() -> None:
     assert type(make(**GIVEN)) is Ours
     assert make(**GIVEN).c is not make(**GIVEN).c
     assert make(**GIVEN).twice == 2
+    by_position: Any = maker(Ours, *GIVEN)
+    assert by_position(*GIVEN.values()) == Ours(**GIVEN)
+    assert by_position(*GIVEN.values()).c is not by_position(*GIVEN.values()).c
 
 
 def test_a_derived_class_may_have_a_dictionary() -> None:

@@ -91,6 +91,9 @@ VALUES = st.one_of(
     st.sampled_from(
         ["2023-04-16T05:22:26+02:00", "2023-04-16T24:00:00Z", "2023-04-16T05:22:26.5Z"]
     ),
+    st.sampled_from(
+        ["2023-04-16T05:22:26.Z", "2023-04-16T05:22:26ZZ", "2023-04-16T05:22Z", "20230416T052226Z"]
+    ),
     st.lists(st.floats(-10, 10) | st.sampled_from(["1", "142000_7", "142000_7_1"]), max_size=4),
 )
 JSON_FILES = [path for path in FILES if path.suffix == ".json"]
