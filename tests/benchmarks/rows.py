@@ -103,7 +103,8 @@ def costs(plugins: PluginSet, name: Name, most: int, root: Path) -> dict[int, fl
             (count,) = database.execute("SELECT count(*) FROM records").fetchone()
         assert count == held, f"{count} of {held}"
         found[size] = min(taken)
-        bytes_each = sink.path.stat().st_size / held
+        files = (sink.path, Path(f"{sink.path}-wal"))
+        bytes_each = sum(file.stat().st_size for file in files) / held
         middle = statistics.median(taken)
         print(f"{name.__name__:<10}{size:>10,}{min(taken):9.1f}{middle:9.1f}{bytes_each:10.0f}")
     sink.close()
