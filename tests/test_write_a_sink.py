@@ -12,6 +12,7 @@ import types
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -49,9 +50,10 @@ def test_batches(tmp_path: Path) -> None:
     import sqlite3
 
     path = str(tmp_path / "board.sqlite")
-    sink = make_sink(plugins("board"), "s", "board", {"path": path})
+    sink: Any = make_sink(plugins("board"), "s", "board", {"path": path})
     sink.write(RECORDS)
     sink.write(RECORDS)
+    sink.close()
     with sqlite3.connect(path) as database:
         ids = [row[0] for row in database.execute("SELECT id FROM board")]
     database.close()

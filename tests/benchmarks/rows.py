@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import platform
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -99,7 +100,7 @@ def costs(plugins: PluginSet, name: Name, most: int, root: Path) -> dict[int, fl
             began = time.process_time()
             sink.write(batch)
             taken.append((time.process_time() - began) / BATCH * 1e6)
-        with contextlib.closing(sqlite.sqlite3.connect(sink.path)) as database:
+        with contextlib.closing(sqlite3.connect(sink.path)) as database:
             (count,) = database.execute("SELECT count(*) FROM records").fetchone()
         assert count == held, f"{count} of {held}"
         found[size] = min(taken)
