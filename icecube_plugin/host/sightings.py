@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from icecube_hooks import Record, Sighting
+from icecube_hooks import Message, Record, Sighting
 
 from ._store import Store, StoreError
-from .spool import place_id
 
 __all__ = ["Sightings"]
 
@@ -25,13 +24,12 @@ MOST_PER_NOTICE: Final = 20
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sightings (
     number INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
     notice_id TEXT NOT NULL,
     record_id TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT
 );
-CREATE UNIQUE INDEX IF NOT EXISTS sightings_by_notice_and_place ON sightings (notice_id, id);
+CREATE INDEX IF NOT EXISTS sightings_by_notice ON sightings (notice_id);
 """
 
 _COLUMNS: Final = 'record_id, seen_at, topic, partition, "offset", origin'
@@ -79,6 +77,8 @@ class Sightings:
     def note(self, records: Sequence[Record]) -> None:
         """Add records that have been delivered, and forget the oldest beyond the limit.
 
+        One that `look_up` has found to be known from the same place is not added again.
+
         Raises
         ------
         StoreError
@@ -87,9 +87,9 @@ class Sightings:
         now = datetime.now(UTC).isoformat()
         with self._store.transaction(hold=True) as connection:
             connection.executemany(
-                f"INSERT INTO sightings (id, notice_id, {_COLUMNS})"  # noqa: S608  # ours
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [_row(record, now) for record in records],
+                f"INSERT INTO sightings (notice_id, {_COLUMNS})"  # noqa: S608  # ours
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [_row(record, now) for record in records if not _is_known(record)],
             )
             connection.execute(
                 "DELETE FROM sightings WHERE number <= (SELECT max(number) FROM sightings) - ?",
@@ -126,12 +126,18 @@ def _sighting(record: Record, now: datetime) -> Sighting:
     )
 
 
+def _is_known(record: Record) -> bool:
+    """Whether a record was delivered before, from the same place."""
+    here = (record.id, *_place(record.message))
+    return any(here == (one.record_id, *_place(one)) for one in record.sightings)
+
+
+def _place(where: Message | Sighting) -> tuple[object, ...]:
+    return where.topic, where.partition, where.offset, where.origin
+
+
 def _row(record: Record, now: str) -> tuple[object, ...]:
-    message = record.message
-    return (
-        *(place_id(record), record.alert.notice_id, record.id, now),
-        *(message.topic, message.partition, message.offset, message.origin),
-    )
+    return (record.alert.notice_id, record.id, now, *_place(record.message))
 
 
 def _restored(

@@ -228,8 +228,8 @@ def rows_of(
             rows.coincident_events += _numbered(number, record.alert.coincident_events, _neutrino)
         seen = sightings.setdefault(number, set())
         place = _place(record.message)
-        if _comparable(place) not in seen:
-            seen.add(_comparable(place))
+        if (comparable := _comparable(place)) not in seen:
+            seen.add(comparable)
             rows.sightings.append((number, len(seen), *place, _time(record.message.timestamp)))
     return rows
 

@@ -42,7 +42,7 @@ def test_records_of_one_batch_see_each_other(tmp_path: Path) -> None:
 def test_the_same_message_again_is_noted_once_and_the_oldest_are_forgotten(tmp_path: Path) -> None:
     sightings = Sightings(tmp_path / "s", 3)
     sightings.note([FIRST])
-    sightings.note([FIRST])
+    sightings.note(sightings.look_up([FIRST]))
     (found,) = sightings.look_up([FIRST])
     assert len(found.sightings) == 1
     sightings.note([again(OTHER, topic="t", partition=0, offset=n) for n in range(10)])
