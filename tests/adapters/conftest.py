@@ -275,6 +275,7 @@ def broker() -> Iterator[KafkaBroker]:
     """Return a broker with GCN's topic names, which other tests on the shared one use too."""
     require_kafka()
     with KafkaBroker() as broker:
+        broker.serve_groups()
         yield broker
 
 

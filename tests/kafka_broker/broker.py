@@ -37,7 +37,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic  # where it is defined: `admin` does not re-export it
 
@@ -408,6 +408,22 @@ class KafkaBroker:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KafkaBrokerError("could not format storage\n" + _tail(done.stdout + done.stderr))
+
+    def serve_groups(self) -> None:
+        """Wait until consumer groups work: some clients die of a broker that is not so far."""
+        options = {"bootstrap.servers": self.bootstrap_servers, "group.id": "the first"}
+        consumer = Consumer(options)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                consumer.committed([TopicPartition("any", 0)], timeout=5.0)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                break
+        consumer.close()
 
     def _start(self) -> None:
         command = self._java("kafka.Kafka", str(self._home / "server.properties"))
