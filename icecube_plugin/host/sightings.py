@@ -22,20 +22,20 @@ __all__ = ["Sightings"]
 MOST_PER_NOTICE: Final = 20
 
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS sightings (
+CREATE TABLE IF NOT EXISTS seen (
     number INTEGER PRIMARY KEY,
     notice_id TEXT NOT NULL,
     record_id TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT
 );
-CREATE INDEX IF NOT EXISTS sightings_by_notice ON sightings (notice_id);
+CREATE INDEX IF NOT EXISTS seen_by_notice ON seen (notice_id);
 """
 
 _COLUMNS: Final = 'record_id, seen_at, topic, partition, "offset", origin'
 
 _OF_NOTICES: Final = f"""
-SELECT notice_id, {_COLUMNS} FROM sightings
+SELECT notice_id, {_COLUMNS} FROM seen
 WHERE notice_id IN (SELECT value FROM json_each(?)) ORDER BY number
 """  # noqa: S608  # made of the constant above
 
@@ -87,12 +87,12 @@ class Sightings:
         now = datetime.now(UTC).isoformat()
         with self._store.transaction(hold=True) as connection:
             connection.executemany(
-                f"INSERT INTO sightings (notice_id, {_COLUMNS})"  # noqa: S608  # ours
+                f"INSERT INTO seen (notice_id, {_COLUMNS})"  # noqa: S608  # ours
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [_row(record, now) for record in records if not _is_known(record)],
             )
             connection.execute(
-                "DELETE FROM sightings WHERE number <= (SELECT max(number) FROM sightings) - ?",
+                "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - ?",
                 (self.limit,),
             )
 

@@ -24,15 +24,11 @@ from icecube_hooks import (
 from icecube_hooks._frozen import maker
 
 from ._draft import has_default_radii, kind_from_words, tense_from_words, tense_on
+from ._quick import groups_of
 from ._values import EARLIEST, LATEST, TJD_0
+from .text import DEC_TOLERANCE_DEG, RA_TOLERANCE_DEG
 
 __all__ = ["text_alert"]
-
-SIZE_LIMIT: Final = 1 << 14
-
-# One unit of the last place of the sexagesimal, with room for truncation: 1 s of RA, 1 arcsec.
-RA_TOLERANCE_DEG: Final = 0.0050
-DEC_TOLERANCE_DEG: Final = 0.0005
 
 _NOTICE = re.compile(
     r"TITLE: {12}GCN/AMON NOTICE *\n"
@@ -78,13 +74,9 @@ _localization: Final = maker(Localization)
 
 def text_alert(message: Message) -> Alert | None:
     """Read a gold or bronze alert, or leave it to `text`."""
-    if len(message.value) > SIZE_LIMIT or not message.value.isascii():
-        return None
-    match = _NOTICE.fullmatch(message.value.decode("ascii"))
-    if match is None:
-        return None
+    found = groups_of(message, _NOTICE)
     try:
-        return _read(match.groups(), message)
+        return None if found is None else _read(found, message)
     except (ValueError, KeyError):  # no such day, hour or month
         return None
 

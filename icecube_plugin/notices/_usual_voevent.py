@@ -24,12 +24,11 @@ from icecube_hooks import (
 from icecube_hooks._frozen import maker
 
 from ._draft import PACKET_KINDS, has_default_radii, tense_on
+from ._quick import groups_of
 from ._values import EARLIEST, LATEST, TJD_0
 from .voevent import NOT_VALID
 
 __all__ = ["voevent_alert"]
-
-SIZE_LIMIT: Final = 1 << 14
 
 _SPACE: Final = r"[ \t\r\n]++"
 _MAY: Final = r"[ \t\r\n]*+"
@@ -173,13 +172,9 @@ _localization: Final = maker(Localization)
 
 def voevent_alert(message: Message) -> Alert | None:
     """Read a gold, bronze or cascade alert, or leave it to `voevent`."""
-    if len(message.value) > SIZE_LIMIT or not message.value.isascii():
-        return None
-    match = _NOTICE.fullmatch(message.value.decode("ascii"))
-    if match is None:
-        return None
+    found = groups_of(message, _NOTICE)
     try:
-        return _read(match.groups(), message)
+        return None if found is None else _read(found, message)
     except ValueError:  # no such day, hour or month
         return None
 

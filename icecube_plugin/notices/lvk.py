@@ -25,8 +25,6 @@ Conventions
 from __future__ import annotations
 
 import re
-from functools import cache
-from types import ModuleType
 from typing import Final
 
 from icecube_hooks import (
@@ -48,6 +46,7 @@ from icecube_hooks import (
 
 from ._draft import Draft
 from ._json_fields import Fields, decode, p_value, read_region
+from ._quick import late
 from ._values import within
 
 __all__ = ["EVENT_LIMIT", "TOPICS", "parse", "register_parsers"]
@@ -89,7 +88,7 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
-    return _usual().lvk_alert(message) or parse_any(message)
+    return late("_usual").lvk_alert(message) or parse_any(message)
 
 
 def parse_any(message: Message) -> Alert | None:
@@ -109,14 +108,6 @@ def parse_any(message: Message) -> Alert | None:
         fields.take(name)
     draft.unread |= fields.unread()
     return draft.alert(message)
-
-
-@cache
-def _usual() -> ModuleType:
-    """Return the module that reads usual notices; it imports msgspec, which takes 20 ms."""
-    from . import _usual
-
-    return _usual
 
 
 def _is_search(fields: Fields) -> bool:

@@ -57,7 +57,7 @@ from ._draft import (
     same,
     tense_from_words,
 )
-from ._usual_text import DEC_TOLERANCE_DEG, RA_TOLERANCE_DEG, text_alert
+from ._quick import late
 from ._values import TJD_0, decimal, integer, plausible
 
 __all__ = ["TOPICS", "fields_of", "parse", "parse_fields", "register_parsers"]
@@ -90,6 +90,10 @@ _NOTICE_DATE = re.compile(
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
+# One unit of the last place of the sexagesimal, with room for truncation: 1 s of RA, 1 arcsec.
+RA_TOLERANCE_DEG: Final = 0.0050
+DEC_TOLERANCE_DEG: Final = 0.0005
+
 LITERAL_LIMIT: Final = 12_000
 """Longest Python literal that is read: Python 3.11 takes a minute for an f-string of a megabyte."""
 
@@ -116,7 +120,7 @@ def parse(message: Message) -> Alert | None:
     """
     if b"NOTICE_TYPE" not in message.value and b"notice_type" not in message.value:
         return None
-    return text_alert(message) or parse_any(message)
+    return late("_usual_text").text_alert(message) or parse_any(message)
 
 
 def parse_any(message: Message) -> Alert | None:

@@ -22,8 +22,6 @@ Conventions
 from __future__ import annotations
 
 import re
-from functools import cache
-from types import ModuleType
 from typing import Final
 
 from icecube_hooks import (
@@ -39,6 +37,7 @@ from icecube_hooks import (
 
 from ._draft import TENSES, Draft, kind_from_words
 from ._json_fields import Fields, decode, read_region
+from ._quick import late
 
 __all__ = ["TENSES", "TOPICS", "parse", "register_parsers"]
 
@@ -84,7 +83,7 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
-    return _usual().track_alert(message) or parse_any(message)
+    return late("_usual").track_alert(message) or parse_any(message)
 
 
 def parse_any(message: Message) -> Alert | None:
@@ -100,14 +99,6 @@ def parse_any(message: Message) -> Alert | None:
     _read_physics(fields, draft)
     draft.unread = fields.unread()
     return draft.alert(message)
-
-
-@cache
-def _usual() -> ModuleType:
-    """Return the module that reads usual notices; it imports msgspec, which takes 20 ms."""
-    from . import _usual
-
-    return _usual
 
 
 def _kind(fields: Fields) -> AlertKind | None:

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import (
@@ -44,6 +43,7 @@ from icecube_hooks import (
 )
 
 from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size
+from ._quick import late
 from ._values import decimal, integer, iso_time, tjd_time
 
 if TYPE_CHECKING:
@@ -97,15 +97,7 @@ def parse(message: Message) -> Alert | None:
     """
     if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<" or b"VOEvent" not in message.value:
         return None
-    return _usual().voevent_alert(message) or parse_any(message)
-
-
-@cache
-def _usual() -> ModuleType:
-    """Return the module that reads usual notices; its expression takes 10 ms to compile."""
-    from . import _usual_voevent
-
-    return _usual_voevent
+    return late("_usual_voevent").voevent_alert(message) or parse_any(message)
 
 
 def parse_any(message: Message) -> Alert | None:

@@ -36,11 +36,10 @@ Conventions
 
 from __future__ import annotations
 
-from functools import cache
-from types import ModuleType
 from typing import Final
 
 from icecube_hooks import Alert, Message, ParserType, hookimpl
+from icecube_plugin.notices._quick import late
 
 __all__ = ["TOPICS", "parse", "register_parsers"]
 
@@ -67,13 +66,5 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is ours, and no text that could be searched: broken JSON, or too long.
     """
-    alert: Alert | None = _loaded().parse(message)
+    alert: Alert | None = late("circular._reader").parse(message)
     return alert
-
-
-@cache
-def _loaded() -> ModuleType:
-    """Return the module that reads; to compile its expressions takes some 50 ms."""
-    from . import _reader
-
-    return _reader
