@@ -22,9 +22,10 @@ Importing this is cheap; matplotlib (extra ``plot``) is imported by the function
 """
 
 from ._cumulative import cumulative
+from ._finder import finder
 from ._ladder import p_ladder
 from ._light import light_finder, light_svg
-from ._maps import finder, sky_map
+from ._maps import sky_map
 from ._paper import to_pdf, to_png, to_svg
 from ._scene import PlotError
 from ._visibility import SITES, Site, site_of, visibility

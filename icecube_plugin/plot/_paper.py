@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from ._sphere import Floats
+
 Axes = Any
 """`matplotlib.axes.Axes`, whose annotations are narrower than what it takes: times, styles."""
 
@@ -22,6 +24,9 @@ CAPTION_SIZE: Final = 7.0
 CAPTION_CHARACTERS_PER_INCH: Final = 18.5
 INK: Final = "#222222"
 FAINT: Final = "#999999"
+NAMES_UP_TO: Final = 12
+"""How many events a picture names."""
+_LEVELS: Final = (0.5, 0.9)
 
 _RC: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "icecube-plugin", "path.simplify": False}
 _SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -84,6 +89,27 @@ def entry(label: str, marker: str = "", **style: Any) -> Any:
         "markersize": 6,
     }
     return Line2D([], [], label=label, marker=marker, **(plain | style))
+
+
+def contours(axes: Axes, x: Floats, y: Floats, level: Floats) -> None:
+    """Draw the contours of a sky map's credible level at points of the figure."""
+    styles = {"linewidths": 1.2, "linestyles": [":", "-"], "colors": [INK], "zorder": 4}
+    axes.contour(x, y, level, levels=list(_LEVELS), **styles)
+
+
+def contour_entries() -> list[Any]:
+    """Return the legend of a sky map's contours."""
+    return [
+        entry(f"sky map, {level:.0%}".replace("%", " %"), linestyle=style, lw=1.2)
+        for level, style in zip(_LEVELS, (":", "-"), strict=True)
+    ]
+
+
+def rgb(colour: str) -> tuple[float, float, float]:
+    """Return the red, green and blue of a colour [0, 1]."""
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)
 
 
 def dates() -> Any:
