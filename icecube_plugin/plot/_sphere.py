@@ -28,6 +28,8 @@ Point = tuple[float, float]
 
 CENTRE_RA_DEG: Final = 180.0
 EDGE_STEP_DEG: Final = 0.5
+EDGE_STEPS: Final = 8
+"""At least: the edge is curved inside of a small region, too."""
 NEWTON_STEPS: Final = 6
 TINY: Final = 1e-300
 NORTH_GALACTIC_POLE: Final = (192.85948, 27.12825, 122.93192)
@@ -168,7 +170,7 @@ def _edge_place(point: Point) -> float:
 def _along_edge(start: float, stop: float) -> list[Point]:
     """Return points of the edge between two places, both left out, even on the drawn ellipse."""
     first, last = _ellipse_angle(start), _ellipse_angle(stop)
-    count = math.ceil((last - first) / EDGE_STEP_DEG)
+    count = max(math.ceil((last - first) / EDGE_STEP_DEG), EDGE_STEPS)
     angles = (first + (last - first) * step / count for step in range(1, count))
     return [_edge_point(angle % 360.0) for angle in angles]
 
