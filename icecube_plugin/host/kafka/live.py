@@ -112,14 +112,24 @@ class LiveSource(PolledSource):
         self._send_commit()
 
     def close(self) -> None:
-        """Wait a little for commits, leave the group, and free the client."""
+        """Wait a little for commits, leave the group, and free the client.
+
+        What is queued is served first, also with nothing to commit: a client that is closed while
+        it has partitions to take over gives them up twice, and the second time confluent-kafka
+        can wait for ever, with Python's lock in hand (librdkafka's issue 4041).
+        """
         deadline = time.monotonic() + LAST_COMMIT_S
         self._send_commit()
-        while self._is_committing and time.monotonic() < deadline:
-            self.idle()
+        while (self._serve() or self._is_committing) and time.monotonic() < deadline:
             self._send_commit()
             time.sleep(0.01)
         super().close()
+
+    def _serve(self) -> bool:
+        """Serve what is queued; return whether partitions or messages came."""
+        before = len(self._held), set(self._owned)
+        self.idle()
+        return before != (len(self._held), self._owned)
 
     def idle(self) -> None:
         """As in `PolledSource`; heartbeats are not paused, nor held back."""
