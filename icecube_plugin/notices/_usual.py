@@ -132,8 +132,15 @@ class _Neutrino(Struct, forbid_unknown_fields=True, gc=False):
 _FIRST_YEAR: Final = EARLIEST.year
 _NO_YEAR: Final = LATEST.year
 
-_alert: Final = maker(Alert)
-_coincident_event: Final = maker(CoincidentEvent)
+_alert_of_search: Final = maker(
+    Alert,
+    *("kind", "format", "tense", "trigger_time", "notice_time", "p_values", "gw"),
+    *("coincident_events", "n_coincident", "most_probable_direction", "flux_sensitivity"),
+    *("observation_start", "observation_stop", "livetime_s", "raw"),
+)
+_coincident_event: Final = maker(
+    CoincidentEvent, "delta_t_s", "localization", "p_values", "run_id", "event_id"
+)
 _direction: Final = maker(Direction)
 _flux_sensitivity: Final = maker(FluxSensitivity)
 _gw_reference: Final = maker(GWReference)
@@ -190,22 +197,22 @@ def _of_search(found: _Search, message: Message) -> Alert:
     if found.n_events_coincident != len(events):
         raise _Unusual
     gw = _gw(found.ref_ID, found.reference.alert)
-    return _alert(
-        kind=AlertKind.LVK_SEARCH,
-        format=WireFormat.JSON,
-        tense=tense_on(message.topic, Tense.TEST if gw.is_mock else Tense.OBSERVATION),
-        trigger_time=_time(found.trigger_time),
-        notice_time=_time(found.alert_datetime),
-        p_values=_p_values(found.pval_generic, found.pval_bayesian),
-        gw=gw,
-        coincident_events=events,
-        n_coincident=found.n_events_coincident,
-        most_probable_direction=None if towards is UNSET else _towards(towards),
-        flux_sensitivity=None if flux is UNSET else _sensitivity(flux),
-        observation_start=_time(found.observation_start),
-        observation_stop=_time(found.observation_stop),
-        livetime_s=found.observation_livetime,
-        raw=message.value,
+    return _alert_of_search(
+        AlertKind.LVK_SEARCH,
+        WireFormat.JSON,
+        tense_on(message.topic, Tense.TEST if gw.is_mock else Tense.OBSERVATION),
+        _time(found.trigger_time),
+        _time(found.alert_datetime),
+        _p_values(found.pval_generic, found.pval_bayesian),
+        gw,
+        events,
+        found.n_events_coincident,
+        None if towards is UNSET else _towards(towards),
+        None if flux is UNSET else _sensitivity(flux),
+        _time(found.observation_start),
+        _time(found.observation_stop),
+        found.observation_livetime,
+        message.value,
     )
 
 
@@ -237,13 +244,8 @@ def _coincident(event: _Event) -> CoincidentEvent:
         if match is None:
             raise _Unusual
         run_id, event_id = int(match[1]), int(match[2])
-    return _coincident_event(
-        delta_t_s=event.event_dt,
-        localization=_place(event.localization),
-        p_values=_p_values(event.event_pval_generic, event.event_pval_bayesian),
-        run_id=run_id,
-        event_id=event_id,
-    )
+    p_values = _p_values(event.event_pval_generic, event.event_pval_bayesian)
+    return _coincident_event(event.event_dt, _place(event.localization), p_values, run_id, event_id)
 
 
 def _place(found: _Place | _Neutrino, url: str | None = None) -> Localization:

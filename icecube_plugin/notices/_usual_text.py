@@ -25,7 +25,7 @@ from icecube_hooks._frozen import maker
 
 from ._draft import has_default_radii, kind_from_words, tense_from_words, tense_on
 from ._quick import groups_of
-from ._values import EARLIEST, LATEST, TJD_0
+from ._values import TJD_0
 from .text import DEC_TOLERANCE_DEG, RA_TOLERANCE_DEG
 
 __all__ = ["text_alert"]
@@ -68,8 +68,17 @@ _DAY_0: Final = {f"{yy:02}": date(1999 + yy, 12, 31).toordinal() for yy in range
 """The day before the first of each year."""
 _TJD_0: Final = TJD_0.toordinal()
 
-_alert: Final = maker(Alert)
-_localization: Final = maker(Localization)
+_alert: Final = maker(
+    Alert,
+    *("kind", "format", "run_id", "event_id", "revision", "status", "tense", "trigger_time"),
+    *("notice_time", "localization", "energy_tev", "signalness", "far_hz", "stream", "comments"),
+    "raw",
+)
+_localization: Final = maker(
+    Localization,
+    *("ra_deg", "dec_deg", "error_radius_deg", "containment", "error_radius_50_deg"),
+    "systematic_included",
+)
 
 
 def text_alert(message: Message) -> Alert | None:
@@ -95,7 +104,6 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
     if (
         kind is None
         or place is None
-        or not EARLIEST <= when < LATEST
         or when.toordinal() - _TJD_0 != int(tjd)
         or when.toordinal() - _DAY_0[yy] != int(doy)
         or abs(of_day - int(sod)) > 1.4
@@ -107,22 +115,22 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
     ):
         return None
     return _alert(
-        kind=kind,
-        format=WireFormat.TEXT,
-        run_id=int(run_id),
-        event_id=int(event_id),
-        revision=number,
-        status=Status.UPDATE if number else Status.INITIAL,
-        tense=tense_on(message.topic, tense),
-        trigger_time=when,
-        notice_time=datetime.fromisoformat(f"20{year}-{_MONTHS[month]}-{day}T{clock}+00:00"),
-        localization=place,
-        energy_tev=energy_tev,
-        signalness=probability,
-        far_hz=far_per_year / YEAR_S,
-        stream=int(stream),
-        comments=tuple([line[9:].strip() for line in comments.splitlines()]),
-        raw=message.value,
+        kind,
+        WireFormat.TEXT,
+        int(run_id),
+        int(event_id),
+        number,
+        Status.UPDATE if number else Status.INITIAL,
+        tense_on(message.topic, tense),
+        when,
+        datetime.fromisoformat(f"20{year}-{_MONTHS[month]}-{day}T{clock}+00:00"),
+        place,
+        energy_tev,
+        probability,
+        far_per_year / YEAR_S,
+        int(stream),
+        tuple([line[9:].strip() for line in comments.splitlines()]),
+        message.value,
     )
 
 
@@ -131,14 +139,8 @@ def _place(
 ) -> Localization | None:
     if not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0 and radius > 0.0 and half > 0.0):
         return None
-    return _localization(
-        ra_deg=ra % 360.0,
-        dec_deg=dec,
-        error_radius_deg=round(radius / 60.0, 9),
-        containment=0.9,
-        error_radius_50_deg=round(half / 60.0, 9),
-        systematic_included=systematic,
-    )
+    inner = round(half / 60.0, 9)
+    return _localization(ra % 360.0, dec, round(radius / 60.0, 9), 0.9, inner, systematic)
 
 
 def _angle(first: str, minutes: str, seconds: str) -> float:

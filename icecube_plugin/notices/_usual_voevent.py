@@ -166,8 +166,20 @@ _NOTICE = re.compile(
 
 _TJD_0: Final = TJD_0.toordinal()
 
-_alert: Final = maker(Alert)
-_localization: Final = maker(Localization)
+_FIRST_YEAR: Final = EARLIEST.year
+_NO_YEAR: Final = LATEST.year
+
+_alert: Final = maker(
+    Alert,
+    *("kind", "format", "event_names", "run_id", "event_id", "ivorn", "revision", "status"),
+    *("tense", "trigger_time", "notice_time", "localization", "energy_tev", "signalness"),
+    *("far_hz", "stream", "concerns", "raw"),
+)
+_localization: Final = maker(
+    Localization,
+    *("ra_deg", "dec_deg", "error_radius_deg", "containment", "error_radius_50_deg"),
+    *("systematic_included", "skymap_fits_url", "skymap_png_url"),
+)
 
 
 def voevent_alert(message: Message) -> Alert | None:
@@ -190,8 +202,8 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
     place = _place(ra, dec, radius, half, words.lower(), fits, png)
     if (
         place is None
-        or not EARLIEST <= when < LATEST
-        or not EARLIEST <= notice_time < LATEST
+        or not _FIRST_YEAR <= when.year < _NO_YEAR
+        or not _FIRST_YEAR <= notice_time.year < _NO_YEAR
         or _numbers_of(ivorn) != numbers
         or amon not in (f"{run}{event}", f"{event}{run}", str(event))
         or when.toordinal() - _TJD_0 != int(tjd)
@@ -203,24 +215,24 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
         return None
     usual = Status.UPDATE if revision else Status.INITIAL
     return _alert(
-        kind=PACKET_KINDS[int(packet)],
-        format=WireFormat.VOEVENT,
-        event_names=() if name is None else (name,),
-        run_id=run,
-        event_id=event,
-        ivorn=ivorn,
-        revision=revision,
-        status=Status.RETRACTION if retracted == "true" else usual,
-        tense=tense_on(message.topic, Tense.OBSERVATION),
-        trigger_time=when,
-        notice_time=notice_time,
-        localization=place,
-        energy_tev=energy_tev,
-        signalness=probability,
-        far_hz=far_per_year / YEAR_S,
-        stream=int(stream),
-        concerns=() if valid == "true" else (NOT_VALID,),
-        raw=message.value,
+        PACKET_KINDS[int(packet)],
+        WireFormat.VOEVENT,
+        () if name is None else (name,),
+        run,
+        event,
+        ivorn,
+        revision,
+        Status.RETRACTION if retracted == "true" else usual,
+        tense_on(message.topic, Tense.OBSERVATION),
+        when,
+        notice_time,
+        place,
+        energy_tev,
+        probability,
+        far_per_year / YEAR_S,
+        int(stream),
+        () if valid == "true" else (NOT_VALID,),
+        message.value,
     )
 
 
@@ -243,13 +255,5 @@ def _place(
     if not (0.0 < radius_deg <= 180.0 and 0.0 < half_deg <= 180.0):
         return None
     statistical = "statistical only" in words
-    return _localization(
-        ra_deg=ra_deg % 360.0,
-        dec_deg=dec_deg,
-        error_radius_deg=radius_deg,
-        containment=0.9,
-        error_radius_50_deg=half_deg,
-        systematic_included=False if statistical else True if "systematic" in words else None,
-        skymap_fits_url=fits,
-        skymap_png_url=png,
-    )
+    kept = False if statistical else True if "systematic" in words else None
+    return _localization(ra_deg % 360.0, dec_deg, radius_deg, 0.9, half_deg, kept, fits, png)

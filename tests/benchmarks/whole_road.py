@@ -380,22 +380,22 @@ def mock_cluster() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def apache_kafka() -> Iterator[str]:
+def apache_kafka(topic: str = TOPIC) -> Iterator[str]:
     """Run a real broker, as the tests do."""
     from tests.kafka_broker.broker import KafkaBroker
 
     with KafkaBroker() as broker:
-        broker.create_topic(TOPIC, PARTITIONS)
+        broker.create_topic(topic, PARTITIONS)
         yield broker.bootstrap_servers
 
 
 @contextlib.contextmanager
-def broker(arguments: argparse.Namespace) -> Iterator[str]:
+def broker(arguments: argparse.Namespace, topic: str = TOPIC) -> Iterator[str]:
     """Give the address of the broker that the command line asks for."""
     if arguments.bootstrap_servers:
         yield arguments.bootstrap_servers
     elif arguments.apache_kafka:
-        with apache_kafka() as servers:
+        with apache_kafka(topic) as servers:
             yield servers
     else:
         with mock_cluster() as servers:
@@ -531,16 +531,21 @@ def report_stages(per: float, staged: Sequence[Outcome]) -> None:
     print(f"{'all':<24}  {spread([o.wall_s * per for o in staged])}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; return 1 if ours is not as many times faster as asked for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks.whole_road", description="Ours beside the tutorial's way."
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the benchmarks of the whole road share."""
     parser.add_argument("--notices", type=int, default=4000, metavar="N")
     parser.add_argument("--repetitions", type=int, default=7, metavar="N")
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="a broker for tests")
     parser.add_argument("--apache-kafka", action="store_true", help="start one (java, mvn)")
     parser.add_argument("--folder", help="on the disk to write to (default: for temporary files)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return 1 if ours is not as many times faster as asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.whole_road", description="Ours beside the tutorial's way."
+    )
+    add_options(parser)
     parser.add_argument("--printed-to", default=os.devnull, help="where the tutorial prints to")
     parser.add_argument("--at-least", type=float, default=0.0, metavar="RATIO")
     arguments = parser.parse_args(argv)

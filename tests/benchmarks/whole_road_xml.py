@@ -29,7 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.whole_road import Outcome, listen, mock_cluster, publish, spread
+from tests.benchmarks.whole_road import Outcome, add_options, broker, listen, publish, spread
 
 TOPIC: Final = "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD"
 FIXTURES: Final = Path(__file__).parents[2] / "fixtures" / TOPIC
@@ -95,16 +95,15 @@ def lxml_us(values: Sequence[bytes]) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 1 if the bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.whole_road_xml")
-    parser.add_argument("--notices", type=int, default=4000, metavar="N")
-    parser.add_argument("--repetitions", type=int, default=7, metavar="N")
+    add_options(parser)
     arguments = parser.parse_args(argv)
     values = notices(arguments.notices)
     context = multiprocessing.get_context("spawn")
     outcomes, alone_us = [], []
     with (
         ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as alone,
-        tempfile.TemporaryDirectory(prefix="whole-road-xml-") as root,
-        mock_cluster() as servers,
+        tempfile.TemporaryDirectory(prefix="whole-road-xml-", dir=arguments.folder) as root,
+        broker(arguments, TOPIC) as servers,
     ):
         publish(servers, values, TOPIC)
         for number in range(arguments.repetitions):
