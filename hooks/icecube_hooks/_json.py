@@ -126,7 +126,7 @@ def _new_text(names: Sequence[str], keys: Sequence[str], hints: Mapping[str, Any
 
 def _text_of(value: str, hint: Any) -> str:
     """Return the expression that makes the text of `value`."""
-    kinds = (hint, *typing.get_args(hint))
+    kinds = (hint, typing.get_origin(hint), *typing.get_args(hint))
     usual = next((text for kind, text in _USUAL.items() if kind in kinds), "")
     return f"'null' if (_v := {value}) is None else {usual}_table[_v.__class__](_v)"
 
@@ -135,6 +135,7 @@ _USUAL: Final = {
     str: "_string(_v) if _v.__class__ is str else ",
     float: "f'{_v!r}' if _v.__class__ is float and _v - _v == 0.0 else ",
     int: "f'{_v!r}' if _v.__class__ is int else ",
+    tuple: "'[]' if _v == () else ",
 }
 
 

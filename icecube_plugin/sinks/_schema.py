@@ -326,6 +326,7 @@ def _numbered(record: int, things: Sequence[Any], row: Callable[[Any], Row]) -> 
     return [(record, number, *row(thing)) for number, thing in enumerate(things, start=1)]
 
 
+_TIME: Final = "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"
 _NOWHERE: Final = (None, None, None, None)
 _of_position = attrgetter("ra_deg", "dec_deg", "error_radius_deg", "containment")
 
@@ -354,5 +355,6 @@ def _whole(number: int | None) -> int | str | None:
 def _time(time: datetime | None) -> str | None:
     if time is None:
         return None
-    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
-    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"  # in place of +00:00
+    t = time if time.tzinfo is UTC else time.astimezone(UTC)
+    # As isoformat(timespec="microseconds"), in half the time: each record has four.
+    return _TIME % (t.year, t.month, t.day, t.hour, t.minute, t.second, t.microsecond)
