@@ -64,14 +64,16 @@ class Sightings:
             If the file cannot be read.
         """
         known = self._known({record.alert.notice_id for record in records})
+        before: dict[str, Record] = {}  # the last of each notice in this batch
         now = datetime.now(UTC)
         found = []
         for record in records:
-            earlier = known.setdefault(record.alert.notice_id, [])
-            found.append(
-                dataclasses.replace(record, sightings=tuple(earlier)) if earlier else record
-            )
-            earlier.append(_sighting(record, now))
+            notice_id = record.alert.notice_id
+            if notice_id in before:
+                known.setdefault(notice_id, []).append(_sighting(before[notice_id], now))
+            before[notice_id] = record
+            earlier = tuple(known.get(notice_id, ()))
+            found.append(dataclasses.replace(record, sightings=earlier) if earlier else record)
         return found
 
     def note(self, records: Sequence[Record]) -> None:
@@ -128,6 +130,8 @@ def _sighting(record: Record, now: datetime) -> Sighting:
 
 def _is_known(record: Record) -> bool:
     """Whether a record was delivered before, from the same place."""
+    if not record.sightings:
+        return False
     here = (record.id, *_place(record.message))
     return any(here == (one.record_id, *_place(one)) for one in record.sightings)
 

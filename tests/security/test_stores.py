@@ -64,7 +64,7 @@ def test_a_damaged_list_of_notices_is_an_error_of_the_store(tmp_path: Path) -> N
     """Which the host logs, and goes on."""
     sightings = Sightings(tmp_path / "sightings.sqlite", 10)
     sightings.note([make_record()])
-    change(sightings.path, "UPDATE sightings SET seen_at = 'never'")
+    change(sightings.path, "UPDATE seen SET seen_at = 'never'")
     with pytest.raises(StoreError, match="is damaged"):
         sightings.look_up([make_record()])
 
