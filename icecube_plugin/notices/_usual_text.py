@@ -30,31 +30,33 @@ from .text import DEC_TOLERANCE_DEG, RA_TOLERANCE_DEG
 
 __all__ = ["text_alert"]
 
+# Possessive throughout: nothing here can match by giving back.
 _NOTICE = re.compile(
-    r"TITLE: {12}GCN/AMON NOTICE *\n"
-    r"NOTICE_DATE: {6}[A-Z][a-z]{2} (\d\d) ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) UT *\n"
-    r"NOTICE_TYPE: {6}([A-Z][A-Za-z ]{0,50})\n"
-    r"STREAM: {11}(\d{1,9})\n"
-    r"RUN_NUM: {10}(\d{1,18})\n"
-    r"EVENT_NUM: {8}(\d{1,18})\n"
-    r"SRC_RA: {6,14}(\d{1,3}\.\d{1,6})d \{\+(\d\d)h (\d\d)m (\d\d)s\} \(J2000\),\n"
-    r"[ 0-9.+-]{1,40}d \{[0-9hms+ -]{1,20}\} \(current\),\n"
-    r"[ 0-9.+-]{1,40}d \{[0-9hms+ -]{1,20}\} \(1950\)\n"
-    r"SRC_DEC: {5,14}([+-]\d{1,2}\.\d{1,6})d \{([+-])(\d\d)d (\d\d)' (\d\d)\"\} \(J2000\),\n"
-    r"[ 0-9.+-]{1,40}d \{[0-9d'\"+ -]{1,20}\} \(current\),\n"
-    r"[ 0-9.+-]{1,40}d \{[0-9d'\"+ -]{1,20}\} \(1950\)\n"
-    r"SRC_ERROR: {6,14}(\d{1,4}\.\d{1,4}) \[arcmin radius, stat(-only|\+sys), 90% containment\]\n"
-    r"SRC_ERROR50: {4,14}(\d{1,4}\.\d{1,4}) \[arcmin radius, stat(?:-only|\+sys), "
+    r"TITLE: {12}GCN/AMON NOTICE *+\n"
+    r"NOTICE_DATE: {6}[A-Z][a-z]{2} (\d\d) ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) UT *+\n"
+    r"NOTICE_TYPE: {6}([A-Z][A-Za-z ]{0,50}+)\n"
+    r"STREAM: {11}(\d{1,9}+)\n"
+    r"RUN_NUM: {10}(\d{1,18}+)\n"
+    r"EVENT_NUM: {8}(\d{1,18}+)\n"
+    r"SRC_RA: {6,14}+(\d{1,3}+\.\d{1,6}+)d \{\+(\d\d)h (\d\d)m (\d\d)s\} \(J2000\),\n"
+    r"[ 0-9.+-]{1,40}+d \{[0-9hms+ -]{1,20}+\} \(current\),\n"
+    r"[ 0-9.+-]{1,40}+d \{[0-9hms+ -]{1,20}+\} \(1950\)\n"
+    r"SRC_DEC: {5,14}+([+-]\d{1,2}+\.\d{1,6}+)d \{([+-])(\d\d)d (\d\d)' (\d\d)\"\} \(J2000\),\n"
+    r"[ 0-9.+-]{1,40}+d \{[0-9d'\"+ -]{1,20}+\} \(current\),\n"
+    r"[ 0-9.+-]{1,40}+d \{[0-9d'\"+ -]{1,20}+\} \(1950\)\n"
+    r"SRC_ERROR: {6,14}+(\d{1,4}+\.\d{1,4}+) \[arcmin radius, stat(-only|\+sys), "
+    r"90% containment\]\n"
+    r"SRC_ERROR50: {4,14}+(\d{1,4}+\.\d{1,4}+) \[arcmin radius, stat(?:-only|\+sys), "
     r"50% containment\]\n"
-    r"DISCOVERY_DATE: {1,6}(\d{5}) TJD; {1,3}(\d{1,3}) DOY; {1,3}"
+    r"DISCOVERY_DATE: {1,6}+(\d{5}) TJD; {1,3}+(\d{1,3}+) DOY; {1,3}+"
     r"(\d\d)/(\d\d)/(\d\d) \(yy/mm/dd\)\n"
-    r"DISCOVERY_TIME: {1,6}(\d{1,5}) SOD \{(\d\d):(\d\d):(\d\d)(\.\d{1,6})\} UT\n"
-    r"REVISION: {6,14}(\d{1,9})\n"
-    r"ENERGY: {6,14}(\d{1,6}\.\d{1,6}(?:e[+-]\d\d)?) \[TeV\]\n"
-    r"SIGNALNESS: {4,14}(\d\.\d{1,6}(?:e[+-]\d\d)?) \[dn\]\n"
-    r"FAR: {6,14}(\d{1,6}\.\d{1,6}) \[yr\^-1\]\n"
-    r"(?:(?:SUN|MOON|GAL|ECL)_(?:POSTN|DIST|COORDS):[ -~]{0,90}\n){0,9}"
-    r"((?:COMMENTS:[ -~]{0,200}(?:\n|\Z)){0,20})\n{0,3}",
+    r"DISCOVERY_TIME: {1,6}+(\d{1,5}+) SOD \{(\d\d):(\d\d):(\d\d)(\.\d{1,6}+)\} UT\n"
+    r"REVISION: {6,14}+(\d{1,9}+)\n"
+    r"ENERGY: {6,14}+(\d{1,6}+\.\d{1,6}+(?:e[+-]\d\d)?) \[TeV\]\n"
+    r"SIGNALNESS: {4,14}+(\d\.\d{1,6}+(?:e[+-]\d\d)?) \[dn\]\n"
+    r"FAR: {6,14}+(\d{1,6}+\.\d{1,6}+) \[yr\^-1\]\n"
+    r"(?:(?:SUN|MOON|GAL|ECL)_(?:POSTN|DIST|COORDS):[ -~]{0,90}+\n){0,9}+"
+    r"((?:COMMENTS:[ -~]{0,200}+(?:\n|\Z)){0,20}+)\n{0,3}+",
     re.ASCII,
 )
 _MONTHS: Final = {
@@ -95,17 +97,18 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
     ra, ra_h, ra_m, ra_s, dec, sign, dec_d, dec_m, dec_s, radius, kept, half, *rest = rest
     tjd, doy, yy, mm, dd, sod, hours, minutes, seconds, fraction, *rest = rest
     revision, energy, signalness, far, comments = rest
-    kind, tense = _from_title(title)
+    kind, tense = _from_title(title, message.topic)
     when = datetime.fromisoformat(f"20{yy}-{mm}-{dd}T{hours}:{minutes}:{seconds}{fraction}+00:00")
-    of_day = int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(fraction)
+    of_day = when.hour * 3600 + when.minute * 60 + when.second + when.microsecond / 1e6
+    ordinal = when.toordinal()
     place = _place(float(ra), float(dec), float(radius), float(half), kept == "+sys")
     energy_tev, probability, far_per_year = float(energy), float(signalness), float(far)
     number = int(revision)
     if (
         kind is None
         or place is None
-        or when.toordinal() - _TJD_0 != int(tjd)
-        or when.toordinal() - _DAY_0[yy] != int(doy)
+        or ordinal - _TJD_0 != int(tjd)
+        or ordinal - _DAY_0[yy] != int(doy)
         or abs(of_day - int(sod)) > 1.4
         or abs(place.ra_deg - 15 * _angle(ra_h, ra_m, ra_s)) > RA_TOLERANCE_DEG
         or abs(abs(place.dec_deg) - _angle(dec_d, dec_m, dec_s)) > DEC_TOLERANCE_DEG
@@ -121,7 +124,7 @@ def _read(found: tuple[str, ...], message: Message) -> Alert | None:
         int(event_id),
         number,
         Status.UPDATE if number else Status.INITIAL,
-        tense_on(message.topic, tense),
+        tense,
         when,
         datetime.fromisoformat(f"20{year}-{_MONTHS[month]}-{day}T{clock}+00:00"),
         place,
@@ -148,5 +151,5 @@ def _angle(first: str, minutes: str, seconds: str) -> float:
 
 
 @lru_cache(64)
-def _from_title(title: str) -> tuple[AlertKind | None, Tense]:
-    return kind_from_words(title), tense_from_words(title)
+def _from_title(title: str, topic: str | None) -> tuple[AlertKind | None, Tense | None]:
+    return kind_from_words(title), tense_on(topic, tense_from_words(title))
