@@ -69,7 +69,7 @@ class LiveSource(PolledSource):
         self._yielded: dict[tuple[str, int], int] = {}  # what commits of the host will make safe
         self._safe: dict[tuple[str, int], int] = {}  # and has, but the broker does not know yet
         self._owned: set[tuple[str, int]] = set()
-        self._is_committing = False
+        self._is_committing = self._is_closed = False
         self._missing: set[str] = set()
         reports = Reports()
         wanted, named = wanted_topics(config, topics)
@@ -112,12 +112,15 @@ class LiveSource(PolledSource):
         self._send_commit()
 
     def close(self) -> None:
-        """Wait a little for commits, leave the group, and free the client.
+        """Wait a little for commits, leave the group, and free the client; once is enough.
 
         What is queued is served first, also with nothing to commit: a client that is closed while
         it has partitions to take over gives them up twice, and the second time confluent-kafka
         can wait for ever, with Python's lock in hand (librdkafka's issue 4041).
         """
+        if self._is_closed:
+            return
+        self._is_closed = True
         deadline = time.monotonic() + LAST_COMMIT_S
         self._send_commit()
         while (self._serve() or self._is_committing) and time.monotonic() < deadline:

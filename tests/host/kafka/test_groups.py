@@ -212,6 +212,7 @@ def test_what_is_queued_is_served_before_the_end(
 
     monkeypatch.setattr(source.consumer, "close", closed)
     source.close()
+    source.close()
     assert seen == [[(topic, 0)]]
 
 
