@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- A line holds ``Record.to_dict()``. A batch is one write and one sync.
+- A line holds ``Record.to_dict()``. A batch is written under one lock, with one sync.
 - At least once: a record that is delivered again after a restart is appended again. `read_lines`
   drops such lines by `Record.id`, and so must every other reader.
 - Several processes may append to one file: an advisory lock keeps their lines apart.
@@ -27,8 +27,9 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -54,6 +55,7 @@ __all__ = ["JsonLines", "files", "read_lines"]
 
 log = logging.getLogger(__name__)
 
+_LINES: Final = 32
 _PERIODS: Final = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
@@ -111,23 +113,24 @@ class JsonLines:
         """
         if not records:
             return
-        data = "\n".join([*(record.to_json() for record in records), ""]).encode()
+        lines = [record.to_json() for record in records]  # ASCII: as many bytes as characters
+        more = sum(map(len, lines)) + len(lines)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(self.path) as file:
-                if not self._is_finished(os.fstat(file), len(data)):
-                    self._append(file, data)
+                if not self._is_finished(os.fstat(file), more):
+                    self._append(file, lines)
                     return
                 self._finish(file)  # under the lock: who waits for it sees that the file is gone
             with _locked(self.path) as file:
-                self._append(file, data)
+                self._append(file, lines)
         except OSError as error:
             raise wrong(error, self.path) from error
 
-    def _append(self, file: int, data: bytes) -> None:
+    def _append(self, file: int, lines: Sequence[str]) -> None:
         size = os.fstat(file).st_size
         torn = _end_of_torn_line(file, size, self.path)
-        _append(file, torn + data if torn else data, size, self.sync)
+        _append(file, chain([torn] if torn else (), _parts(lines)), size, self.sync)
         if self.sync and size == 0:
             sync_folder(self.path.parent)
 
@@ -283,10 +286,17 @@ def _end_of_torn_line(file: int, size: int, path: Path) -> bytes:
     return b"\n"
 
 
-def _append(file: int, data: bytes, size: int, sync: bool) -> None:
-    """Append `data` to a locked file of `size` bytes, all of it or nothing."""
+def _parts(lines: Sequence[str]) -> Iterator[bytes]:
+    """Yield lines as bytes, so many at a time that the processor's cache holds them."""
+    for first in range(0, len(lines), _LINES):
+        yield "\n".join([*lines[first : first + _LINES], ""]).encode()
+
+
+def _append(file: int, parts: Iterable[bytes], size: int, sync: bool) -> None:
+    """Append to a locked file of `size` bytes, all of it or nothing."""
     try:
-        write_all(file, data)
+        for part in parts:
+            write_all(file, part)
         if sync:
             sync_data(file)
     except BaseException:
