@@ -3,7 +3,7 @@
 Everything that Python code of ours could be spared is: rows and lines are made beforehand, the
 notice is decoded into typed, bounded structures by msgspec, the record's fields are encoded by
 msgspec, and the six sigmas of a notice are bare calls of the standard library. What is left is
-SQLite (our tables and indexes, WAL, FULL, a transaction per batch of 500), one write and one
+SQLite (our tables and indexes, WAL, FULL, a transaction per batch of 500), a write and one
 fdatasync per batch, and those C calls. No host, no checks beyond bounds, no Kafka.
 
 Beside it, in the same process and in turns, the tutorial's way of ``whole_road.py``. With
@@ -40,6 +40,7 @@ from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.host.process import own_process
 from icecube_plugin.notices import _usual_voevent
 from icecube_plugin.sinks import sqlite
+from icecube_plugin.sinks._files import write_all
 from icecube_plugin.sinks._schema import rows_of
 from tests.benchmarks import whole_road, whole_road_xml
 from tests.benchmarks.formats import SearchStruct
@@ -117,8 +118,8 @@ class Floor:
                 self.database.executemany(sqlite._INSERTIONS[table], cells)
 
     def append(self, data: bytes) -> None:
-        """Write lines in one call, and sync."""
-        os.write(self.lines, data)
+        """Write lines, and sync."""
+        write_all(self.lines, data)
         os.fdatasync(self.lines)
 
 
