@@ -1,4 +1,9 @@
-"""What the readers of usual notices share: late import, and one expression for a whole notice."""
+"""What the readers of usual notices share: late import, and one expression for a whole notice.
+
+In these expressions runs of one character are possessive (``[0-9]*+``), which saves a quarter of
+the time. Groups must not be: Python before 3.11.5, such as Debian 12 has, matches
+``(?:ab?c)*+`` with ``a`` (CPython's issue 106052).
+"""
 
 from __future__ import annotations
 

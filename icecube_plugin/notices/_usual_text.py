@@ -30,7 +30,7 @@ from .text import DEC_TOLERANCE_DEG, RA_TOLERANCE_DEG
 
 __all__ = ["text_alert"]
 
-# Possessive throughout: nothing here can match by giving back.
+# Nothing here can match by giving back. See `_quick` on what is possessive.
 _NOTICE = re.compile(
     r"TITLE: {12}GCN/AMON NOTICE *+\n"
     r"NOTICE_DATE: {6}[A-Z][a-z]{2} (\d\d) ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) UT *+\n"
@@ -55,8 +55,8 @@ _NOTICE = re.compile(
     r"ENERGY: {6,14}+(\d{1,6}+\.\d{1,6}+(?:e[+-]\d\d)?) \[TeV\]\n"
     r"SIGNALNESS: {4,14}+(\d\.\d{1,6}+(?:e[+-]\d\d)?) \[dn\]\n"
     r"FAR: {6,14}+(\d{1,6}+\.\d{1,6}+) \[yr\^-1\]\n"
-    r"(?:(?:SUN|MOON|GAL|ECL)_(?:POSTN|DIST|COORDS):[ -~]{0,90}+\n){0,9}+"
-    r"((?:COMMENTS:[ -~]{0,200}+(?:\n|\Z)){0,20}+)\n{0,3}+",
+    r"(?:(?:SUN|MOON|GAL|ECL)_(?:POSTN|DIST|COORDS):[ -~]{0,90}+\n){0,9}"
+    r"((?:COMMENTS:[ -~]{0,200}+(?:\n|\Z)){0,20})\n{0,3}+",
     re.ASCII,
 )
 _MONTHS: Final = {

@@ -41,7 +41,7 @@ _NUMBER: Final = r"(\d{1,9}+(?:\.\d{1,9}+)?(?:e[+-]\d\d)?)"
 _SIGNED: Final = r"(-?\d{1,3}+\.\d{1,9}+)"
 _TIME: Final = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6}+)?)"
 _FLAG: Final = "(true|false)"
-_TYPE: Final = rf'(?:{_SPACE}dataType="{_VALUE}")?+'
+_TYPE: Final = rf'(?:{_SPACE}dataType="{_VALUE}")?'
 _TYPE_ONCE: Final = rf"(?![^<>]*dataType[^<>]*dataType){_TYPE}"
 
 
@@ -70,8 +70,8 @@ def _param(
     name: str, value: str = _VALUE, unit: str = _VALUE, words: str = _TEXT, first: str = ""
 ) -> str:
     stated = (
-        rf'<Param{_SPACE}name="{name}"{first}{_SPACE}value="{value}"(?:{_SPACE}unit="{unit}")?+'
-        rf'{_TYPE}(?:{_SPACE}ucd="{_VALUE}")?+{_MAY}'
+        rf'<Param{_SPACE}name="{name}"{first}{_SPACE}value="{value}"(?:{_SPACE}unit="{unit}")?'
+        rf'{_TYPE}(?:{_SPACE}ucd="{_VALUE}")?{_MAY}'
     )
     description = rf"(?:<Description{_MAY}>{words}</Description{_MAY}>{_MAY})"
     return rf"{stated}(?:/>|>{_MAY}{description}</Param{_MAY}>){_MAY}"
@@ -95,7 +95,7 @@ _NOTICE = re.compile(
         _text("AuthorIVORN"),
         _within(
             "Author",
-            *(rf"(?:{_text(name)})?+" for name in ("shortName", "contactName", "contactEmail")),
+            *(rf"(?:{_text(name)})?" for name in ("shortName", "contactName", "contactEmail")),
         ),
         _text("Date", _TIME),
         _text("Description"),
@@ -104,7 +104,7 @@ _NOTICE = re.compile(
         "What",
         _param("Packet_Type", "(173|174|176)"),
         _param("Pkt_Ser_Num"),
-        rf"(?:{_param('event_name', _WORD, first=_TYPE_ONCE)})?+",
+        rf"(?:{_param('event_name', _WORD, first=_TYPE_ONCE)})?",
         _param("AMON_ID", _WHOLE),
         _param("run_id", _WHOLE),
         _param("event_id", _WHOLE),
@@ -132,7 +132,7 @@ _NOTICE = re.compile(
         "(?:",
         _param("skymap_fits", _URL, first=_TYPE_ONCE),
         _param("skymap_png", _URL, first=_TYPE_ONCE),
-        ")?+",
+        ")?",
     )
     + _within(
         "WhereWhen",
@@ -153,7 +153,7 @@ _NOTICE = re.compile(
         *(_end(name) for name in ("AstroCoords", "ObservationLocation", "ObsDataLocation")),
         _text("Description"),
     )
-    + _within("How", _text("Description"), rf"(?:{_empty('Reference', uri=_VALUE, type='url')})*+")
+    + _within("How", _text("Description"), rf"(?:{_empty('Reference', uri=_VALUE, type='url')})*")
     + _within(
         "Why",
         _within("Inference", _text("Concept"), probability=_VALUE),

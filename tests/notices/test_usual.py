@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from icecube_hooks import Alert, Message, NoticeError
-from icecube_plugin.notices import lvk, text, track, voevent
+from icecube_plugin.notices import _usual_text, _usual_voevent, lvk, text, track, voevent
 from icecube_plugin.notices._usual import lvk_alert, track_alert
 from icecube_plugin.notices._usual_text import text_alert
 from icecube_plugin.notices._usual_voevent import voevent_alert
@@ -188,3 +188,9 @@ def test_text_with_other_digits_is_read_as_the_careful_reader_does(data: st.Data
     place = data.draw(st.sampled_from([match.start() for match in DIGITS.finditer(notice)]))
     notice = notice[:place] + data.draw(st.sampled_from("0123456789")) + notice[place + 1 :]
     assert_agree(*PAIRS[path.parent.name], Message(value=notice.encode()))
+
+
+@pytest.mark.parametrize("module", [_usual_text, _usual_voevent])
+def test_no_group_is_possessive(module: Any) -> None:
+    """Python before 3.11.5 matches such groups wrongly; we do not test on it."""
+    assert re.search(r"\)(?:[?*+]|\{[0-9,]+\})\+", module._NOTICE.pattern) is None
