@@ -43,6 +43,7 @@ from icecube_hooks import (
 )
 
 from ._files import absolute, made_folder
+from ._options import environment, file_text, text_option
 from ._text import clean
 
 if TYPE_CHECKING:
@@ -334,8 +335,6 @@ def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
 
 def _all_urls(urls: object, env: object, file: object) -> Iterator[tuple[str, str]]:
     """Yield each URL with the option that it is from."""
-    from ._http import environment, file_text, text_option
-
     if not isinstance(urls, list | tuple):
         raise ConfigError("expected a list of URLs", key="urls")
     for number, url in enumerate(urls):

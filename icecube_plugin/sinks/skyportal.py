@@ -54,6 +54,8 @@ from icecube_hooks import (
     hookimpl,
 )
 
+from ._options import secret_text
+
 if TYPE_CHECKING:
     from ._http import Connection, Endpoint, Reply
 
@@ -108,7 +110,7 @@ class SkyPortal:
         connect_timeout_s: float = 5.0,
         timeout_s: float = 60.0,
     ) -> None:
-        from ._http import Endpoint, secret_text
+        from ._http import Endpoint
 
         secret = secret_text(token, token_env, token_file, "token")
         if secret is None:

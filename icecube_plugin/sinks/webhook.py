@@ -34,6 +34,8 @@ from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
 
+from ._options import secret_text
+
 if TYPE_CHECKING:
     from ._http import Connection
 
@@ -75,7 +77,7 @@ class Webhook:
         connect_timeout_s: float = 5.0,
         timeout_s: float = 30.0,
     ) -> None:
-        from ._http import Endpoint, secret_text
+        from ._http import Endpoint
 
         address = secret_text(url, url_env, url_file, "url")
         if address is None:

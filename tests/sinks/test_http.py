@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
-from icecube_plugin.sinks._http import Endpoint, Reply, refusal, secret_text
+from icecube_plugin.sinks._http import Endpoint, Reply, refusal
+from icecube_plugin.sinks._options import secret_text
 from tests.sinks.http_server import Answer, HttpServer, byte_server, http_server
 
 PLACE = "https://user:p%40ss@example.org:8443/hook/T0KEN12345?key=QUERY12345"
