@@ -131,11 +131,11 @@ def _text_of(value: str, hint: Any) -> str:
     return f"'null' if (_v := {value}) is None else {usual}_table[_v.__class__](_v)"
 
 
-_USUAL: Final = {
+_USUAL: Final = {  # in this order: the hint of a tuple also names what is in it
+    tuple: "'[]' if _v == () else ",
     str: "_string(_v) if _v.__class__ is str else ",
     float: "f'{_v!r}' if _v.__class__ is float and _v - _v == 0.0 else ",
     int: "f'{_v!r}' if _v.__class__ is int else ",
-    tuple: "'[]' if _v == () else ",
 }
 
 

@@ -130,10 +130,10 @@ def _sighting(record: Record, now: datetime) -> Sighting:
 
 def _is_known(record: Record) -> bool:
     """Whether a record was delivered before, from the same place."""
-    if not record.sightings:
-        return False
-    here = (record.id, *_place(record.message))
-    return any(here == (one.record_id, *_place(one)) for one in record.sightings)
+    return any(
+        one.record_id == record.id and _place(one) == _place(record.message)
+        for one in record.sightings
+    )
 
 
 def _place(where: Message | Sighting) -> tuple[object, ...]:

@@ -287,7 +287,10 @@ def _end_of_torn_line(file: int, size: int, path: Path) -> bytes:
 
 
 def _parts(lines: Sequence[str]) -> Iterator[bytes]:
-    """Yield lines as bytes, so many at a time that the processor's cache holds them."""
+    """Yield lines as bytes, so many at a time that the processor's cache holds them.
+
+    And so few that ext4 is quick: it may take six times as long for one call of 4 MB as for four.
+    """
     for first in range(0, len(lines), _LINES):
         yield "\n".join([*lines[first : first + _LINES], ""]).encode()
 

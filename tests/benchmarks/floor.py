@@ -40,8 +40,8 @@ from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.host.process import own_process
 from icecube_plugin.notices import _usual_voevent
 from icecube_plugin.sinks import sqlite
-from icecube_plugin.sinks._files import write_all
 from icecube_plugin.sinks._schema import rows_of
+from icecube_plugin.sinks.json_lines import _parts
 from tests.benchmarks import whole_road, whole_road_xml
 from tests.benchmarks.formats import SearchStruct
 from tests.benchmarks.whole_road import TRIALS, tutorial_alert
@@ -101,7 +101,7 @@ class Floor:
         ]
         rows = list(rows_of(records, {}, {}, self.last).by_table())
         self.last += len(records)
-        data = "".join([f"{record.to_json()}\n" for record in records]).encode()
+        data = list(_parts([record.to_json() for record in records]))
         decoded = [self.decode(value) for value in values]
         return {
             "decode": lambda: [self.decode(value) for value in values],
@@ -117,9 +117,10 @@ class Floor:
             for table, cells in rows:
                 self.database.executemany(sqlite._INSERTIONS[table], cells)
 
-    def append(self, data: bytes) -> None:
+    def append(self, parts: Sequence[bytes]) -> None:
         """Write lines, and sync."""
-        write_all(self.lines, data)
+        for part in parts:
+            os.write(self.lines, part)
         os.fdatasync(self.lines)
 
 

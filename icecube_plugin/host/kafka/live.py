@@ -116,7 +116,7 @@ class LiveSource(PolledSource):
 
         What is queued is served first, also with nothing to commit: a client that is closed while
         it has partitions to take over gives them up twice, and the second time confluent-kafka
-        can wait for ever, with Python's lock in hand (librdkafka's issue 4041).
+        can wait for ever, with Python's lock in hand (librdkafka's issues 4041, 4884).
         """
         if self._is_closed:
             return

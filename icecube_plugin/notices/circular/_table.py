@@ -2,7 +2,6 @@
 
 It follows a line of headings, and a row may be broken by mail software::
 
-
     dt(s)   RA(deg)  Dec(deg)  Angular uncertainty(deg)  p-value(generic)  p-value(Bayesian)
     ---------------------------------------------------------------------------------------
     -12.50   103.50   +5.25           0.69                    0.012               N/A

@@ -198,7 +198,7 @@ def test_one_name_for_two_hosts_is_refused(kafka: KafkaBroker) -> None:
 def test_what_is_queued_is_served_before_the_end(
     kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else confluent-kafka hangs in one of twenty such cases, and all of Python with it."""
+    """Else confluent-kafka hangs now and then, and all of Python with it."""
     topic = "joining"
     kafka.create_topic(topic)
     source = LiveSource(kafka_config(kafka, topic))
