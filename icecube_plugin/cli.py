@@ -97,15 +97,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"icecube-alerts {__version__}")
-    parser.add_argument("--config", metavar="FILE", help="TOML configuration")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
-    parser.add_argument("--debug", action="store_true", help="say everything; show tracebacks")
-    parser.add_argument(
-        "--log",
-        choices=("text", "json"),
-        default=os.environ.get("ICECUBE_ALERTS_LOG", "text"),
-        help="form of the log on stderr",
+    parser.set_defaults(
+        config=None, verbose=False, debug=False, log=os.environ.get("ICECUBE_ALERTS_LOG", "text")
     )
+    _add_general(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in argv if word in COMMANDS), None)
     for name, text in COMMANDS.items():
@@ -118,7 +113,17 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         if name == chosen:
             module = importlib.import_module(f"icecube_plugin.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
+            _add_general(command)
     return parser
+
+
+def _add_general(parser: argparse.ArgumentParser) -> None:
+    """Add the options that stand before a command or behind it; `_parser` has their defaults."""
+    group = parser.add_argument_group("general options", argument_default=argparse.SUPPRESS)
+    group.add_argument("--config", metavar="FILE", help="TOML configuration")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    group.add_argument("--debug", action="store_true", help="say everything; show tracebacks")
+    group.add_argument("--log", choices=("text", "json"), help="form of the log on stderr")
 
 
 def _set_up_logging(arguments: argparse.Namespace) -> None:

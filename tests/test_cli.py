@@ -210,6 +210,7 @@ def test_a_wrong_configuration_is_one_line(
         (["parse", "nothing"], 1, "nothing: no such file or folder"),
         (["significance", "1.7"], 2, "expected a p-value in [0, 1], got 1.7"),
         (["--config", "nothing.toml", "plugins"], 2, "cannot read nothing.toml"),
+        (["plugins", "--config", "nothing.toml"], 2, "cannot read nothing.toml"),
     ],
 )
 def test_trouble_is_one_line(run: Run, words: list[str], code: int, message: str) -> None:
