@@ -9,7 +9,7 @@ significance, sinks), the host that runs them (`icecube_plugin.host`), and the c
     record = icecube_plugin.read("notice.xml")
     print(record.alert.event_key, record.alert.localization, record.significances)
 
-Beside them: `icecube_plugin.significance`, `icecube_plugin.events`, `icecube_plugin.astro`.
+Beside them: `icecube_plugin.significance`, `icecube_plugin.alerts`, `icecube_plugin.sky`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ from icecube_hooks import (
     Tense,
 )
 from icecube_hooks.testing import make_alert
-from icecube_plugin import astro
+from icecube_plugin import sky
+from icecube_plugin.alerts import tables
 
 WHOLE_SKY = 4 * math.pi * (180 / math.pi) ** 2
 
@@ -113,19 +114,19 @@ def scattered(place: Localization, radius: float, count: int) -> SkyCoord:
 def test_area_is_that_of_the_points_inside(name: str) -> None:
     place, count = PLACES[name], 200_000
     radius = 95.0 if "hemisphere" in name else 25.0
-    share = np.mean(astro.region(place).contains(scattered(place, radius, count)))
+    share = np.mean(sky.region(place).contains(scattered(place, radius, count)))
     cap = WHOLE_SKY * (1 - math.cos(math.radians(radius))) / 2
     error = 4.5 * math.sqrt(max(share * (1 - share), 1e-5) / count)
-    assert astro.region(place).area_deg2 == pytest.approx(share * cap, abs=error * cap)
+    assert sky.region(place).area_deg2 == pytest.approx(share * cap, abs=error * cap)
 
 
 @pytest.mark.parametrize("name", [name for name in PLACES if name != "cap"])
 def test_edge_is_the_edge(name: str) -> None:
     """A thousandth inward of the edge is inside, and outward of it outside."""
-    region = astro.region(PLACES[name])
+    region = sky.region(PLACES[name])
     edge = region.boundary(80)
     for factor, inside in ((0.999, True), (1.001, False)):
-        scale = scaled_box if isinstance(region, astro.BoxRegion) else scaled_radially
+        scale = scaled_box if isinstance(region, sky.BoxRegion) else scaled_radially
         moved = scale(PLACES[name], edge, factor)
         assert len(moved) >= 37
         assert set(region.contains(moved).tolist()) == {inside}
@@ -155,7 +156,7 @@ def test_box_of_all_right_ascensions() -> None:
     """From -92 deg, which is -90, to -85 deg, all around."""
     around = np.arange(0.0, 360.0, 15.0)
     for dec, inside in ((-90.0, True), (-85.01, True), (-84.99, False)):
-        found = astro.contains(PLACES["cap"], SkyCoord(around, np.full(24, dec), unit="deg"))
+        found = sky.contains(PLACES["cap"], SkyCoord(around, np.full(24, dec), unit="deg"))
         assert set(found.tolist()) == {inside}
 
 
@@ -173,31 +174,31 @@ def test_circle_against_vectors(
     centre = vectors(SkyCoord(ra * u.deg, dec * u.deg))
     chord = float(np.linalg.norm(centre - vectors(point)))
     distance = 2 * math.degrees(math.asin(min(chord / 2, 1.0)))
-    assert astro.separation_deg(circle(ra, dec, radius), point) == pytest.approx(distance, abs=1e-5)
+    assert sky.separation_deg(circle(ra, dec, radius), point) == pytest.approx(distance, abs=1e-5)
     if abs(distance - radius) > 1e-5:
-        assert astro.contains(circle(ra, dec, radius), point) is (distance < radius)
+        assert sky.contains(circle(ra, dec, radius), point) is (distance < radius)
 
 
 def test_circle_area_in_closed_form() -> None:
     for radius in (1e-4, 0.5, 13.3, 90.0, 180.0):
         expected = WHOLE_SKY * math.sin(math.radians(radius / 2)) ** 2
-        assert astro.region(circle(1, 2, radius)).area_deg2 == pytest.approx(expected, rel=1e-12)
+        assert sky.region(circle(1, 2, radius)).area_deg2 == pytest.approx(expected, rel=1e-12)
 
 
 def test_small_ellipse_has_the_area_of_a_plane_one() -> None:
     for minor in (0.5, 0.05, 0.001):
-        area = astro.region(ellipse(10, 70, 0.5, minor, 12.0)).area_deg2
+        area = sky.region(ellipse(10, 70, 0.5, minor, 12.0)).area_deg2
         assert area == pytest.approx(math.pi * 0.5 * minor, rel=1e-4)
 
 
 def test_turned_box_has_the_area_of_a_plane_one() -> None:
     place = box(10, 60, 0.4, 0.2, 0.1, 0.3, angle=30.0)
-    assert astro.region(place).area_deg2 == pytest.approx(0.6 * 0.5 * 0.4, rel=1e-4)
+    assert sky.region(place).area_deg2 == pytest.approx(0.6 * 0.5 * 0.4, rel=1e-4)
 
 
 def test_axes_of_an_ellipse() -> None:
     """Position angles go from north through east."""
-    region = astro.region(ellipse(10, 0, 4.0, 1.0, 90.0))
+    region = sky.region(ellipse(10, 0, 4.0, 1.0, 90.0))
     assert region.contains(
         SkyCoord([13.9, 14.1, 10, 10], [0, 0, 0.9, 1.1], unit="deg")
     ).tolist() == [
@@ -206,7 +207,7 @@ def test_axes_of_an_ellipse() -> None:
         True,
         False,
     ]
-    upright = astro.region(ellipse(10, 0, 4.0, 1.0, None))
+    upright = sky.region(ellipse(10, 0, 4.0, 1.0, None))
     assert upright.contains(SkyCoord(10, 3.9, unit="deg")) is True
     assert upright.contains(SkyCoord(13.9, 0, unit="deg")) is False
 
@@ -216,10 +217,10 @@ def test_sides_of_a_box() -> None:
     place = box(345.85, 9.14, 0.63, 0.41, 0.76, 0.81)
     corners = [(345.22, 8.38), (346.26, 8.38), (346.26, 9.95), (345.22, 9.95)]
     for ra, dec in corners:
-        assert astro.contains(place, SkyCoord(ra, dec, unit="deg")) is True
+        assert sky.contains(place, SkyCoord(ra, dec, unit="deg")) is True
         away = SkyCoord(ra + math.copysign(0.01, ra - 345.85), dec, unit="deg")
-        assert astro.contains(place, away) is False
-    edge = astro.region(place).boundary(8)
+        assert sky.contains(place, away) is False
+    edge = sky.region(place).boundary(8)
     assert edge.ra.deg[::2] == pytest.approx([ra for ra, _ in corners])
     assert edge.dec.deg[::2] == pytest.approx([dec for _, dec in corners])
 
@@ -227,40 +228,40 @@ def test_sides_of_a_box() -> None:
 def test_turned_box_turns_east() -> None:
     """Turned by 90 deg, what pointed north points east."""
     place = box(10.0, 0.0, 0.5, 0.5, 0.5, 3.0, angle=90.0)
-    assert astro.contains(place, SkyCoord(12.9, 0.0, unit="deg")) is True
-    assert astro.contains(place, SkyCoord(10.0, 2.0, unit="deg")) is False
-    assert isinstance(astro.region(place), astro.TurnedBoxRegion)
-    assert isinstance(astro.region(box(1, 2, 1, 1, 1, 1, angle=0.0)), astro.BoxRegion)
+    assert sky.contains(place, SkyCoord(12.9, 0.0, unit="deg")) is True
+    assert sky.contains(place, SkyCoord(10.0, 2.0, unit="deg")) is False
+    assert isinstance(sky.region(place), sky.TurnedBoxRegion)
+    assert isinstance(sky.region(box(1, 2, 1, 1, 1, 1, angle=0.0)), sky.BoxRegion)
 
 
 def test_other_frames_and_missing_values() -> None:
     place = circle(83.6, 22.0, 1.0)
-    centre = astro.sky_coord(place)
-    assert astro.contains(place, centre.galactic) is True
-    assert astro.contains(box(83.6, 22.0, 1, 1, 1, 1), centre.galactic) is True
-    assert astro.separation_deg(place, centre.galactic) == pytest.approx(0.0, abs=1e-9)
-    both = astro.sky_coords([make_alert(localization=None), place])
+    centre = sky.sky_coord(place)
+    assert sky.contains(place, centre.galactic) is True
+    assert sky.contains(box(83.6, 22.0, 1, 1, 1, 1), centre.galactic) is True
+    assert sky.separation_deg(place, centre.galactic) == pytest.approx(0.0, abs=1e-9)
+    both = sky.sky_coords([make_alert(localization=None), place])
     for shape in (place, ellipse(83.6, 22.0, 1.0, 1.0, 0.0), box(83.6, 22.0, 1, 1, 1, 1)):
-        assert astro.contains(shape, both).tolist() == [False, True]
+        assert sky.contains(shape, both).tolist() == [False, True]
 
 
 def test_regions_know_their_containment() -> None:
     for place in PLACES.values():
-        region = astro.region(place)
+        region = sky.region(place)
         assert (region.ra_deg, region.dec_deg) == (place.ra_deg, place.dec_deg)
         assert region.containment == 0.9
 
 
 def test_single_values() -> None:
     alert = make_alert(trigger_time=datetime(2023, 4, 16, 5, 22, 26, 150_574, UTC))
-    assert astro.time(alert).isot == "2023-04-16T05:22:26.150574"
-    assert astro.time(alert).scale == "utc"
-    assert astro.energy(alert) == 127.29 * u.TeV
-    coord = astro.sky_coord(alert)
+    assert sky.time(alert).isot == "2023-04-16T05:22:26.150574"
+    assert sky.time(alert).scale == "utc"
+    assert sky.energy(alert) == 127.29 * u.TeV
+    coord = sky.sky_coord(alert)
     assert (coord.ra.deg, coord.dec.deg, coord.frame.name) == (345.82, 9.14, "icrs")
     event = CoincidentEvent(localization=alert.localization)
-    assert astro.sky_coord(event).separation(coord).deg == 0
-    assert astro.separation_deg(Direction(ra_deg=345.82, dec_deg=10.14), coord) == pytest.approx(1)
+    assert sky.sky_coord(event).separation(coord).deg == 0
+    assert sky.separation_deg(Direction(ra_deg=345.82, dec_deg=10.14), coord) == pytest.approx(1)
 
 
 BARE = make_alert(localization=None, energy_tev=None, trigger_time=None)
@@ -269,16 +270,16 @@ BARE = make_alert(localization=None, energy_tev=None, trigger_time=None)
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: astro.sky_coord(BARE), "gold:137840_57034692:0 states no position"),
-        (lambda: astro.region(BARE), "gold:137840_57034692:0 states no position"),
-        (lambda: astro.time(BARE), "gold:137840_57034692:0 states no trigger time"),
-        (lambda: astro.energy(BARE), "gold:137840_57034692:0 states no energy"),
-        (lambda: astro.region(at(1, 2)), "Localization states no error"),
-        (lambda: astro.region(Direction(ra_deg=1, dec_deg=2)), "Direction states no error"),
+        (lambda: sky.sky_coord(BARE), "gold:137840_57034692:0 states no position"),
+        (lambda: sky.region(BARE), "gold:137840_57034692:0 states no position"),
+        (lambda: sky.time(BARE), "gold:137840_57034692:0 states no trigger time"),
+        (lambda: sky.energy(BARE), "gold:137840_57034692:0 states no energy"),
+        (lambda: sky.region(at(1, 2)), "Localization states no error"),
+        (lambda: sky.region(Direction(ra_deg=1, dec_deg=2)), "Direction states no error"),
     ],
 )
 def test_what_is_not_stated(ask: Any, message: str) -> None:
-    with pytest.raises(astro.NotStatedError) as caught:
+    with pytest.raises(sky.NotStatedError) as caught:
         ask()
     assert str(caught.value) == message
     assert isinstance(caught.value, IceCubePluginError)
@@ -289,15 +290,15 @@ def test_circularised_radius() -> None:
     error = PLACES["box"].asymmetric
     assert error is not None
     expected = math.sqrt(2.5 * math.cos(math.radians(45.0)) * 1.25)
-    assert astro.circularised_radius_deg(error, 45.0) == pytest.approx(expected, rel=1e-14)
+    assert sky.circularised_radius_deg(error, 45.0) == pytest.approx(expected, rel=1e-14)
     shape = Ellipse(semi_major_deg=4.0, semi_minor_deg=1.0)
-    assert astro.circularised_radius_deg(shape, 45.0) == 2.0
+    assert sky.circularised_radius_deg(shape, 45.0) == 2.0
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))
 def test_scaling_there_and_back(one: float, two: float) -> None:
-    there = astro.scale_radius(3.0, one, two)
-    assert astro.scale_radius(there, two, one) == pytest.approx(3.0, rel=1e-12)
+    there = sky.scale_radius(3.0, one, two)
+    assert sky.scale_radius(there, two, one) == pytest.approx(3.0, rel=1e-12)
     assert (there > 3.0) == (two > one) or two == pytest.approx(one)
 
 
@@ -305,14 +306,14 @@ def test_scaling_against_a_sample() -> None:
     random = np.random.default_rng(7)
     distance = np.hypot(random.normal(size=400_000), random.normal(size=400_000))
     half, most = np.quantile(distance, (0.5, 0.9))
-    assert astro.scale_radius(half, 0.5, 0.9) == pytest.approx(most, rel=0.005)
+    assert sky.scale_radius(half, 0.5, 0.9) == pytest.approx(most, rel=0.005)
 
 
 @pytest.mark.parametrize("containment", [0.0, 1.0, -0.1, math.nan])
 def test_no_containment(containment: float) -> None:
     message = f"expected a containment between 0 and 1, got {containment}"
     with pytest.raises(ValueError, match=f"^{message}$"):
-        astro.scale_radius(1.0, containment, 0.5)
+        sky.scale_radius(1.0, containment, 0.5)
 
 
 ALERTS = (
@@ -365,13 +366,13 @@ def same_table(one: QTable, other: QTable) -> None:
 @pytest.mark.parametrize("alerts", [ALERTS, ALERTS[:1], ALERTS[1:2], ()], ids=len)
 def test_tables_read_back_equal(alerts: tuple[Alert, ...], ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"alerts.{ending}"
-    table = astro.table(alerts)
-    astro.write_table(table, path)
-    same_table(astro.read_table(path), table)
+    table = tables.table(alerts)
+    tables.write_table(table, path)
+    same_table(tables.read_table(path), table)
 
 
 def test_table() -> None:
-    table = astro.table(ALERTS)
+    table = tables.table(ALERTS)
     assert table["ra"].unit == u.deg
     assert table["energy"].unit == u.TeV
     assert table["far"].unit == u.Hz
@@ -394,7 +395,7 @@ def test_table() -> None:
 def test_other_programs_read_the_files(tmp_path: Path) -> None:
     for ending, form in (("ecsv", "ascii.ecsv"), ("fits", "fits"), ("vot", "votable")):
         path = tmp_path / f"alerts.{ending}"
-        astro.write_table(astro.table(ALERTS), path)
+        tables.write_table(tables.table(ALERTS), path)
         found = QTable.read(path, format=form)
         assert found["ra"].unit == u.deg
         assert found["energy"].mask.tolist() == [False, True, False, False]
@@ -402,25 +403,25 @@ def test_other_programs_read_the_files(tmp_path: Path) -> None:
 
 
 def test_fits_escapes_what_it_cannot_hold(tmp_path: Path) -> None:
-    table = astro.table([make_alert(event_names=("é",), run_id=None)])
-    astro.write_table(table, tmp_path / "alerts.fits")
-    assert astro.read_table(tmp_path / "alerts.fits")["name"].tolist() == ["\\xe9"]
-    astro.write_table(table, tmp_path / "alerts.vot")
-    assert astro.read_table(tmp_path / "alerts.vot")["name"].tolist() == ["é"]
+    table = tables.table([make_alert(event_names=("é",), run_id=None)])
+    tables.write_table(table, tmp_path / "alerts.fits")
+    assert tables.read_table(tmp_path / "alerts.fits")["name"].tolist() == ["\\xe9"]
+    tables.write_table(table, tmp_path / "alerts.vot")
+    assert tables.read_table(tmp_path / "alerts.vot")["name"].tolist() == ["é"]
 
 
 def test_part_of_a_table(tmp_path: Path) -> None:
-    part = astro.table(ALERTS)["event", "ra"]
-    astro.write_table(part, tmp_path / "part", form="ascii.ecsv")
-    assert astro.read_table(tmp_path / "part", form="ascii.ecsv").colnames == ["event", "ra"]
+    part = tables.table(ALERTS)["event", "ra"]
+    tables.write_table(part, tmp_path / "part", form="ascii.ecsv")
+    assert tables.read_table(tmp_path / "part", form="ascii.ecsv").colnames == ["event", "ra"]
 
 
 def test_unknown_ending() -> None:
     with pytest.raises(ValueError, match=r"^expected a file name that ends in") as caught:
-        astro.write_table(astro.table(ALERTS), "alerts.csv")
+        tables.write_table(tables.table(ALERTS), "alerts.csv")
     assert str(caught.value).endswith(".ecsv, .fits, .fit, .vot, .votable, .xml, got '.csv'")
 
 
 def test_import_is_cheap() -> None:
-    code = "import sys, icecube_plugin.astro; sys.exit(bool({'numpy', 'astropy'} & {*sys.modules}))"
+    code = "import sys, icecube_plugin.sky; sys.exit(bool({'numpy', 'astropy'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

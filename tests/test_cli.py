@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from icecube_hooks import ConfigError, Message, RefusedForGood
-from icecube_plugin.cli import COMMANDS, main
-from icecube_plugin.commands._common import moment, table
+from icecube_plugin.cli._common import moment, table
+from icecube_plugin.cli.command import COMMANDS, main
 from icecube_plugin.host import DeadLetters
 from icecube_plugin.host.config import DEFAULT_TOPICS
 

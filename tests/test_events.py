@@ -29,7 +29,7 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_hooks.testing import make_alert
-from icecube_plugin.events import (
+from icecube_plugin.alerts import (
     TIME_TOLERANCE_S,
     changes,
     find,

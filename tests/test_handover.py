@@ -18,8 +18,8 @@ import pytest
 from lxml import etree
 
 from icecube_hooks import Alert, IceCubePluginError, Message, NoticeError
+from icecube_hooks.messages import LITERAL_LIMIT, HandoverError, message_from
 from icecube_hooks.testing import make_alert
-from icecube_plugin.handover import LITERAL_LIMIT, HandoverError, message_from
 from icecube_plugin.notices import lvk, text, track, voevent
 
 TEXT = b"""\

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from icecube_hooks import Message, NoticeError, Record, Status, Tense
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_localization, make_record
-from icecube_plugin.cli import main
-from icecube_plugin.commands.query import Question, ask, separation_deg
+from icecube_plugin.cli.command import main
+from icecube_plugin.cli.query import Question, ask, separation_deg
 from icecube_plugin.sinks._schema import cell
 from icecube_plugin.sinks.database import Database, read_records, select
 from tests.postgres.fixture import Postgres
@@ -213,7 +213,7 @@ def test_newest_revision_tests_and_retraction(tmp_path: Path) -> None:
 
 
 def test_a_season_is_found_through_the_index(file: str) -> None:
-    from icecube_plugin.commands.query import _sql
+    from icecube_plugin.cli.query import _sql
 
     query, parameters = _sql(Question(since=datetime(2020, 1, 1, tzinfo=UTC)))
     plan = [str(row[-1]) for row in select(file, f"EXPLAIN QUERY PLAN {query}", parameters)]

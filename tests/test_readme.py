@@ -13,7 +13,7 @@ import pytest
 
 from icecube_hooks.host import load_plugins, make_sink
 from icecube_hooks.testing import example_records
-from icecube_plugin.cli import COMMANDS, main
+from icecube_plugin.cli.command import COMMANDS, main
 from icecube_plugin.host.config import config_from
 
 ROOT = Path(__file__).parent.parent

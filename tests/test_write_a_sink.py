@@ -19,7 +19,7 @@ import pytest
 from icecube_hooks import ConfigError, RetryLater
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_hooks.testing import example_records
-from icecube_plugin.commands.new_sink import package_files
+from icecube_plugin.cli.new_sink import package_files
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "write-a-sink.md").read_text("utf-8")

@@ -100,7 +100,7 @@ class CometHandler:
             log.exception("an event is lost: %s", _ivorn(event))
 
     def _deliver(self, event: Any) -> None:
-        from icecube_plugin.handover import message_from
+        from icecube_hooks.messages import message_from
 
         if self.host is None:
             return

@@ -240,7 +240,7 @@ def _host(config: str | Path | Host) -> Host:
 
 def message_of(obj: object, metadata: object) -> Message:
     """Turn what hop-client hands over into the message that a parser reads."""
-    from icecube_plugin.handover import HandoverError, message_from
+    from icecube_hooks.messages import HandoverError, message_from
 
     if isinstance(obj, IceCubeAlert):
         obj = obj.raw

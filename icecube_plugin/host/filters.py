@@ -221,7 +221,7 @@ def _within(value: Any, key: str) -> Test:
     circles = [_circle(item, f"{key}[{number}]") for number, item in enumerate(value)]
 
     def test(record: Record) -> bool | None:
-        from icecube_plugin.events import great_circle_deg
+        from icecube_plugin.alerts import great_circle_deg
 
         place = record.alert.localization
         if place is None:

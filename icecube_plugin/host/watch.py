@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from icecube_hooks import ConfigError
 from icecube_plugin import __version__
-from icecube_plugin.sinks._files import replace_file
+from icecube_plugin.disk import replace_file
 
 from .config import WatchConfig
 

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
+from icecube_plugin.views.summary import clean
 
 from ._options import positive_s, text_option
-from ._text import clean
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from icecube_hooks import ConfigError
-
-from ._files import absolute
+from icecube_plugin.disk import absolute
 
 __all__ = ["environment", "file_text", "positive_s", "secret_text", "text_option"]
 

@@ -34,8 +34,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import Message, Record, SinkType, WireFormat, hookimpl
+from icecube_plugin.disk import absolute, made_folder, replace_file, sync_folder, wrong
 
-from ._files import absolute, made_folder, replace_file, sync_folder, wrong
 from .json_files import file_name
 
 __all__ = ["Archive", "read_archive"]

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
+from icecube_plugin.views.summary import clean
 
 from . import sqlite
 from ._schema import (
@@ -32,7 +33,6 @@ from ._schema import (
     known_sightings,
     rows_of,
 )
-from ._text import clean
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine

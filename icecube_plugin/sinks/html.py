@@ -3,7 +3,7 @@
 Conventions
 -----------
 - ``index.html``, ``events/``, and ``data/`` with a JSON file per record, of which all pages are
-  made (see `icecube_plugin.report`). A record whose file is there is not written again.
+  made (see `icecube_plugin.views.pages`). A record whose file is there is not written again.
 - A batch writes the pages of its events, and the index. A file is complete or absent.
 - Records are kept in memory, too: some 10 kB each.
 - Several processes may write into one folder.
@@ -18,8 +18,7 @@ import os
 from collections.abc import Sequence
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
-
-from ._files import absolute, made_folder, wrong
+from icecube_plugin.disk import absolute, made_folder, wrong
 
 __all__ = ["Html"]
 
@@ -50,7 +49,7 @@ class Html:
         title: str = "IceCube neutrino alerts",
         sync: bool = True,
     ) -> None:
-        from icecube_plugin.report import Site  # takes longer than importing all sinks
+        from icecube_plugin.views.pages import Site  # takes longer than importing all sinks
 
         if not isinstance(title, str) or not title.strip():
             raise ConfigError(f"expected a text, got {title!r}", key="title")

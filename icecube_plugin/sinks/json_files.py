@@ -22,8 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from icecube_hooks import Record, SinkType, hookimpl
-
-from ._files import absolute, indented_json, made_folder, replace_file, sync_folder, wrong
+from icecube_plugin.disk import (
+    absolute,
+    indented_json,
+    made_folder,
+    replace_file,
+    sync_folder,
+    wrong,
+)
 
 __all__ = ["JsonFiles", "file_name"]
 

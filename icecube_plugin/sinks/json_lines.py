@@ -34,8 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
-
-from ._files import (
+from icecube_plugin.disk import (
     absolute,
     checked,
     is_at,

@@ -3,7 +3,7 @@
 A service is a URL: ``mailto://user:password@host``, ``slack://...``, ``matrixs://...``, see
 https://github.com/caronc/apprise/wiki. The message says what, where, how sure, what changed
 since the last notice of the event, and whether a site can see it
-(`icecube_plugin.sinks._message`).
+(`icecube_plugin.views.message`).
 
 Conventions
 -----------
@@ -41,15 +41,15 @@ from icecube_hooks import (
     WireFormat,
     hookimpl,
 )
+from icecube_plugin.disk import absolute, made_folder
+from icecube_plugin.views.summary import clean
 
-from ._files import absolute, made_folder
 from ._options import environment, file_text, text_option
-from ._text import clean
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from ._message import Message
+    from icecube_plugin.views.message import Message
 
 __all__ = ["Notify"]
 
@@ -108,7 +108,7 @@ class Notify:
         tests: bool = False,
         limit_chars: int | None = None,
     ) -> None:
-        from ._sky import site_of
+        from icecube_plugin.sky.site import site_of
 
         if not isinstance(tests, bool):
             raise ConfigError("expected true or false", key="tests")
@@ -164,7 +164,7 @@ class Notify:
                 failures[target.digest] = f"{target.label} did not take the message{trouble}"
 
     def _message(self, record: Record, story: Sequence[Alert]) -> Message:
-        from ._message import compose
+        from icecube_plugin.views.message import compose
 
         earlier, later = _neighbours(record.alert, story)
         now = datetime.now(UTC)
@@ -184,7 +184,7 @@ def _notice(record: Record) -> str:
 
 def _names(alert: Alert) -> tuple[str, ...]:
     """Return what the event is called, apart for what is not real."""
-    from icecube_plugin.events import group
+    from icecube_plugin.alerts import group
 
     realm = "" if alert.is_real else "test:"
     return tuple(_key(realm + name) for name in group([alert])[0].names)
@@ -197,7 +197,7 @@ def _key(text: str) -> str:
 
 def _neighbours(alert: Alert, story: Sequence[Alert]) -> tuple[Alert | None, Alert | None]:
     """Return the notice before `alert`, and the newest unless that is `alert` itself."""
-    from icecube_plugin.events import group
+    from icecube_plugin.alerts import group
 
     for event in group([*story, alert]):
         for place, one in enumerate(event.alerts):

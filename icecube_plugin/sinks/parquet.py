@@ -38,8 +38,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
-
-from ._files import absolute, locked_folder, made_folder, replace_file, sync_folder, wrong
+from icecube_plugin.disk import (
+    absolute,
+    locked_folder,
+    made_folder,
+    replace_file,
+    sync_folder,
+    wrong,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -271,7 +271,7 @@ def _tags(alert: Alert) -> list[str]:
 
 def _cone(place: Localization | None) -> dict[str, float] | None:
     """Return the Gaussian that SkyPortal draws, or ``None`` if the notice does not tell it."""
-    from icecube_plugin.astro import circularised_radius_deg, scale_radius
+    from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
     if place is None or place.containment is None or not 0 < place.containment < 1:
         return None
@@ -290,7 +290,7 @@ def _cone_name(cone: Mapping[str, float]) -> str:
 
 
 def _comment(record: Record) -> str:
-    from ._message import compose
+    from icecube_plugin.views.message import compose
 
     message = compose(record, now=datetime.now(UTC))
     return f"{message.title}\n\n{message.text(COMMENT_CHARACTERS)}{MARK}{record.id}"

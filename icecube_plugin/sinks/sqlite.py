@@ -29,8 +29,8 @@ from icecube_hooks import (
     SinkType,
     hookimpl,
 )
+from icecube_plugin.disk import absolute, made_folder, sync_folder, wrong
 
-from ._files import absolute, made_folder, sync_folder, wrong
 from ._schema import (
     COLUMNS,
     HISTORY,

@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- Columns, units and descriptions are those of `icecube_plugin.astro.table`, and three more:
+- Columns, units and descriptions are those of `icecube_plugin.sky.table`, and three more:
   ``record_id``, ``gw_notice_number``, and ``retracted`` (whether a notice of the event that the
-  file has seen withdraws it). `icecube_plugin.astro.read_table` reads the file.
+  file has seen withdraws it). `icecube_plugin.sky.read_table` reads the file.
 - A value that is not stated is masked. In FITS that is NaN for a number, the smallest 64-bit
   integer (``TNULL``) for a whole one, and empty for text and times; the readers of astropy and
   TOPCAT mask the first two, `read_table` all.
@@ -30,8 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
-
-from ._files import (
+from icecube_plugin.disk import (
     absolute,
     checked,
     identity,
@@ -41,7 +40,7 @@ from ._files import (
     sync_folder,
     wrong,
 )
-from ._text import clean
+from icecube_plugin.views.summary import clean
 
 __all__ = ["Table"]
 
@@ -134,7 +133,7 @@ class Table:
 
 
 def _table(records: Sequence[Record]) -> Any:
-    from icecube_plugin.astro import table
+    from icecube_plugin.alerts.tables import table
 
     try:
         found: Any = table(record.alert for record in records)
@@ -220,7 +219,7 @@ def _places(table: Any) -> Iterator[tuple[tuple[str | None, bool], tuple[int, in
 
 def _content(table: Any, form: str) -> bytes:
     """Return the file: made in memory, so that a full disk is met at one place."""
-    from icecube_plugin.astro import write_table
+    from icecube_plugin.alerts.tables import write_table
 
     for column in table.itercols():
         if getattr(column, "dtype", None) is not None and column.dtype.kind == "i":
@@ -241,7 +240,7 @@ def _read(path: Path, form: str) -> Any:
     """
     from astropy.table import QTable
 
-    from icecube_plugin.astro import read_table
+    from icecube_plugin.alerts.tables import read_table
 
     try:
         known, found = read_table(path, form), QTable.read(path, format=form)

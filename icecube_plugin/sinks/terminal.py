@@ -1,7 +1,7 @@
 """The sink ``terminal``: a summary of each record that a person on shift reads.
 
 Colour only on a terminal, and not if ``NO_COLOR`` is set or ``TERM`` is ``dumb``; text from
-messages cannot act on the terminal (see `icecube_plugin.sinks._text`). A record that is delivered
+messages cannot act on the terminal (see `icecube_plugin.views.summary`). A record that is delivered
 again is shown once, as long as it is among the last ten thousand.
 
 When nobody reads the output any more (``icecube-alerts listen | head``), the sink refuses for
@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from typing import Final, TextIO
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
-
-from ._text import Paint, Tone, plain, summary
+from icecube_plugin.views.summary import Paint, Tone, plain, summary
 
 __all__ = ["Terminal"]
 

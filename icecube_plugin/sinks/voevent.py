@@ -54,10 +54,17 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.disk import (
+    absolute,
+    locked_folder,
+    made_folder,
+    replace_file,
+    sync_folder,
+    wrong,
+)
+from icecube_plugin.views.summary import clean
 
-from ._files import absolute, locked_folder, made_folder, replace_file, sync_folder, wrong
 from ._packet import Citation, one_line, order_of, packet
-from ._text import clean
 from .json_files import file_name
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from icecube_hooks import Message
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 from icecube_plugin.host import DeadLetters, messages_from
 from tests.kafka_broker.broker import KafkaBroker
 from tests.kafka_broker.fixture import require_kafka

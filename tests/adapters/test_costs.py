@@ -43,7 +43,7 @@ def run(python: str, code: str, folder: Path) -> list[str]:
     [
         ("hop", "import pluggy, requests", "import icecube_plugin.adapters.hop"),
         ("pygcn", "import gcn, importlib.metadata", "import icecube_plugin.adapters.pygcn"),
-        ("", "import confluent_kafka, importlib.metadata", "import icecube_plugin.handover"),
+        ("", "import confluent_kafka, importlib.metadata", "import icecube_hooks.messages"),
     ],
 )
 def test_import(extra: str, before: str, ours: str, peers: Peers, tmp_path: Path) -> None:

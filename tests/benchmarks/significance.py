@@ -18,7 +18,6 @@ import numpy as np
 from scipy import stats
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, GWReference, PValue, WireFormat
-from icecube_plugin.assess import make_assess
 from icecube_plugin.significance import (
     GW_RATE_HIGH,
     assess_p,
@@ -28,6 +27,7 @@ from icecube_plugin.significance import (
     sigma_from_log_p,
     sigma_from_p,
 )
+from icecube_plugin.significance.provider import make_assess
 
 ROUNDS = 9
 PS = np.random.default_rng(1).random(1_000_000)
@@ -99,7 +99,7 @@ def main() -> int:
     medians = measure()
     for name, seconds in medians.items():
         print(f"{name:42}{seconds * (1e3 if '[ms]' in name else 1e6):10.2f}")
-    for module in ("sys", "icecube_plugin.assess", "scipy.special", "scipy.stats"):
+    for module in ("sys", "icecube_plugin.significance.provider", "scipy.special", "scipy.stats"):
         label = f"import {module} [ms]"
         print(f"{label:42}{import_ms(module):10.0f}")
     scalar = medians["assess_p (scalar assessment)"] < 20e-6

@@ -22,7 +22,7 @@ from icecube_plugin.host.dead_letters import DeadLetters, StoreError
 from icecube_plugin.host.files import FileError, messages_from
 from icecube_plugin.host.spool import Spool
 from icecube_plugin.notices import binary, circular, lvk, normalised, text, track, voevent
-from icecube_plugin.sinks._text import summary
+from icecube_plugin.views.summary import summary
 
 __all__ = ["CONFIGURATION", "FOUND", "READERS", "TARGETS", "Target", "Wrong"]
 

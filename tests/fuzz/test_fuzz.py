@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from icecube_hooks import ConfigError, Sink
 from icecube_hooks.host import load_plugins, make_sink
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 from icecube_plugin.host.config import config_from
 from tests.fuzz.engine import Tally, fuzz, mutants, peak_mb
 from tests.fuzz.targets import CONFIGURATION, FOUND, READERS, TARGETS, Target, Wrong

@@ -28,7 +28,7 @@ from icecube_hooks.testing import (
     make_record,
     make_significance,
 )
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 from icecube_plugin.host import messages_from
 from tests.make_schema import FILE, record_schema, text
 

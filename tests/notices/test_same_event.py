@@ -20,7 +20,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from icecube_hooks import Alert, AlertKind, Message, Status, Tense
-from icecube_plugin.events import changes, group, same_event
+from icecube_plugin.alerts import changes, group, same_event
 from icecube_plugin.notices import binary, text, track, voevent
 
 YEAR_S: Final = 365 * 86400

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 from icecube_plugin.sinks.sqlite import Sqlite
 from tests.plot.places import circle, of
 from tests.plot.test_skymaps import uniq_file

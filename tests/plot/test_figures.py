@@ -13,7 +13,8 @@ from scipy.stats import poisson
 
 from icecube_hooks import YEAR_S, AlertKind, ConfigError, GWReference, PValue, Record, Status, Tense
 from icecube_hooks.testing import make_record
-from icecube_plugin.plot import (
+from icecube_plugin.significance import p_from_sigma
+from icecube_plugin.views.plots import (
     SITES,
     PlotError,
     cumulative,
@@ -22,10 +23,9 @@ from icecube_plugin.plot import (
     to_svg,
     visibility,
 )
-from icecube_plugin.plot._cumulative import counts, poisson_band
-from icecube_plugin.plot._ladder import rungs
-from icecube_plugin.plot._visibility import evening_of, night
-from icecube_plugin.significance import p_from_sigma
+from icecube_plugin.views.plots._cumulative import counts, poisson_band
+from icecube_plugin.views.plots._ladder import rungs
+from icecube_plugin.views.plots._visibility import evening_of, night
 from tests.plot.places import circle, of
 
 PARANAL = SITES["paranal"]

@@ -30,8 +30,9 @@ from icecube_hooks import (
     Tense,
 )
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.astro import contains, region
-from icecube_plugin.plot import (
+from icecube_plugin.sky import contains, region
+from icecube_plugin.sky.projections import mollweide_inverse
+from icecube_plugin.views.plots import (
     PlotError,
     finder,
     light_finder,
@@ -41,8 +42,7 @@ from icecube_plugin.plot import (
     to_png,
     to_svg,
 )
-from icecube_plugin.plot._scene import STYLES, bodies, drawn, field_of
-from icecube_plugin.plot._sphere import mollweide_inverse
+from icecube_plugin.views.plots._scene import STYLES, bodies, drawn, field_of
 from tests.plot.places import PLACES, circle, of
 
 DEG2_PER_PLANE = 2 * math.degrees(1) ** 2
@@ -328,7 +328,7 @@ def test_light_season_is_small(fixtures: Path) -> None:
 
 def test_import_is_cheap() -> None:
     code = (
-        "import sys, icecube_plugin.plot;"
+        "import sys, icecube_plugin.views.plots;"
         "print([m for m in ('matplotlib', 'numpy', 'astropy', 'scipy') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

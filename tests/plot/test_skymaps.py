@@ -20,8 +20,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from scipy.optimize import brentq
 
-from icecube_plugin.astro import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
-from icecube_plugin.plot import finder, sky_map
+from icecube_plugin.sky import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
+from icecube_plugin.views.plots import finder, sky_map
 from tests.plot.places import circle, of
 
 RA, DEC, SIGMA = 359.5, -30.0, 3.0
@@ -294,7 +294,7 @@ def test_too_large(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("icecube_plugin.astro._skymaps.LARGEST_FILE", 10_000)
+    monkeypatch.setattr("icecube_plugin.sky.skymaps.LARGEST_FILE", 10_000)
     with pytest.raises(SkyMapError, match="larger than"):
         fetch_skymap(f"{server[0]}/map.fits", tmp_path, context=trust)
 

@@ -15,9 +15,8 @@ from matplotlib.path import Path
 from matplotlib.projections.geo import MollweideAxes
 
 from icecube_hooks import Localization
-from icecube_plugin.astro import region
-from icecube_plugin.plot._scene import ring_of
-from icecube_plugin.plot._sphere import (
+from icecube_plugin.sky import region
+from icecube_plugin.sky.projections import (
     Point,
     cut_line,
     cut_ring,
@@ -28,6 +27,7 @@ from icecube_plugin.plot._sphere import (
     mollweide_inverse,
     tangent,
 )
+from icecube_plugin.views.plots._scene import ring_of
 from tests.plot.places import CIRCLES, PLACES
 
 DEG2_PER_PLANE = 2 * math.degrees(1) ** 2

@@ -8,7 +8,7 @@ import pytest
 from icecube_hooks import NoticeError, Record
 from icecube_hooks.host import load_plugins
 from icecube_plugin.host import messages_from
-from icecube_plugin.report import build
+from icecube_plugin.views.pages import build
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,8 +16,8 @@ from lxml import html
 
 from icecube_hooks import ConfigError, Record, RetryLater, Sink, WireFormat
 from icecube_hooks.testing import SinkConformance, make_record
-from icecube_plugin.report import build
 from icecube_plugin.sinks.html import Html
+from icecube_plugin.views.pages import build
 from tests.report.hostile import all_hostile
 
 

@@ -25,8 +25,8 @@ from icecube_hooks.testing import (
     make_message,
     make_record,
 )
-from icecube_plugin.report import build, page, page_name, tell, web_address
-from icecube_plugin.report._view import galactic
+from icecube_plugin.views.pages import build, page, page_name, tell, web_address
+from icecube_plugin.views.pages._view import galactic
 from tests.report.hostile import all_hostile
 
 LIMIT_BYTES = 300_000

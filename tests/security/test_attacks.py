@@ -221,7 +221,7 @@ def test_json_is_ascii_and_strict(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("suffix", ["ecsv", "fits", "vot"])
 def test_tables_hold_no_formula(outcome: Outcome, suffix: str) -> None:
-    from icecube_plugin.astro import read_table
+    from icecube_plugin.alerts.tables import read_table
 
     table = read_table(outcome.folder / f"alerts.{suffix}")
     assert len(table) == len(outcome.records)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import argparse, json, os, sys
 from pathlib import Path
-import icecube_plugin.commands._common as common
+import icecube_plugin.cli._common as common
 import icecube_hooks.host
 from icecube_hooks import Message, ParserType, SignificanceType, SinkType, hookimpl
 from icecube_plugin.host import Config, Host, SinkConfig

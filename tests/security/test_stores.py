@@ -73,7 +73,7 @@ def test_a_large_message_is_cut_and_not_tried_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], fixtures: Path
 ) -> None:
     """Its beginning could be read as a notice, and would be a wrong one."""
-    from icecube_plugin.cli import main
+    from icecube_plugin.cli.command import main
 
     notice = next((fixtures / "gcn.classic.text.ICECUBE_CASCADE").iterdir()).read_bytes()
     large = notice + b"\n" + b"x" * 2**20

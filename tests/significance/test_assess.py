@@ -27,8 +27,6 @@ from icecube_hooks import (
     hookimpl,
 )
 from icecube_hooks.host import load_plugins
-from icecube_plugin import assess as plugin
-from icecube_plugin.assess import make_assess
 from icecube_plugin.significance import (
     GW_RATE_HIGH,
     PValueError,
@@ -43,6 +41,8 @@ from icecube_plugin.significance import (
     post_trial_p,
     verdict_of,
 )
+from icecube_plugin.significance import provider as plugin
+from icecube_plugin.significance.provider import make_assess
 from tests.significance.alerts import lvk, searches, track
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from icecube_hooks import Alert, Message, Record
-from icecube_plugin.commands.significance import EXAMPLES, add_arguments
+from icecube_plugin.cli.significance import EXAMPLES, add_arguments
 from tests.significance.alerts import lvk, track
 
 Run = Callable[..., tuple[int, str, str]]

@@ -28,7 +28,7 @@ def loaded_after(code: str) -> set[str]:
 
 SCALARS = """
 from icecube_plugin.significance import *
-from icecube_plugin.assess import make_assess
+from icecube_plugin.significance.provider import make_assess
 make_assess(); sigma_from_p(1e-7); post_trial_sigma(1e-3, 100); p_from_sigma(5.0); fisher
 """
 ARRAYS = """
@@ -53,7 +53,7 @@ def test_arrays_need_no_scipy_stats() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*MODULES, "icecube_plugin.assess", "icecube_plugin.commands.significance"]
+    "name", [*MODULES, "icecube_plugin.significance.provider", "icecube_plugin.cli.significance"]
 )
 def test_docstrings_run(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0

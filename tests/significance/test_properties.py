@@ -8,7 +8,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from icecube_hooks import Sided
-from icecube_plugin.assess import make_assess
 from icecube_plugin.significance import (
     Trials,
     assess_p,
@@ -22,6 +21,7 @@ from icecube_plugin.significance import (
     sigma_from_log_p,
     sigma_from_p,
 )
+from icecube_plugin.significance.provider import make_assess
 from tests.significance.alerts import lvk
 
 ROUNDING = 1e-13

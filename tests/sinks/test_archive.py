@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from icecube_hooks import Message, Record, Sink, WireFormat
 from icecube_hooks.testing import example_records, make_message, make_record
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host, SinkConfig, messages_from
 from icecube_plugin.sinks.archive import Archive, read_archive, register_sinks
 from icecube_plugin.sinks.json_lines import read_lines

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from icecube_plugin.cli import main
+from icecube_plugin.cli.command import main
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "files.md").read_text("utf-8")

@@ -21,7 +21,8 @@ import pytest
 
 from icecube_hooks import ConfigError, RetryLater, Sink
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.sinks import _files, json_lines
+from icecube_plugin import disk as _files
+from icecube_plugin.sinks import json_lines
 from icecube_plugin.sinks.json_lines import JsonLines, files, read_lines, register_sinks
 
 from .disks import full_disk, kill_often

@@ -23,6 +23,7 @@ from jsonschema import Draft202012Validator
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink, Status
 from icecube_hooks.host import load_plugins
+from icecube_hooks.messages import message_from
 from icecube_hooks.testing import (
     SinkConformance,
     example_records,
@@ -30,8 +31,7 @@ from icecube_hooks.testing import (
     make_message,
     make_record,
 )
-from icecube_plugin.cli import main
-from icecube_plugin.handover import message_from
+from icecube_plugin.cli.command import main
 from icecube_plugin.host import Host
 from icecube_plugin.notices.normalised import parse
 from icecube_plugin.sinks.json_lines import read_lines

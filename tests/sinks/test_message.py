@@ -25,8 +25,7 @@ from icecube_hooks import (
 )
 from icecube_hooks.testing import example_records, make_localization, make_record
 from icecube_plugin import read
-from icecube_plugin.sinks._message import Message, compose
-from icecube_plugin.sinks._sky import (
+from icecube_plugin.sky.site import (
     Site,
     airmass,
     altitudes_deg,
@@ -36,6 +35,7 @@ from icecube_plugin.sinks._sky import (
     site_of,
     sun_altitudes_deg,
 )
+from icecube_plugin.views.message import Message, compose
 
 NOW = datetime(2023, 4, 16, 8, 0, tzinfo=UTC)
 PARANAL = Site(name="Paranal", lat_deg=-24.627, lon_deg=-70.404, height_m=2635)

@@ -14,9 +14,9 @@ import pytest
 from icecube_hooks.host import build, load_plugins
 from icecube_hooks.testing import make_record
 from icecube_plugin import read
-from icecube_plugin.sinks._message import compose
-from icecube_plugin.sinks._sky import site_of
 from icecube_plugin.sinks.webhook import Webhook
+from icecube_plugin.sky.site import site_of
+from icecube_plugin.views.message import compose
 from tests.sinks.http_server import http_server
 
 PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"

@@ -27,7 +27,7 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin import astro
+from icecube_plugin.alerts import tables
 from icecube_plugin.sinks.tables import _FORMS, Table, register_sinks
 
 from .disks import full_disk, kill_often
@@ -74,7 +74,7 @@ def test_what_is_not_stated_is_masked_and_stays_so(tmp_path: Path, name: str) ->
     records = example_records()
     for some in (records[:3], records[3:12], records[12:]):  # reads what another sink wrote
         Table(path=path, rows="all").write(some)
-    found, expected = astro.read_table(path), astro.table(record.alert for record in records)
+    found, expected = tables.read_table(path), tables.table(record.alert for record in records)
     for column in expected.colnames:
         mask = np.broadcast_to(getattr(found[column], "mask", False), len(records))
         wanted = np.broadcast_to(getattr(expected[column], "mask", False), len(records))
@@ -160,7 +160,7 @@ def test_numbers_come_back(
     ]
     Table(path=path).write(records)
     Table(path=path).write([make_record(event_id=-1, circular_number=None, energy_tev=None)])
-    found = astro.read_table(path)
+    found = tables.read_table(path)
     energies = np.ma.MaskedArray(found["energy"].value).tolist()
     assert list(zip(found["circular_number"].tolist(), energies, strict=True)) == [
         *rows,

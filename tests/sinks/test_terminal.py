@@ -13,8 +13,8 @@ import pytest
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater, Tense
 from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.sinks import terminal
-from icecube_plugin.sinks._text import summary
 from icecube_plugin.sinks.terminal import Terminal, register_sinks
+from icecube_plugin.views.summary import summary
 
 
 class Tty(io.StringIO):

@@ -28,7 +28,7 @@ from icecube_hooks.testing import (
     make_record,
     make_significance,
 )
-from icecube_plugin.sinks._text import Tone, clean, sexagesimal, summary
+from icecube_plugin.views.summary import Tone, clean, sexagesimal, summary
 
 TRACK = """\
 GOLD track  IceCube-230416A  revision 0  initial  (json)

@@ -70,8 +70,8 @@ def handle(alert: Any, metadata: Any = None, **kwargs: Any) -> None:
 
 
 def _message(alert: Any, metadata: Any, topic: Any) -> Message:
+    from icecube_hooks.messages import message_from
     from icecube_plugin.adapters.hop import message_of as message_from_hop
-    from icecube_plugin.handover import message_from
 
     message = message_from(alert) if metadata is None else message_from_hop(alert, metadata)
     return replace(message, topic=str(topic)) if topic and message.topic is None else message

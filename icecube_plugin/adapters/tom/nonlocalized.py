@@ -37,7 +37,7 @@ from tom_nonlocalizedevents.models import (
 from tom_targets.models import Target
 
 from icecube_hooks import Alert, CoincidentEvent, Localization, Status
-from icecube_plugin.events import Event
+from icecube_plugin.alerts import Event
 
 __all__ = ["MARK", "update_cascade", "update_search"]
 

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- Which notices are of one event, and which is the newest, `icecube_plugin.events` says. A Target
+- Which notices are of one event, and which is the newest, `icecube_plugin.alerts` says. A Target
   has the newest value that is stated: a retraction says nothing of the energy.
 - Its name is the event's public name, or ``IceCube 136392_25495567`` (run and event) where no
   notice has one; names that become known later are aliases. One that is not real starts with its
@@ -38,7 +38,7 @@ from django.db.models import Q
 from tom_targets.models import Target, TargetExtra, TargetName
 
 from icecube_hooks import Alert, AlertKind, Record, Significance, WireFormat
-from icecube_plugin.events import Event, group, normal_name
+from icecube_plugin.alerts import Event, group, normal_name
 
 from .models import Notice
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from icecube_hooks import ConfigError, Message
+from icecube_plugin.disk import replace_file
 from icecube_plugin.host.config import KafkaConfig
-from icecube_plugin.sinks._files import replace_file
 
 from ._polled import PolledSource
 from .connect import (

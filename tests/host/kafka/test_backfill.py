@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from icecube_hooks import ConfigError
-from icecube_plugin.commands._progress import progress_line
+from icecube_plugin.cli._progress import progress_line
 from icecube_plugin.host.kafka import BackfillSource, OffsetRange, Run
 from tests.kafka_broker.broker import KafkaBroker
 

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from gcn_kafka import Consumer
 
 from icecube_hooks import Message
-from icecube_plugin.handover import message_from
+from icecube_hooks.messages import message_from
 from icecube_plugin.host import load_config
 from icecube_plugin.host.kafka import client_options
 

@@ -1,0 +1,188 @@
+"""What changed from one notice of an event to the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    Localization,
+    Status,
+)
+from icecube_plugin.sky import circularised_radius_deg
+
+from .identity import is_circular
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What differs between two alerts of one event.
+
+    Attributes
+    ----------
+    field : str
+        ``position``, ``error``, or the name of a field of `Alert`.
+    old, new : object
+        Both values; `old` is ``None`` where the older alert does not state it.
+    text : str
+        For people: ``moved by 0.42 deg``.
+    """
+
+    field: str
+    old: object
+    new: object
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Precision:
+    """Differences up to these come from writing numbers down, and are no change."""
+
+    position_deg: float
+    radius_deg: float
+    relative: float
+    decimals: float
+
+
+_NOTICE: Final = _Precision(position_deg=2e-4, radius_deg=0.0051, relative=1e-3, decimals=1e-4)
+"""Notices: 4 decimals of a degree, 2 for the radius of a cascade in text, 4 for rates and
+probabilities, else 4 digits; the binary packet's 0.02 %."""
+_CIRCULAR: Final = _Precision(position_deg=0.01, radius_deg=0.01, relative=0.02, decimals=0.006)
+"""Circulars: 2 decimals, or 2 digits."""
+
+
+def changes(old: Alert, new: Alert) -> tuple[Change, ...]:
+    """Say what changed from one alert of an event to a newer one.
+
+    What the newer one does not state has not changed. Differences that rounding explains are none.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from icecube_hooks.testing import make_alert
+    >>> old = make_alert(energy_tev=127.3)
+    >>> [change.text for change in changes(old, replace(old, energy_tev=131.0))]
+    ['energy from 127.3 to 131 TeV']
+    """
+    coarse = is_circular(old) or is_circular(new)
+    precision = _CIRCULAR if coarse else _NOTICE
+    return (
+        *_words(old, new),
+        *_place_changes(old.localization, new.localization, precision),
+        *_number_changes(old, new, precision),
+    )
+
+
+def _words(old: Alert, new: Alert) -> Iterator[Change]:
+    if new.status is Status.RETRACTION and old.status is not Status.RETRACTION:
+        yield Change(field="status", old=old.status, new=new.status, text="retracted")
+    elif new.status is not None and old.status is Status.RETRACTION is not new.status:
+        yield Change(field="status", old=old.status, new=new.status, text="no longer retracted")
+    elif new.status is not None and new.status is not old.status:
+        text = f"status from {old.status or 'not stated'} to {new.status}"
+        yield Change(field="status", old=old.status, new=new.status, text=text)
+    if new.kind is not old.kind and new.kind is not AlertKind.TRACK:
+        text = f"kind from {old.kind} to {new.kind}"
+        yield Change(field="kind", old=old.kind, new=new.kind, text=text)
+
+
+def _place_changes(
+    old: Localization | None, new: Localization | None, precision: _Precision
+) -> Iterator[Change]:
+    if new is None:
+        return
+    if old is None:
+        text = f"position stated: RA {new.ra_deg:g}, Dec {new.dec_deg:g} deg"
+        yield Change(field="position", old=None, new=(new.ra_deg, new.dec_deg), text=text)
+    else:
+        before, after = (old.ra_deg, old.dec_deg), (new.ra_deg, new.dec_deg)
+        moved = great_circle_deg(*before, *after)
+        if moved > precision.position_deg:
+            text = f"moved by {moved:.3g} deg"
+            yield Change(field="position", old=before, new=after, text=text)
+    yield from _error_changes(old, new, precision)
+
+
+def _error_changes(
+    old: Localization | None, new: Localization, precision: _Precision
+) -> Iterator[Change]:
+    before, after = None if old is None else _radius(old), _radius(new)
+    if after is None or old is None:
+        return
+    if before is None:
+        text = f"error stated: {_error_text(new, after)}"
+    elif abs(after - before) > precision.radius_deg:
+        comparable = old.containment == new.containment
+        verb = ("grew" if after > before else "shrank") if comparable else "changed"
+        text = f"error {verb} from {_error_text(old, before)} to {_error_text(new, after)}"
+    else:
+        return
+    yield Change(field="error", old=before, new=after, text=text)
+
+
+def _radius(place: Localization) -> float | None:
+    """Return the radius [deg] of the circle, or of one as large as ellipse or box."""
+    if place.error_radius_deg is not None:
+        return place.error_radius_deg
+    region = place.ellipse or place.asymmetric
+    return None if region is None else circularised_radius_deg(region, place.dec_deg)
+
+
+def _error_text(place: Localization, radius_deg: float) -> str:
+    shape = "" if place.error_radius_deg is not None else ", circularised"
+    containment = "" if place.containment is None else f" ({place.containment:.3g} containment)"
+    return f"{radius_deg:.3g} deg{shape}{containment}"
+
+
+_NUMBERS: Final = (
+    ("energy_tev", "energy", "TeV", False),
+    ("signalness", "signalness", "", True),
+    ("far_per_year", "false-alarm rate", "per year", True),
+    ("n_coincident", "number of coincident events", "", False),
+)
+"""Field, name for people, unit, and whether formats write it with a fixed number of decimals."""
+
+
+def _number_changes(old: Alert, new: Alert, precision: _Precision) -> Iterator[Change]:
+    for name, label, unit, has_decimals in _NUMBERS:
+        before, after = getattr(old, name), getattr(new, name)
+        decimals = precision.decimals if has_decimals else 0.0
+        if _differ(before, after, precision.relative, decimals):
+            yield _number_change(name, label, unit, before, after)
+    searches = {p.search: p.value for p in old.p_values}
+    for p in new.p_values:
+        before = searches.get(p.search)
+        if p.value is not None and _differ(before, p.value, precision.relative, 0.0):
+            label = f"p-value ({p.search})"
+            yield _number_change(f"p_value {p.search}", label, "", before, p.value)
+
+
+def _differ(old: float | None, new: float | None, relative: float, absolute: float) -> bool:
+    if new is None or old is None:
+        return new is not None
+    return not math.isclose(old, new, rel_tol=relative, abs_tol=absolute)
+
+
+def _number_change(name: str, label: str, unit: str, old: float | None, new: float) -> Change:
+    change = f"stated: {new:.4g}" if old is None else f"from {old:.4g} to {new:.4g}"
+    return Change(field=name, old=old, new=new, text=f"{label} {change} {unit}".rstrip())
+
+
+def great_circle_deg(ra_deg: float, dec_deg: float, ra2_deg: float, dec2_deg: float) -> float:
+    """Return the angle between two directions [deg], exact for small and large ones.
+
+    Examples
+    --------
+    >>> round(great_circle_deg(359.5, 0.0, 0.5, 0.0), 12)
+    1.0
+    """
+    dec, dec2 = math.radians(dec_deg), math.radians(dec2_deg)
+    turn = math.radians(ra2_deg - ra_deg)
+    east = math.cos(dec2) * math.sin(turn)
+    north = math.cos(dec) * math.sin(dec2) - math.sin(dec) * math.cos(dec2) * math.cos(turn)
+    along = math.sin(dec) * math.sin(dec2) + math.cos(dec) * math.cos(dec2) * math.cos(turn)
+    return math.degrees(math.atan2(math.hypot(east, north), along))

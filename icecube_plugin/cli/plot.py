@@ -1,0 +1,182 @@
+"""``icecube-alerts plot``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import ConfigError, Record
+
+from ._common import configuration
+from ._records import records_in
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from icecube_plugin.alerts import Event
+    from icecube_plugin.sky import SkyMap
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts plot notices/ -o season.png
+  icecube-alerts plot alerts.sqlite --what finder --event IC220221A -o finder.svg
+  icecube-alerts plot notice.xml --what visibility --site paranal
+  icecube-alerts plot notice.xml --what visibility --site 28.76,-17.88,2350 --night 2026-05-02
+  icecube-alerts plot alerts.sqlite --what ladder --event S231025a
+  icecube-alerts plot cascade.xml --what finder --skymap cascade.fits.gz
+
+A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
+database of the sqlite sink. Nothing is fetched, except with --fetch the sky map that the notice
+names, over https; it stays in the data folder.
+"""
+
+WHATS: Final = ("map", "finder", "visibility", "ladder", "cumulative")
+OF_ONE_EVENT: Final = ("finder", "visibility")
+WITH_SKYMAP: Final = ("map", "finder")
+FORMS: Final = ("png", "svg", "pdf")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="what to draw")
+    parser.add_argument("--what", choices=WHATS, default="map", help="default: map")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help=".png, .svg or .pdf; default: icecube-WHAT.png"
+    )
+    parser.add_argument(
+        "--event", metavar="NAME", help="only this event, or in a ladder point at it"
+    )
+    parser.add_argument(
+        "--site", metavar="SITE", help="name of an observatory, or LAT,LON,HEIGHT [deg, deg, m]"
+    )
+    parser.add_argument(
+        "--night",
+        type=_date,
+        metavar="DATE",
+        help="local date of the evening; default: the event's",
+    )
+    parser.add_argument("--skymap", metavar="FILE", help="HEALPix FITS file, for its contours")
+    parser.add_argument("--fetch", action="store_true", help="fetch the notice's sky map (https)")
+    parser.add_argument("--tests", action="store_true", help="draw tests and mock events too")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    file = Path(arguments.output or f"icecube-{arguments.what}.png").expanduser()
+    _check(arguments, file)
+    records, refused = records_in(arguments.sources, arguments)
+    figure = _figure(arguments, records)
+    file.write_bytes(_content(figure, file.suffix[1:].lower()))
+    print(file)
+    return 1 if refused else 0
+
+
+def _date(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _check(arguments: argparse.Namespace, file: Path) -> None:
+    """Refuse what does not fit together before anything is read."""
+    if file.suffix[1:].lower() not in FORMS:
+        raise ConfigError(f"expected a file that ends in .png, .svg or .pdf, got {file.name!r}")
+    if arguments.what == "visibility" and arguments.site is None:
+        from icecube_plugin.views.plots import SITES
+
+        raise ConfigError("--what visibility needs --site", hint=f"one of {', '.join(SITES)}")
+    if (arguments.skymap or arguments.fetch) and arguments.what not in WITH_SKYMAP:
+        raise ConfigError(f"--skymap and --fetch are for {' and '.join(WITH_SKYMAP)}")
+
+
+def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
+    from icecube_plugin.views import plots as plot
+
+    what = arguments.what
+    if what == "cumulative":
+        return plot.cumulative(records)
+    if what == "ladder":
+        chosen = None if arguments.event is None else _event(records, arguments).newest.event_key
+        return plot.p_ladder(records, highlight=chosen)
+    if what == "map" and arguments.event is None:
+        skymap = _skymap(arguments, records)
+        return plot.sky_map(records, tests=arguments.tests, skymap=skymap)
+    event = _event(records, arguments)
+    story = _of_event(records, event)
+    if what == "map":
+        return plot.sky_map(story, tests=True, skymap=_skymap(arguments, story))
+    record = next((one for one in reversed(story) if _place(one) is not None), story[-1])
+    if what == "visibility":
+        return plot.visibility(record, arguments.site, night_of=arguments.night)
+    skymap = _skymap(arguments, [record])
+    others = [
+        one for one in records if one is not record and (arguments.tests or one.alert.is_real)
+    ]
+    return plot.finder(record, others=others, skymap=skymap)
+
+
+def _event(records: Sequence[Record], arguments: argparse.Namespace) -> Event:
+    """Return the event that is asked for, or the only one."""
+    from icecube_plugin.alerts import find, group
+
+    events = group(record.alert for record in records)
+    if arguments.event is not None:
+        event = find(events, arguments.event)
+        if event is None:
+            raise ConfigError(f"no event {arguments.event!r:.60} in the sources", key="event")
+        return event
+    if len(events) != 1:
+        names = ", ".join(event.key for event in events[:5])
+        hint = f"name one with --event: {names}, ..." if events else None
+        raise ConfigError(f"expected one event, found {len(events)}", key="event", hint=hint)
+    return events[0]
+
+
+def _of_event(records: Iterable[Record], event: Event) -> list[Record]:
+    """Return the records of an event, oldest first."""
+    by_alert = {id(record.alert): record for record in records}
+    return [by_alert[id(alert)] for alert in event.alerts]
+
+
+def _place(record: Record) -> Any:
+    return record.alert.localization or record.alert.most_probable_direction
+
+
+def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> SkyMap | None:
+    """Read or fetch the map, if one is asked for, and print its areas."""
+    from icecube_plugin.sky import fetch_skymap, read_skymap
+
+    if arguments.skymap is not None:
+        skymap = read_skymap(Path(arguments.skymap).expanduser())
+    elif arguments.fetch:
+        folder = Path(configuration(arguments).data_folder) / "skymaps"
+        skymap = read_skymap(fetch_skymap(_url(records), folder))
+    else:
+        return None
+    ra, dec = skymap.most_probable_deg()
+    areas = ", ".join(f"{level:.0%} in {skymap.area_deg2(level):.4g} deg2" for level in (0.5, 0.9))
+    print(f"sky map: {areas}; best at RA {ra:.3f}, Dec {dec:+.3f} deg")
+    return skymap
+
+
+def _url(records: Sequence[Record]) -> str:
+    """Return the address of the newest sky map that the notices name."""
+    places = (record.alert.localization for record in reversed(records))
+    urls = (place.skymap_fits_url for place in places if place is not None)
+    url = next((url for url in urls if url is not None), None)
+    if url is None:
+        raise ConfigError("no notice names a sky map to fetch", key="fetch")
+    return url
+
+
+def _content(figure: Figure, form: str) -> bytes:
+    from icecube_plugin.views.plots import to_pdf, to_png, to_svg
+
+    if form == "svg":
+        return to_svg(figure).encode()
+    return to_png(figure) if form == "png" else to_pdf(figure)

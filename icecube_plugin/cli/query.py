@@ -1,0 +1,318 @@
+"""``icecube-alerts query``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from icecube_hooks import AlertKind, ConfigError, Localization, Record
+from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
+from icecube_plugin.views.summary import clean
+
+from ._common import add_json, configuration, moment, print_json, table
+from ._records import error_cell, number_cell
+
+__all__ = ["Found", "Question", "add_arguments", "ask", "separation_deg"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts query --kind gold bronze --since 2023-01-01 --until 2024-01-01
+  icecube-alerts query --event 137840_57034692 --all-revisions
+  icecube-alerts query --near 77.36 5.69 --radius 2
+  icecube-alerts query --kind lvk-search --max-p-post 0.01 --json
+  icecube-alerts query --database postgresql://reader@host/alerts --since 30d
+
+Of each event its newest revision, unless --all-revisions; times are those of the neutrino or of the
+gravitational wave. --near also looks at the neutrinos of an LVK search, and sorts by separation.
+"""
+
+HEADER: Final = (
+    "KIND", "EVENT", "NAME", "REV", "STATUS", "TIME (UTC)", "RA", "DEC", "ERROR", "SIGNAL",
+    "FAR/YR", "P POST", "SEP",
+)  # fmt: skip
+
+
+_ROUNDING_DEG: Final = 1e-6
+"""Widens the band of declination, so that rounding does not cut off what is just near enough."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is wanted; a field that is ``None`` or empty asks for nothing.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+    event : str, optional
+        Event key.
+    since, until : datetime, optional
+        Trigger time, from and before [UTC].
+    near : (float, float), optional
+        Right ascension and declination [deg, ICRS].
+    radius_deg : float
+        Largest separation from `near`.
+    max_p_post : float, optional
+        Largest post-trial p-value of any search of the notice.
+    all_revisions, with_tests : bool
+    """
+
+    kinds: tuple[str, ...] = ()
+    event: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    near: tuple[float, float] | None = None
+    radius_deg: float = 0.0
+    max_p_post: float | None = None
+    all_revisions: bool = False
+    with_tests: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A record that answers, whether its event is retracted, and how far away it is [deg]."""
+
+    record: Record
+    retracted: bool
+    separation_deg: float | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    add = parser.add_argument
+    add("--database", metavar="URL", help="URL, or path of an SQLite file (default: configured)")
+    add(
+        "--kind",
+        nargs="+",
+        default=[],
+        choices=[kind.value for kind in AlertKind],
+        metavar="KIND",
+        help="such as gold",
+    )
+    add("--event", metavar="KEY", help="such as 137840_57034692 or S230914ak")
+    add("--since", metavar="TIME", help="from this time on: ISO, or a span such as 30d")
+    add("--until", metavar="TIME", help="before this time")
+    add("--near", nargs=2, type=float, metavar=("RA", "DEC"), help="position [deg, ICRS]")
+    add("--radius", type=float, metavar="DEG", help="largest separation from --near")
+    add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
+    add("--all-revisions", action="store_true", help="each notice, not the newest of each event")
+    tests = parser.add_mutually_exclusive_group()
+    tests.add_argument("--real-only", action="store_true", help="no tests or mocks (the default)")
+    tests.add_argument("--with-tests", action="store_true", help="tests, injections, mocks, too")
+    add_json(parser, "the records")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    if arguments.database is not None and urlsplit(arguments.database).password is not None:
+        reason = "everybody on this machine can read a password on the command line"
+        raise ConfigError(reason, key="--database", hint="~/.pgpass, or password_env of the sink")
+    database, password_env = _database(arguments)
+    found = list(ask(database, _question(arguments), password_env=password_env))
+    if arguments.json:
+        print_json([_entry(one) for one in found])
+    elif found:
+        print(_table(found))
+    else:
+        print("no alerts match")
+    return 0
+
+
+def ask(database: str, question: Question, *, password_env: str | None = None) -> Iterator[Found]:
+    """Yield what a database has, by trigger time; by separation where a position is asked for.
+
+    Parameters
+    ----------
+    database : str
+        URL, or path of an SQLite file.
+    question : Question
+    password_env : str, optional
+        See `icecube_plugin.sinks.database.Database`.
+
+    Raises
+    ------
+    ConfigError
+        If the database cannot be read.
+    """
+    from icecube_plugin.sinks.database import select
+
+    query, parameters = _sql(question)
+    rows = select(database, query, parameters, password_env=password_env)
+    found = (_found(text, bool(retracted), question) for text, retracted in rows)
+    if question.near is None:
+        yield from found
+        return
+    near = [one for one in found if _separation(one) <= question.radius_deg]
+    yield from sorted(near, key=_separation)
+
+
+def separation_deg(ra_1_deg: float, dec_1_deg: float, ra_2_deg: float, dec_2_deg: float) -> float:
+    """Return the angle between two directions [deg], exact near 0 and near 180 (Vincenty).
+
+    Examples
+    --------
+    >>> round(separation_deg(359.5, 0.0, 0.5, 0.0), 12)
+    1.0
+    """
+    delta, south, north = map(math.radians, (ra_2_deg - ra_1_deg, dec_1_deg, dec_2_deg))
+    x = math.cos(south) * math.sin(north) - math.sin(south) * math.cos(north) * math.cos(delta)
+    y = math.sin(south) * math.sin(north) + math.cos(south) * math.cos(north) * math.cos(delta)
+    return math.degrees(math.atan2(math.hypot(math.cos(north) * math.sin(delta), x), y))
+
+
+def _database(arguments: argparse.Namespace) -> tuple[str, str | None]:
+    """Return the database that was named, or that the configuration writes."""
+    if arguments.database is not None:
+        return arguments.database, None
+    for sink in configuration(arguments).sinks_or_defaults():
+        if sink.type == "sqlite":
+            return str(sink.options.get("path", "icecube-alerts-data/alerts.sqlite")), None
+        if sink.type == "database":
+            return str(sink.options.get("url")), sink.options.get("password_env")
+    raise ConfigError("no database is configured", hint="name one with --database")
+
+
+def _question(arguments: argparse.Namespace) -> Question:
+    if (arguments.near is None) != (arguments.radius is None):
+        raise ConfigError("--near and --radius go together")
+    ra_deg, dec_deg = arguments.near or (0.0, 0.0)
+    radius_deg = arguments.radius or 0.0
+    if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90 and 0 <= radius_deg <= 180):
+        raise ConfigError("expected RA 0 to 360, DEC -90 to 90, radius 0 to 180 [deg]")
+    return Question(
+        kinds=tuple(arguments.kind),
+        event=arguments.event,
+        since=None if arguments.since is None else moment(arguments.since),
+        until=None if arguments.until is None else moment(arguments.until),
+        near=(ra_deg, dec_deg) if arguments.near else None,
+        radius_deg=radius_deg,
+        max_p_post=arguments.max_p_post,
+        all_revisions=arguments.all_revisions,
+        with_tests=arguments.with_tests,
+    )
+
+
+# A notice without an event is its own event here. The events are picked first, through an index.
+_QUERY: Final = f"""
+SELECT record_json, retracted FROM (
+    SELECT chosen.*,
+        row_number() OVER (
+            PARTITION BY event_key, coalesce(event_key, record_id), is_real ORDER BY {NEWEST_FIRST}
+        ) AS place,
+        max(CASE status WHEN 'retraction' THEN 1 ELSE 0 END) OVER (
+            PARTITION BY event_key, coalesce(event_key, record_id), is_real
+        ) AS retracted
+    FROM (%s) AS chosen
+) AS ranked WHERE %s ORDER BY trigger_time NULLS LAST, record_number
+"""  # noqa: S608  # ours
+
+_NEAR: Final = """
+(dec_deg BETWEEN :south AND :north OR EXISTS (
+    SELECT 1 FROM coincident_events AS neutrino
+    WHERE neutrino.record_number = ranked.record_number
+    AND neutrino.dec_deg BETWEEN :south AND :north))
+"""
+
+_IMPROBABLE: Final = """
+EXISTS (SELECT 1 FROM significances
+    WHERE significances.record_number = ranked.record_number AND p_value_post <= :max_p_post)
+"""
+
+
+def _sql(question: Question) -> tuple[str, dict[str, object]]:
+    """Return the query and its parameters; no text of the question is in the query."""
+    indexed = {
+        "trigger_time >= :since": question.since,
+        "trigger_time < :until": question.until,
+        "event_key = :event": question.event,
+    }
+    asked = [text for text, value in indexed.items() if value is not None]
+    picked = f"SELECT event_key FROM records WHERE {' AND '.join(asked)}"  # noqa: S608  # ours
+    where = f"WHERE event_key IN ({picked}) OR event_key IS NULL" if asked else ""
+    kinds = {f"kind_{number}": kind for number, kind in enumerate(question.kinds)}
+    _, dec_deg = question.near or (0.0, 0.0)
+    asked += ["true"] if question.with_tests else ["is_real"]
+    asked += [] if question.all_revisions else ["place = 1"]
+    asked += [f"kind IN ({', '.join(f':{name}' for name in kinds)})"] if kinds else []
+    asked += [] if question.near is None else [_NEAR]
+    asked += [] if question.max_p_post is None else [_IMPROBABLE]
+    parameters: dict[str, object] = {
+        "since": question.since,
+        "until": question.until,
+        "event": question.event,
+        "south": dec_deg - question.radius_deg - _ROUNDING_DEG,
+        "north": dec_deg + question.radius_deg + _ROUNDING_DEG,
+        "max_p_post": question.max_p_post,
+        **kinds,
+    }
+    return _QUERY % (notices(where), " AND ".join(asked)), parameters
+
+
+def _found(text: str, retracted: bool, question: Question) -> Found:
+    record = Record.from_dict(json.loads(text))
+    if question.near is None:
+        return Found(record=record, retracted=retracted)
+    distances = [
+        separation_deg(*question.near, place.ra_deg, place.dec_deg)
+        for place in (record.alert.localization, *_neutrino_places(record))
+        if place is not None
+    ]
+    return Found(record=record, retracted=retracted, separation_deg=min(distances, default=None))
+
+
+def _neutrino_places(record: Record) -> Iterator[Localization | None]:
+    return (neutrino.localization for neutrino in record.alert.coincident_events)
+
+
+def _separation(found: Found) -> float:
+    return math.inf if found.separation_deg is None else found.separation_deg
+
+
+def _p_post(record: Record) -> float | None:
+    found = [one.p_value_post for one in record.significances if one.p_value_post is not None]
+    return min(found, default=None)
+
+
+def _entry(found: Found) -> dict[str, Any]:
+    alert = found.record.alert
+    derived = {
+        "event_key": alert.event_key,
+        "notice_id": alert.notice_id,
+        "retracted": found.retracted,
+        "separation_deg": found.separation_deg,
+    }
+    return derived | found.record.to_dict()
+
+
+def _row(found: Found) -> list[str]:
+    alert, place = found.record.alert, found.record.alert.localization
+    status = "retracted" if found.retracted else alert.status
+    cells = [
+        alert.kind if alert.is_real else f"{alert.kind} ({alert.tense or 'mock'})",
+        alert.event_key or "-",
+        alert.event_names[0] if alert.event_names else "-",
+        alert.revision_label,
+        status or "-",
+        "-" if alert.trigger_time is None else f"{alert.trigger_time:%Y-%m-%d %H:%M:%S.%f}"[:-4],
+        "-" if place is None else f"{place.ra_deg:.4f}",
+        "-" if place is None else f"{place.dec_deg:+.4f}",
+        error_cell(alert),
+        number_cell(alert.signalness),
+        number_cell(alert.far_per_year),
+        number_cell(_p_post(found.record)),
+        "-" if found.separation_deg is None else f"{found.separation_deg:.3f}",
+    ]
+    return [clean(cell, 60) for cell in cells]
+
+
+def _table(found: Sequence[Found]) -> str:
+    """Return the table, with a column of separations only where they were asked for."""
+    width = len(HEADER) if found[0].separation_deg is not None else len(HEADER) - 1
+    return table([_row(one)[:width] for one in found], HEADER[:width])

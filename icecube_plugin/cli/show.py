@@ -1,0 +1,127 @@
+"""``icecube-alerts show``."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import itertools
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import Record
+
+from ._common import add_json, print_json
+from ._records import add_kept, kept_at, records_at, records_in
+from ._screen import Screen, screen
+
+if TYPE_CHECKING:
+    from icecube_plugin.views.pages import Section, Story
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts show IC230416A
+  icecube-alerts show 137840_57034692 --database alerts.sqlite
+  icecube-alerts show S230914ak notices/ --json
+
+EVENT is any name that people use: IceCube-230416A, IC230416A, run_event, S230914ak. Without SOURCE
+(files or folders of notices, .jsonl, databases of ours), --database and --lines: what the
+configured sinks keep. Exit code 1 if there is no such event.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("event", metavar="EVENT", help="name of the event")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
+    add_kept(parser)
+    add_json(parser, "the event, its notices and changes")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from icecube_plugin.alerts import find
+    from icecube_plugin.views.pages import tell
+
+    stories = {id(story.event): story for story in tell(_records(arguments))}
+    event = find((story.event for story in stories.values()), arguments.event)
+    if event is None:
+        _say_unknown(arguments.event, stories.values())
+        return 1
+    story = stories[id(event)]
+    print_json(_data(story)) if arguments.json else _show(story, screen())
+    return 0
+
+
+def _records(arguments: argparse.Namespace) -> Iterable[Record]:
+    kept = bool(arguments.database or arguments.lines) or not arguments.sources
+    found = list(records_at(kept_at(arguments))) if kept else []
+    return found + records_in(arguments.sources, arguments)[0] if arguments.sources else found
+
+
+def _say_unknown(name: str, stories: Iterable[Story]) -> None:
+    from icecube_plugin.views.summary import clean
+
+    known = {clean(name).casefold(): clean(name) for story in stories for name in story.event.names}
+    near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    hint = f"; did you mean {', '.join(known[one] for one in near)}?" if near else ""
+    text = f"icecube-alerts: no event {clean(name)!r} among {len(known)} names{hint}"
+    print(text, file=sys.stderr)
+
+
+def _show(story: Story, shown: Screen) -> None:
+    from icecube_plugin.views.pages import page
+
+    told = page(story)
+    shown.line(told.title, "title")
+    if told.state != "real":
+        shown.line(f"*** {told.state.upper()}: NOT A REAL EVENT ***", "alarm")
+    if told.is_retracted:
+        shown.line("*** RETRACTED: this event is withdrawn ***", "alarm")
+    shown.line(told.lead)
+    if told.names:
+        shown.line(f"also {', '.join(told.names)}", "aside")
+    for section in (*told.glance, *told.sections):
+        if section.anchor != "downloads":
+            _show_section(section, shown)
+
+
+def _show_section(section: Section, shown: Screen) -> None:
+    shown.line("")
+    shown.line(section.title.upper(), "title")
+    for fact in section.facts:
+        shown.line(f"  {fact.label:<20} {fact.text}" + (f"  ({fact.note})" if fact.note else ""))
+    if section.table is not None:
+        shown.table(section.table.header, section.table.text)
+    for link in section.links:
+        note = f"  ({link.note})" if link.note else ""
+        shown.line(
+            f"  {link.text:<20} {link.href}{note}" if link.is_away else f"  {link.text}{note}"
+        )
+    for note in section.notes:
+        shown.line(f"  {note}", "aside")
+
+
+def _data(story: Story) -> dict[str, Any]:
+    from icecube_plugin.alerts import changes
+
+    event = story.event
+    steps = itertools.pairwise(event.notices)
+    return {
+        "key": event.key,
+        "names": list(event.names),
+        "state": story.state,
+        "is_retracted": event.is_retracted,
+        "notices": [alert.notice_id for alert in event.notices],
+        "changes": [
+            {"from": old.notice_id, "to": new.notice_id, "field": one.field, "text": one.text}
+            for old, new in steps
+            for one in changes(old, new)
+        ],
+        "related": [other.key for other in story.related],
+        "records": [record.to_dict() for record in story.records],
+    }

@@ -1,0 +1,310 @@
+"""``icecube-alerts significance``: what a p-value, a notice or a stored season means.
+
+Numbers are p-values (with ``--sigma`` numbers of sigma). Files are single notices in any format
+that an installed parser reads, JSON lines of records or notices, or the SQLite file of a sink,
+known by its first bytes. Exit status 2 means that a value or a file is wrong; the one line on
+stderr says which.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import (
+    Alert,
+    IceCubePluginError,
+    Message,
+    NoticeError,
+    Record,
+    Sided,
+    Significance,
+)
+from icecube_plugin.significance import (
+    GW_RATE_HIGH,
+    PValueError,
+    Rate,
+    Season,
+    Trials,
+    assess_p,
+    p_from_sigma,
+    post_trial_p,
+    pre_trial_p,
+    season,
+    sigma_from_p,
+)
+
+if TYPE_CHECKING:
+    from icecube_hooks.host import PluginSet
+from ._common import table
+
+__all__ = ["add_arguments", "run"]
+
+Row = tuple[str | None, Significance]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts significance 0.0191
+        one p-value: sigma, false-alarm rate, verdict
+  icecube-alerts significance 0.0191 0.0549 --trials 100
+        the same after 100 independent looks
+  icecube-alerts significance 3 --sigma --trials 100
+        the p-value of 3 sigma, and the one that a single look needs for it
+  icecube-alerts significance notice.json
+        what a notice says, by all its searches
+  icecube-alerts significance archive.sqlite --json
+        a stored season: every event, the best of them, expected and observed counts
+"""
+HEADER: Final = (
+    "what", "p-value", "sigma", "trials", "p post", "sigma post", "FAR/yr", "verdict",
+)  # fmt: skip
+INVERSE_HEADER: Final = (
+    "sigma", "p-value", "trials", "p post", "sigma post", "p needed", "sigma needed",
+)  # fmt: skip
+SQLITE_MAGIC: Final = b"SQLite format 3\0"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("p", nargs="+", metavar="P", help="p-values, or files")
+    parser.add_argument(
+        "--trials", type=float, default=1.0, metavar="N", help="independent looks (default 1)"
+    )
+    parser.add_argument(
+        "--sided", choices=("one", "two"), default="one", help="convention of sigma (default one)"
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        metavar="PER_YEAR",
+        help="rate of looks per year of 365 days, for the false-alarm rate (default: "
+        f"{GW_RATE_HIGH.per_year:g}, or for a notice that of its kind)",
+    )
+    parser.add_argument("--sigma", action="store_true", help="P are sigmas: give their p-values")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the answer; return 0, or 2 if a value or a file is wrong."""
+    try:
+        text = _inverse(args) if args.sigma else _forward(args)
+    except IceCubePluginError as error:
+        print(f"icecube-alerts significance: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    return 0
+
+
+def _forward(args: argparse.Namespace) -> str:
+    """Assess p-values and files."""
+    sided = Sided(f"{args.sided}-sided")
+    rows: list[Row] = []
+    alerts: list[Alert] = []
+    for item in args.p:
+        p = _number(item)
+        if p is None:
+            alerts += _read(Path(item))
+        else:
+            rows.append((None, _of_number(p, args, sided)))
+    rows += _of_alerts(alerts, args, sided)
+    total = season(alerts, sided=sided)
+    if args.json:
+        return _json(rows, total)
+    parts = [_table(rows)] if rows else ["no p-value and no false-alarm rate is stated"]
+    return "\n".join([*parts, *_season_lines(total)])
+
+
+def _inverse(args: argparse.Namespace) -> str:
+    """Answer which p-value a number of sigma is, and which one is needed before trials."""
+    sided = Sided(f"{args.sided}-sided")
+    answers = []
+    for item in args.p:
+        sigma = _number(item)
+        if sigma is None:
+            raise PValueError("expected a number of sigma", item)
+        p = p_from_sigma(sigma, sided)
+        post, needed = post_trial_p(p, args.trials), pre_trial_p(p, args.trials)
+        in_sigma = sigma_from_p(post, sided), sigma_from_p(needed, sided)
+        answers.append((sigma, p, args.trials, post, in_sigma[0], needed, in_sigma[1]))
+    if args.json:
+        names = [name.replace("-", "_").replace(" ", "_") for name in INVERSE_HEADER]
+        found = [dict(zip(names, answer, strict=True)) for answer in answers]
+        return json.dumps({"sided": sided.value, "results": found}, indent=2)
+    width = 2 if args.trials == 1 else len(INVERSE_HEADER)  # one look: nothing to add
+    cells = [tuple(f"{number:.6g}" for number in answer[:width]) for answer in answers]
+    lines = [table(cells, INVERSE_HEADER[:width]), "", sided.value]
+    if args.trials != 1:
+        lines += [
+            "post: what is left after the trials",
+            "needed: by a single look, to be worth sigma after the trials",
+        ]
+    return "\n".join(lines)
+
+
+def _number(text: str) -> float | None:
+    """Return `text` as a number; ``None`` if it names a file.
+
+    Raises
+    ------
+    PValueError
+        If it is neither.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        if Path(text).exists():
+            return None
+        raise PValueError("expected a p-value in [0, 1] or a file", text) from None
+
+
+def _of_number(p: float, args: argparse.Namespace, sided: Sided) -> Significance:
+    rate = GW_RATE_HIGH
+    if args.rate is not None:
+        rate = Rate(per_year=args.rate, what="looks", source="--rate")
+    trials = Trials.given(args.trials)
+    return assess_p(p, trials=trials, rate=rate, sided=sided, provider="command")
+
+
+def _of_alerts(alerts: Sequence[Alert], args: argparse.Namespace, sided: Sided) -> Iterator[Row]:
+    """Assess notices as the provider does, newly and with the options of this call."""
+    from icecube_plugin.significance.provider import make_assess
+
+    rates = {}
+    if args.rate is not None:
+        rates = {"gw_rate_high_per_year": args.rate, "gw_rate_low_per_year": args.rate}
+    assess = make_assess(sided=sided, trials=args.trials, **rates)
+    for alert in alerts:
+        for significance in assess(alert):
+            yield alert.notice_id, significance
+
+
+def _read(path: Path) -> Iterator[Alert]:
+    """Yield the alerts of a file."""
+    try:
+        with path.open("rb") as file:
+            is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+        yield from _from_sqlite(path) if is_sqlite else _from_bytes(path, path.read_bytes())
+    except (OSError, sqlite3.Error) as error:
+        raise _unreadable(str(error), path) from error
+
+
+def _from_sqlite(path: Path) -> Iterator[Alert]:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        for (text,) in db.execute("SELECT record_json FROM records ORDER BY rowid"):
+            yield _record(json.loads(text), path).alert
+
+
+def _from_bytes(path: Path, data: bytes) -> Iterator[Alert]:
+    """Read one notice, or one record or notice per line."""
+    lines = [line for line in data.splitlines() if line.strip()]
+    objects = [_json_object(line) for line in lines]
+    if not lines or None in objects:
+        yield _parse(data, path)
+        return
+    for line, found in zip(lines, objects, strict=True):
+        is_record = found is not None and {"alert", "message"} <= found.keys()
+        yield _record(found, path).alert if is_record else _parse(line, path)
+
+
+def _json_object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _record(data: Any, path: Path) -> Record:
+    try:
+        return Record.from_dict(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(f"not a record: {type(error).__name__}: {error}", path) from error
+
+
+def _parse(data: bytes, path: Path) -> Alert:
+    return _plugins().parse(Message(value=data, origin=str(path)))
+
+
+@cache
+def _plugins() -> PluginSet:
+    from icecube_hooks.host import load_plugins
+
+    return load_plugins()
+
+
+def _unreadable(reason: str, path: Path) -> NoticeError:
+    return NoticeError(reason).at(Message(value=b"", origin=str(path)))
+
+
+def _json(rows: Iterable[Row], total: Season) -> str:
+    results = [{"event": event, **significance.to_dict()} for event, significance in rows]
+    best = None if total.best is None else total.best.to_dict()
+    summary = {**asdict(total), "best": best} if total.n_events else None
+    return json.dumps({"results": results, "season": summary}, indent=2)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Return the aligned table, and below it what applies to all its rows."""
+    cells: list[tuple[str, ...]] = []
+    for event, result in rows:
+        what = result.quantity if event is None else f"{event} {result.quantity}"
+        cells.append((what, *_cells(result)))
+    results = [result for _, result in rows]
+    footnotes = [
+        *_distinct(results, lambda r: (r.sided.value,)),
+        *_distinct(results, lambda r: (f"trials {r.trials_source}",)),
+        *_distinct(results, lambda r: (f"FAR {r.far_source}",) if r.far_source else ()),
+        *_distinct(results, lambda r: r.notes),
+    ]
+    return "\n".join([table(cells, HEADER), "", *footnotes])
+
+
+def _cells(result: Significance) -> tuple[str, ...]:
+    p = _shown(result.p_value, ".4g")
+    return (
+        f"{p} (limit)" if result.is_limit else p,
+        _shown(result.sigma, ".2f"),
+        _shown(result.n_trials, ".6g"),
+        _shown(result.p_value_post, ".4g"),
+        _shown(result.sigma_post, ".2f"),
+        _shown(result.far_per_year, ".4g"),
+        "-" if result.verdict is None else result.verdict.value,
+    )
+
+
+def _shown(number: float | None, form: str) -> str:
+    return "-" if number is None else format(number, form)
+
+
+def _distinct(
+    results: Iterable[Significance], lines_of: Callable[[Significance], tuple[str, ...]]
+) -> list[str]:
+    """Return each line that any result has, once, in order."""
+    return list(dict.fromkeys(line for result in results for line in lines_of(result)))
+
+
+def _season_lines(total: Season) -> list[str]:
+    """Return the summary of a season of two events or more."""
+    if total.n_events < 2 or total.best is None:
+        return []
+    best, excess = total.best, _shown(total.p_excess, ".3g")
+    p, post, sigma = best.p_value, best.p_value_post, best.sigma_post
+    return [
+        "",
+        f"season: {total.n_events} distinct GW events with a p-value, {total.n_without} without",
+        f"best: {total.best_event}, p = {_shown(p, '.4g')} before trials",
+        f"best of the season: p = {_shown(post, '.4g')}, {_shown(sigma, '.2f')} sigma",
+        f"below p = {total.threshold:g}: {total.n_observed} seen, {total.n_expected:.3g} expected",
+        f"chance of as many or more: {excess}",
+    ]

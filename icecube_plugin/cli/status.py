@@ -1,0 +1,99 @@
+"""``icecube-alerts status``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from icecube_plugin.views.summary import clean
+
+from ._common import add_json, configuration, print_json
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts status
+  icecube-alerts status --json
+
+It reads what `icecube-alerts listen` with the same configuration writes into its data folder every
+few seconds. Exit code 1 if no host is running or it does not move.
+"""
+
+LATE: Final = 4
+"""A host that has not written for so many of its intervals is not running."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    add_json(parser, "the status")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from icecube_plugin.host.watch import read_status
+
+    folder = configuration(arguments).data_folder
+    now = read_status(folder)
+    if now is None:
+        print(f"icecube-alerts: no host has written into {folder}", file=sys.stderr)
+        return 1
+    age_s = (datetime.now(UTC) - datetime.fromisoformat(now["at"])).total_seconds()
+    runs = age_s < LATE * now["every_s"]
+    if arguments.json:
+        print_json(now | {"age_s": age_s, "runs": runs})
+    else:
+        print("\n".join(_lines(now, age_s, runs)))
+    return 0 if runs else 1
+
+
+def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
+    state = "running" if runs else "NOT running"
+    who = f"{now['program']}, process {now['pid']}, group {clean(now['group'])}"
+    read = f"{now['records']} read, {now['refused']} refused, {now['passed']} of others"
+    lines = [
+        f"{state}: {who}, seen {span(age_s)} ago",
+        f"messages   {now['messages']}: {read}",
+    ]
+    if now["kinds"]:
+        lines.append("alerts     " + _counts(now["kinds"]))
+    lines.append(f"waiting    {sum(now['lag'].values())} on Kafka, in {len(now['lag'])} partitions")
+    if now["heartbeat_age_s"] is not None:
+        lines.append(f"heartbeat  {span(now['heartbeat_age_s'])} ago")
+    if now["kafka_errors"]:
+        lines.append("errors     " + _counts(now["kafka_errors"]))
+    lines += [f"last on    {clean(topic)}: {at[:19]}" for topic, at in now["last_seen"].items()]
+    lines += [f"sink       {_sink(sink)}" for sink in now["sinks"]]
+    return lines
+
+
+def _sink(sink: Mapping[str, Any]) -> str:
+    parts = [f"{sink['name']}: {sink['written']} written"]
+    parts += [f"{sink[key]} {key}" for key in ("refused", "dropped") if sink[key]]
+    parts += [f"{sink['waiting']} wait on disk"] if sink["waiting"] else []
+    if sink["in_trouble"]:
+        parts.append(f"IN TROUBLE: {clean(sink['last_error'] or '', 200)}")
+    return ", ".join(parts)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{clean(name)} {counts[name]}" for name in sorted(counts))
+
+
+def span(seconds: float) -> str:
+    """Return a time span in a unit that suits it.
+
+    Examples
+    --------
+    >>> span(3.2), span(90), span(7200), span(200_000)
+    ('3 s', '2 min', '2 h', '2 d')
+    """
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,106 @@
+"""``icecube-alerts tail``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from icecube_hooks import Record
+
+from ._records import add_kept, kept_at, records_at
+from ._screen import Screen, screen
+
+__all__ = ["add_arguments"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts tail
+  icecube-alerts tail --follow
+  icecube-alerts tail --lines alerts.jsonl -n 50 --json
+
+One line per record, in the order of their arrival: the last ones, then with --follow each new one
+until Ctrl-C. Without --database and --lines: what the configured sinks write. With --json, one
+record a line, as the jsonl sink writes them.
+"""
+
+POLL_S: Final = 0.5
+SETTLE_S: Final = 5.0
+"""A database's log changes before what it holds can be read."""
+"""How often to look for new records; a look costs two calls of the system."""
+
+COLUMNS: Final = (
+    ("ARRIVED (UTC)", 19), ("KIND", 14), ("EVENT", 22), ("NOTICE", 14), ("TIME (UTC)", 19),
+    ("RA", 8), ("DEC", 8), ("ERROR", 6), ("SURE", 24), ("STATE", 0),
+)  # fmt: skip
+"""Headings and widths; a longer text pushes the rest of its line aside."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    add_kept(parser)
+    parser.add_argument("-n", type=int, default=10, metavar="N", help="how many at first (10)")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on with new ones")
+    parser.add_argument("--json", action="store_true", help="print records as JSON lines")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    path = kept_at(arguments)
+    shown = screen()
+    seen: set[str] = set()
+    if not arguments.json:
+        shown.line(_laid_out([head for head, _ in COLUMNS]), "head")
+    for record in deque(_new(path, seen), maxlen=max(arguments.n, 0)):
+        _print(record, shown, arguments.json)
+    if arguments.follow:
+        for record in _following(path, seen):
+            _print(record, shown, arguments.json)
+    return 0
+
+
+def _new(path: Path, seen: set[str]) -> Iterator[Record]:
+    """Yield the records of a file that were not seen before."""
+    for record in records_at(path):
+        if record.id not in seen:
+            seen.add(record.id)
+            yield record
+
+
+def _following(path: Path, seen: set[str]) -> Iterator[Record]:
+    """Yield new records as they come, for ever; the file is read when it has changed."""
+    before: object = None
+    changed_at = time.monotonic()
+    while True:
+        now = _stamp(path)
+        if now != before:
+            before, changed_at = now, time.monotonic()
+        if time.monotonic() - changed_at < SETTLE_S:
+            yield from _new(path, seen)
+        time.sleep(POLL_S)
+
+
+def _stamp(path: Path) -> list[tuple[int, int]]:
+    """Return what changes with a file; a database also has a write-ahead log."""
+    files = [file for file in (path, Path(f"{path}-wal")) if file.exists()]
+    return [(status.st_mtime_ns, status.st_size) for status in map(Path.stat, files)]
+
+
+def _print(record: Record, shown: Screen, as_json: bool) -> None:
+    if as_json:
+        print(record.to_json(), flush=True)
+        return
+    from icecube_plugin.views.pages import glance
+
+    row = glance(record)
+    shown.line(_laid_out(row.cells), row.tone)
+
+
+def _laid_out(cells: list[str] | tuple[str, ...]) -> str:
+    padded = (cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+    return "  ".join(padded).rstrip()

@@ -1,1 +1,0 @@
-"""One module per command of ``icecube-alerts``: ``add_arguments(parser)`` and a run function."""

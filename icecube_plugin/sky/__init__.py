@@ -1,0 +1,60 @@
+"""Alerts in astropy's terms: coordinates, times, quantities, error regions, tables.
+
+::
+
+    from icecube_plugin import sky
+
+    blazar = SkyCoord(77.358 * u.deg, 5.693 * u.deg)
+    if sky.contains(alert, blazar):
+        print(sky.separation_deg(alert, blazar), "deg inside", sky.region(alert).area_deg2)
+
+Conventions
+-----------
+- ICRS, UTC, TeV. Angles that are plain floats are degrees.
+- What a single alert does not state raises `NotStatedError`. In bulk, `table` masks it, and
+  `sky_coords` holds NaN, which is inside of no region.
+- Regions are on the sphere. Circles, ellipses and turned boxes are measured along great circles
+  from their centre; an ellipse has the radius of the plane ellipse in each direction. Its position
+  angle is 0 where it is not stated, as the GCN schema says.
+- The asymmetric errors of circulars make a box in right ascension and declination. They bound the
+  contour that IceCube found, so the box holds at least what it states. It ends at a pole.
+- Importing this module is cheap: numpy and astropy are imported when a function needs them.
+"""
+
+from .points import NotStatedError, Placed, energy, separation_deg, sky_coord, sky_coords, time
+from .regions import (
+    BoxRegion,
+    CircleRegion,
+    EllipseRegion,
+    Region,
+    TurnedBoxRegion,
+    circularised_radius_deg,
+    contains,
+    region,
+    scale_radius,
+)
+from .skymaps import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
+
+__all__ = [
+    "BoxRegion",
+    "CircleRegion",
+    "EllipseRegion",
+    "NotStatedError",
+    "Placed",
+    "Region",
+    "SkyMap",
+    "SkyMapError",
+    "TurnedBoxRegion",
+    "circularised_radius_deg",
+    "contains",
+    "energy",
+    "fetch_skymap",
+    "parse_skymap",
+    "read_skymap",
+    "region",
+    "scale_radius",
+    "separation_deg",
+    "sky_coord",
+    "sky_coords",
+    "time",
+]

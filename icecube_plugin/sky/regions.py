@@ -1,0 +1,396 @@
+"""Error regions on the sphere, and their sizes."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import AsymmetricError, Ellipse, Localization
+
+from .points import NotStatedError, Placed, coordinates, name_of, place_of, scalar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from astropy.coordinates import SkyCoord
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+EDGE_DEG: Final = 1e-9
+"""Points this near to an edge of a box count as inside: their coordinates are rounded."""
+
+CORNER_DEG: Final = 1e-6
+"""How near to the corners of a turned box its outline has points, by position angle."""
+
+
+def contains(of: Placed, coord: SkyCoord) -> Any:
+    """Tell whether `coord` lies in the error region: a bool, or an array for an array.
+
+    Raises
+    ------
+    NotStatedError
+        If there is no position or no error.
+    """
+    return region(of).contains(coord)
+
+
+def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) -> float:
+    """Return the radius [deg] that stands for an error region that is no circle.
+
+    IceCube circularises by sqrt(ra_err * cos(dec) * dec_err), where each error is half of the
+    width that the two signs span. For an ellipse, whose axes are true angles, it is the root of
+    the product of the semi-axes.
+
+    Examples
+    --------
+    >>> from icecube_hooks import AsymmetricError
+    >>> box = AsymmetricError(ra_minus_deg=2, ra_plus_deg=2, dec_minus_deg=1, dec_plus_deg=1)
+    >>> round(circularised_radius_deg(box, 60.0), 12)
+    1.0
+    """
+    if isinstance(error, Ellipse):
+        return math.sqrt(error.semi_major_deg * error.semi_minor_deg)
+    ra = (error.ra_minus_deg + error.ra_plus_deg) / 2
+    dec = (error.dec_minus_deg + error.dec_plus_deg) / 2
+    return math.sqrt(ra * math.cos(math.radians(dec_deg)) * dec)
+
+
+def offset_deg(
+    ra_deg: float, dec_deg: float, angle_deg: Floats, distance_deg: Floats
+) -> tuple[Floats, Floats]:
+    """Return the points at a position angle [N through E] and distance: ra, dec [deg]."""
+    import numpy as np
+
+    angle, distance, dec = np.radians(angle_deg), np.radians(distance_deg), math.radians(dec_deg)
+    east = np.sin(angle) * np.sin(distance)
+    north, ahead = np.cos(angle) * np.sin(distance), np.cos(distance)
+    up = math.sin(dec) * ahead + math.cos(dec) * north
+    level = math.cos(dec) * ahead - math.sin(dec) * north
+    ra = np.mod(ra_deg + np.degrees(np.arctan2(east, level)), 360.0)
+    return ra, np.degrees(np.arctan2(up, np.hypot(east, level)))
+
+
+def scale_radius(radius: float, from_containment: float, to_containment: float) -> float:
+    """Return the radius at another containment, **if** the error is a circular Gaussian.
+
+    The distance from the centre of a two-dimensional Gaussian follows Rayleigh's distribution,
+    so radii go with sqrt(-ln(1 - containment)). IceCube's contours are wider in the tails or
+    not round; where a notice gives both radii, use those.
+
+    Parameters
+    ----------
+    radius : float
+        In any unit; the result is in the same.
+    from_containment, to_containment : float
+        In (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If a containment is not in (0, 1).
+
+    Examples
+    --------
+    >>> round(scale_radius(1.0, 0.5, 0.9), 4)
+    1.8226
+    """
+    for containment in (from_containment, to_containment):
+        if not 0.0 < containment < 1.0:
+            raise ValueError(f"expected a containment between 0 and 1, got {containment}")
+    return radius * math.sqrt(math.log1p(-to_containment) / math.log1p(-from_containment))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region(ABC):
+    """Where the source is, with probability `containment`.
+
+    Attributes
+    ----------
+    ra_deg, dec_deg : float
+        The best position [deg, ICRS]: not always the middle.
+    containment : float or None
+        In (0, 1].
+    """
+
+    ra_deg: float
+    dec_deg: float
+    containment: float | None = None
+
+    @property
+    @abstractmethod
+    def area_deg2(self) -> float:
+        """Area on the sphere [deg^2]; the whole sky has 41,253."""
+
+    @abstractmethod
+    def contains(self, coord: SkyCoord) -> Any:
+        """Tell whether `coord` is inside: a bool, or an array of them. NaN is outside."""
+
+    @abstractmethod
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
+        """Return about that many points along the edge, in order: right ascension, declination.
+
+        In degrees [ICRS], without `SkyCoord`, whose making takes a hundred times longer. Circles,
+        ellipses and turned boxes go from north through east, boxes along their south first.
+        """
+
+    def boundary(self, points: int = 360) -> SkyCoord:
+        """Return `outline_deg` as coordinates [ICRS]."""
+        return coordinates(*self.outline_deg(points))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PolarRegion(Region):
+    """A region that is given by its radius in each direction."""
+
+    @abstractmethod
+    def _radius_deg(self, angle_deg: Floats) -> Floats:
+        """Return the radius [deg] at position angles [deg, N through E]."""
+
+    @abstractmethod
+    def _kinks_deg(self) -> Sequence[float]:
+        """Return position angles [deg] between which the radius is smooth."""
+
+    @property
+    def area_deg2(self) -> float:
+        """Integral of 1 - cos(radius) over the position angle, between kinks by Gauss's rule."""
+        import numpy as np
+
+        nodes, weights = np.polynomial.legendre.leggauss(200)
+        edges = np.unique(np.mod(self._kinks_deg(), 360.0))
+        low, high = edges, np.append(edges[1:], edges[0] + 360.0)
+        angles = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * nodes
+        heights = 2 * np.sin(np.radians(self._radius_deg(angles)) / 2) ** 2
+        steradians = np.sum(heights * weights * np.radians(high - low)[:, None] / 2)
+        return float(np.degrees(np.degrees(steradians)))
+
+    def contains(self, coord: SkyCoord) -> Any:
+        """Compare the distance of `coord` with the radius in its direction."""
+        centre = coordinates(self.ra_deg, self.dec_deg)
+        angle = centre.position_angle(coord).deg
+        return scalar(centre.separation(coord).deg <= self._radius_deg(angle))
+
+    def _directions_deg(self, points: int) -> Floats:
+        """Return the position angles [deg] of the points of the outline."""
+        import numpy as np
+
+        return np.linspace(0.0, 360.0, points, endpoint=False)
+
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
+        """Go round by position angle."""
+        angles = self._directions_deg(points)
+        return offset_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircleRegion(_PolarRegion):
+    """All directions within `radius_deg` of the position."""
+
+    radius_deg: float
+
+    def _radius_deg(self, angle_deg: Floats) -> Floats:
+        import numpy as np
+
+        return np.full_like(angle_deg, self.radius_deg)
+
+    def _kinks_deg(self) -> Sequence[float]:
+        return (0.0, 180.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EllipseRegion(_PolarRegion):
+    """An ellipse: semi-axes [deg], position angle of the major one [deg, N through E]."""
+
+    semi_major_deg: float
+    semi_minor_deg: float
+    position_angle_deg: float = 0.0
+
+    def _radius_deg(self, angle_deg: Floats) -> Floats:
+        import numpy as np
+
+        turn = np.radians(angle_deg - self.position_angle_deg)
+        a, b = self.semi_major_deg, self.semi_minor_deg
+        radius: Floats = a * b / np.hypot(b * np.cos(turn), a * np.sin(turn))
+        return radius
+
+    def _directions_deg(self, points: int) -> Floats:
+        """Go by the angle of the circle that the ellipse is squeezed from: dense at the tips."""
+        import numpy as np
+
+        turn = np.linspace(0.0, 2 * math.pi, points, endpoint=False)
+        along, across = self.semi_major_deg * np.cos(turn), self.semi_minor_deg * np.sin(turn)
+        angles: Floats = self.position_angle_deg + np.degrees(np.arctan2(across, along))
+        return angles
+
+    def _kinks_deg(self) -> Sequence[float]:
+        """Return angles that are dense near the tips, where the radius changes fast."""
+        ratio = self.semi_minor_deg / self.semi_major_deg
+        near = [math.degrees(math.atan(ratio * step)) for step in TIP_STEPS]
+        turns = (0.0, *near, 90.0)
+        return [self.position_angle_deg + sign * turn for turn in turns for sign in (1, -1)] + [
+            self.position_angle_deg + 180.0 + sign * turn for turn in turns for sign in (1, -1)
+        ]
+
+
+TIP_STEPS: Final = (1.0, 4.0, 16.0, 64.0)
+"""Where the edge of a long ellipse is cut for integration, in widths of its tip."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnedBoxRegion(_PolarRegion):
+    """A rectangle: distances of its sides [deg, true angles], turned [deg, N through E]."""
+
+    west_deg: float
+    east_deg: float
+    south_deg: float
+    north_deg: float
+    position_angle_deg: float
+
+    def _radius_deg(self, angle_deg: Floats) -> Floats:
+        import numpy as np
+
+        turn = np.radians(angle_deg - self.position_angle_deg)
+        east, north = np.sin(turn), np.cos(turn)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sides = [
+                np.where(along > 0.0, side / along, np.inf)
+                for side, along in (
+                    (self.east_deg, east),
+                    (self.west_deg, -east),
+                    (self.north_deg, north),
+                    (self.south_deg, -north),
+                )
+            ]
+        radius: Floats = np.minimum.reduce(sides)
+        return radius
+
+    def _directions_deg(self, points: int) -> Floats:
+        """Go evenly, and to both sides of each corner: where a side is 0 the radius jumps."""
+        import numpy as np
+
+        even = np.linspace(0.0, 360.0, points, endpoint=False)
+        kinks = np.add.outer(self._kinks_deg(), (-CORNER_DEG, CORNER_DEG)).ravel()
+        found: Floats = np.unique(np.append(even, np.mod(kinks, 360.0)))
+        return found
+
+    def _kinks_deg(self) -> Sequence[float]:
+        corners = [
+            math.degrees(math.atan2(east, north))
+            for east in (self.east_deg, -self.west_deg)
+            for north in (self.north_deg, -self.south_deg)
+        ]
+        turns = (*corners, 0.0, 90.0, 180.0, 270.0)
+        return [self.position_angle_deg + turn for turn in turns]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BoxRegion(Region):
+    """From one right ascension to another, eastward, and from one declination to another.
+
+    Attributes
+    ----------
+    ra_minus_deg, ra_plus_deg : float
+        Differences in right ascension [deg], not multiplied by cos(dec).
+    dec_minus_deg, dec_plus_deg : float
+        [deg]
+    """
+
+    ra_minus_deg: float
+    ra_plus_deg: float
+    dec_minus_deg: float
+    dec_plus_deg: float
+
+    @property
+    def area_deg2(self) -> float:
+        """Width times the difference of the sines of declination."""
+        low, high = (math.radians(dec) for dec in self._dec_range())
+        # sin(high) - sin(low), without cancellation
+        height = 2.0 * math.cos((high + low) / 2) * math.sin((high - low) / 2)
+        return self._width_deg() * math.degrees(height)
+
+    def contains(self, coord: SkyCoord) -> Any:
+        """Compare both coordinates with the sides."""
+        import numpy as np
+
+        point: Any = coord.icrs
+        low, high = self._dec_range()
+        east = np.mod(point.ra.deg - self.ra_deg + self.ra_minus_deg + EDGE_DEG, 360.0)
+        inside_ra = (east <= self._width_deg() + 2 * EDGE_DEG) | (self._width_deg() >= 360.0)
+        inside_dec = (low - EDGE_DEG <= point.dec.deg) & (point.dec.deg <= high + EDGE_DEG)
+        return scalar(inside_ra & inside_dec)
+
+    def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
+        """Go round from the south-west corner, along both parallels and meridians."""
+        import numpy as np
+
+        side = np.linspace(0.0, 1.0, max(points // 4, 1), endpoint=False)
+        zero, one = np.zeros_like(side), np.ones_like(side)
+        east = np.concatenate((side, one, 1.0 - side, zero))
+        north = np.concatenate((zero, side, one, 1.0 - side))
+        low, high = self._dec_range()
+        ra = np.mod(self.ra_deg - self.ra_minus_deg + self._width_deg() * east, 360.0)
+        return ra, low + (high - low) * north
+
+    def _width_deg(self) -> float:
+        return min(self.ra_minus_deg + self.ra_plus_deg, 360.0)
+
+    def _dec_range(self) -> tuple[float, float]:
+        return max(self.dec_deg - self.dec_minus_deg, -90.0), min(
+            self.dec_deg + self.dec_plus_deg, 90.0
+        )
+
+
+def region(of: Placed) -> Region:
+    """Return the error region: circle, ellipse, or box.
+
+    Raises
+    ------
+    NotStatedError
+        If there is no position or no error.
+
+    Examples
+    --------
+    >>> from icecube_hooks import Localization
+    >>> circle = region(Localization(ra_deg=10, dec_deg=0, error_radius_deg=1, containment=0.9))
+    >>> round(circle.area_deg2, 4)
+    3.1415
+    """
+    place = place_of(of)
+    error = place.ellipse or place.asymmetric or place.error_radius_deg
+    if error is None:
+        raise NotStatedError("error", name_of(of))
+    if isinstance(error, Ellipse):
+        return EllipseRegion(
+            semi_major_deg=error.semi_major_deg,
+            semi_minor_deg=error.semi_minor_deg,
+            position_angle_deg=error.position_angle_deg or 0.0,
+            **_at(place),
+        )
+    if isinstance(error, AsymmetricError):
+        return _box(error, place)
+    return CircleRegion(radius_deg=error, **_at(place))
+
+
+def _at(place: Localization) -> dict[str, Any]:
+    return {"ra_deg": place.ra_deg, "dec_deg": place.dec_deg, "containment": place.containment}
+
+
+def _box(error: AsymmetricError, place: Localization) -> Region:
+    if not error.position_angle_deg:
+        return BoxRegion(
+            ra_minus_deg=error.ra_minus_deg,
+            ra_plus_deg=error.ra_plus_deg,
+            dec_minus_deg=error.dec_minus_deg,
+            dec_plus_deg=error.dec_plus_deg,
+            **_at(place),
+        )
+    shrink = math.cos(math.radians(place.dec_deg))
+    return TurnedBoxRegion(
+        west_deg=error.ra_minus_deg * shrink,
+        east_deg=error.ra_plus_deg * shrink,
+        south_deg=error.dec_minus_deg,
+        north_deg=error.dec_plus_deg,
+        position_angle_deg=error.position_angle_deg,
+        **_at(place),
+    )

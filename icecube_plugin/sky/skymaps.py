@@ -1,0 +1,441 @@
+"""Probability maps in HEALPix: multi-order (UNIQ) or flat, from a FITS file.
+
+A multi-order map, as `ligo.skymap` and IceCube write it, starts with::
+
+    TTYPE1  = 'UNIQ    '
+    TTYPE2  = 'PROBDENSITY'        / [sr-1]
+    ORDERING= 'NUNIQ   '
+    COORDSYS= 'C       '
+
+a flat one has a column PROB or PROBABILITY and ``ORDERING= 'NESTED'`` or ``'RING'``.
+
+Conventions
+-----------
+- ICRS, degrees. The density within a pixel is constant.
+- The region at a containment is the smallest one that holds so much: pixels by falling density.
+- What the map does not cover has no probability.
+- Nothing is fetched unless `fetch_skymap` is called.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tempfile
+import warnings
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import ConfigError, IceCubePluginError
+
+from .points import scalar
+
+if TYPE_CHECKING:
+    import ssl
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+FITS_MAGIC: Final = b"SIMPLE  ="
+GZIP_MAGIC: Final = b"\x1f\x8b"
+LARGEST_ORDER: Final = 29
+LARGEST_FILE: Final = 64 * 2**20
+LARGEST_UNPACKED: Final = 512 * 2**20
+SUM_TOLERANCE: Final = 0.02
+"""How far the sum of probabilities may be from 1 (files hold 32-bit numbers)."""
+
+TIMEOUT_S: Final = 60.0
+
+SPLITS: Final = 6
+"""How often pixels at the edge of a circle are split into four."""
+
+FULL_SKY_DEG2: Final = 41_252.96124941927
+PROBABILITIES: Final = ("PROB", "PROBABILITY")
+
+
+class SkyMapError(IceCubePluginError, ValueError):
+    """A file is no sky map that can be used.
+
+    Parameters
+    ----------
+    reason : str
+    """
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SkyMap:
+    """Where the source is, pixel by pixel.
+
+    Attributes
+    ----------
+    order : array of int
+        HEALPix order of each pixel; nside is 2 to that power.
+    ipix : array of int
+        Its nested index at that order.
+    probability : array of float
+        Its probability; they sum to 1.
+
+    Raises
+    ------
+    SkyMapError
+        If a probability is negative or not finite, pixels overlap, or the sum is not about 1.
+    """
+
+    order: Integers
+    ipix: Integers
+    probability: Floats
+    _first: Integers = field(init=False, repr=False)
+    _level: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check, put the pixels in order, and rank them by density."""
+        import numpy as np
+
+        order = np.asarray(self.order, dtype=np.int64)
+        first = np.asarray(self.ipix, dtype=np.int64) << 2 * (LARGEST_ORDER - order)
+        stated = np.asarray(self.probability, dtype=np.float64)
+        probability = np.where(np.isnan(stated), 0.0, stated)  # NaN: not scanned
+        _check(order, first, probability)
+        line = np.argsort(first, kind="stable")
+        _set(self, "order", order[line])
+        _set(self, "ipix", np.asarray(self.ipix, dtype=np.int64)[line])
+        _set(self, "probability", probability[line] / probability.sum())
+        _set(self, "_first", first[line])
+        if np.any(self._first[1:] < self._stop[:-1]):
+            raise SkyMapError("pixels overlap")
+        ranked = np.argsort(-self._density_deg2, kind="stable")
+        level = np.empty_like(self.probability)
+        level[ranked] = np.cumsum(self.probability[ranked])
+        _set(self, "_level", level)
+
+    @property
+    def _stop(self) -> Integers:
+        """One behind the last index of each pixel at the largest order."""
+        size: Integers = 1 << (2 * (LARGEST_ORDER - self.order))
+        return self._first + size
+
+    @property
+    def _area_deg2(self) -> Floats:
+        return _area_deg2(self.order)
+
+    @property
+    def _density_deg2(self) -> Floats:
+        return self.probability / self._area_deg2
+
+    def area_deg2(self, containment: float) -> float:
+        """Return the area of the region at a containment [deg^2]; part of the last pixel counts.
+
+        Raises
+        ------
+        ValueError
+            If `containment` is not in (0, 1].
+        """
+        import numpy as np
+
+        if not 0.0 < containment <= 1.0:
+            raise ValueError(f"expected a containment above 0, at most 1, got {containment}")
+        ranked = np.argsort(self._level, kind="stable")
+        areas = np.concatenate(([0.0], np.cumsum(self._area_deg2[ranked])))
+        levels = np.concatenate(([0.0], self._level[ranked]))
+        return float(np.interp(containment, levels, areas))
+
+    def density_deg2(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Return the probability per square degree at positions [deg, ICRS]; 0 off the map."""
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        return scalar(np.where(is_on, self._density_deg2[pixel], 0.0))
+
+    def credible_level(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Return the containment of the smallest region that reaches a position; 1 off the map."""
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        return scalar(np.where(is_on, self._level[pixel], 1.0))
+
+    def contains(self, ra_deg: Any, dec_deg: Any, containment: float = 0.9) -> Any:
+        """Tell whether positions [deg, ICRS] are in the region at a containment."""
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        before = self._level[pixel] - self.probability[pixel]
+        return scalar(is_on & np.asarray(before < containment))
+
+    def probability_within(self, ra_deg: float, dec_deg: float, radius_deg: float) -> float:
+        """Return the probability inside of a circle [deg]; pixels at its edge are split."""
+        import numpy as np
+
+        order, ipix, probability = self.order, self.ipix, self.probability
+        total = 0.0
+        for _ in range(SPLITS):
+            distance, size = _distance_deg(order, ipix, ra_deg, dec_deg), _size_deg(order)
+            total += float(probability[distance + size <= radius_deg].sum())
+            edge = (np.abs(distance - radius_deg) < size) & (order < LARGEST_ORDER)
+            children = (ipix[edge, None] * 4 + np.arange(4)).ravel()
+            order, ipix = np.repeat(order[edge] + 1, 4), children
+            probability = np.repeat(probability[edge] / 4, 4)
+        distance = _distance_deg(order, ipix, ra_deg, dec_deg)
+        return total + float(probability[distance <= radius_deg].sum())
+
+    def most_probable_deg(self) -> tuple[float, float]:
+        """Return the middle of the densest pixel: right ascension, declination [deg]."""
+        best = int(self._density_deg2.argmax())
+        ra, dec = _centres_deg(self.order[best : best + 1], self.ipix[best : best + 1])
+        return float(ra[0]), float(dec[0])
+
+    def _pixel(self, ra_deg: Any, dec_deg: Any) -> tuple[Any, Any]:
+        """Return the pixels that hold positions, and whether there is one."""
+        import numpy as np
+        from astropy import units as u
+
+        ra, dec = np.asarray(ra_deg, dtype=float), np.asarray(dec_deg, dtype=float)
+        is_place = np.isfinite(ra) & np.isfinite(dec)
+        index = _healpix().lonlat_to_healpix(
+            np.where(is_place, ra, 0.0) * u.deg,
+            np.where(is_place, dec, 0.0) * u.deg,
+            1 << LARGEST_ORDER,
+            order="nested",
+        )
+        pixel = np.searchsorted(self._first, index, side="right") - 1
+        return pixel, is_place & (pixel >= 0) & (index < self._stop[pixel])
+
+
+def read_skymap(path: str | os.PathLike[str]) -> SkyMap:
+    """Read a sky map.
+
+    Parameters
+    ----------
+    path : str or path
+        A FITS file, also with gzip.
+
+    Raises
+    ------
+    SkyMapError
+        If it is no usable map: the message says why.
+    OSError
+        If it cannot be read.
+    ConfigError
+        If astropy-healpix is not installed.
+    """
+    with Path(path).open("rb") as file:
+        return parse_skymap(file.read(LARGEST_FILE + 1))
+
+
+def parse_skymap(data: bytes) -> SkyMap:
+    """Make a map of the bytes of its file; errors as of `read_skymap`."""
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    content = _unpacked(data)
+    if not content.startswith(FITS_MAGIC):
+        raise SkyMapError("not a FITS file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyUserWarning)  # what is broken off is no map
+            return _from_fits(content)
+    except (OSError, TypeError, KeyError, fits.VerifyError, AstropyUserWarning) as error:
+        raise SkyMapError(f"broken FITS file: {error}") from error
+
+
+def _from_fits(content: bytes) -> SkyMap:
+    """Read the first table of a FITS file."""
+    from astropy.io import fits
+
+    with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False) as found:
+        for hdu in found:
+            if isinstance(hdu, fits.BinTableHDU):
+                return _from_table(hdu)
+    raise SkyMapError("no table in the FITS file")
+
+
+def fetch_skymap(
+    url: str, cache: str | os.PathLike[str], *, context: ssl.SSLContext | None = None
+) -> Path:
+    """Fetch a sky map, once, and return the file in the cache.
+
+    The URL stands in a notice: call this for notices that you trust, or let a person agree first.
+
+    Parameters
+    ----------
+    url : str
+        ``https://`` only, also where it redirects to.
+    cache : str or path
+        Folder; made if it is not there. The file's name is a digest of the URL.
+    context : ssl.SSLContext, optional
+        Instead of the system's certificates.
+
+    Raises
+    ------
+    SkyMapError
+        If the URL is not https, or the file is too large or no usable map.
+    OSError
+        If the server cannot be reached or answers with an error.
+    """
+    file = Path(cache).expanduser() / f"{sha256(url.encode()).hexdigest()[:32]}.fits"
+    if not file.exists():
+        data = _download(url, context)
+        parse_skymap(data)  # what is in the cache has been checked
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
+            part.write(data)
+        Path(part.name).replace(file)
+    return file
+
+
+def _download(url: str, context: ssl.SSLContext | None) -> bytes:
+    """Return what an https address gives; it may only redirect to another one."""
+    from http.client import HTTPException
+    from urllib.request import HTTPRedirectHandler, HTTPSHandler, build_opener
+
+    class OnlyHttps(HTTPRedirectHandler):
+        def redirect_request(
+            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        ) -> Any:
+            _check_url(newurl)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    _check_url(url)
+    opener = build_opener(OnlyHttps, HTTPSHandler(context=context))
+    try:
+        with opener.open(url, timeout=TIMEOUT_S) as answer:
+            found: bytes = answer.read(LARGEST_FILE + 1)
+    except (HTTPException, ValueError) as error:
+        raise SkyMapError(f"cannot fetch it: {error}") from error
+    return found
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith("https://"):
+        raise SkyMapError(f"expected an https:// address, got {ascii(url)[:80]}")
+
+
+def _unpacked(data: bytes) -> bytes:
+    if len(data) > LARGEST_FILE:
+        raise SkyMapError(f"larger than {LARGEST_FILE >> 20} MB")
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            content = file.read(LARGEST_UNPACKED + 1)
+    except (OSError, EOFError) as error:
+        raise SkyMapError(f"broken gzip file: {error}") from error
+    if len(content) > LARGEST_UNPACKED:
+        raise SkyMapError(f"larger than {LARGEST_UNPACKED >> 20} MB when unpacked")
+    return content
+
+
+def _from_table(hdu: Any) -> SkyMap:
+    """Read the table of a map, by its columns."""
+    import numpy as np
+
+    header, names = hdu.header, {name.upper(): name for name in hdu.columns.names}
+    system = str(header.get("COORDSYS", "C")).strip().upper()
+    if not system.startswith(("C", "E", "I")) or system.startswith("ECL"):
+        raise SkyMapError(f"expected equatorial coordinates, got COORDSYS {system!r}")
+    if "UNIQ" in names and "PROBDENSITY" in names:
+        uniq = np.asarray(hdu.data[names["UNIQ"]], dtype=np.int64)
+        density = np.asarray(hdu.data[names["PROBDENSITY"]], dtype=np.float64)
+        return _from_uniq(uniq, density)
+    column = next((names[name] for name in PROBABILITIES if name in names), None)
+    if column is None:
+        raise SkyMapError(f"no column of probabilities among {', '.join(names) or 'none'}")
+    return _from_flat(hdu, np.asarray(hdu.data[column], dtype=np.float64).ravel(), names)
+
+
+def _from_uniq(uniq: Integers, density_sr: Floats) -> SkyMap:
+    """Make a map of multi-order pixels, uniq = ipix + 4 nside^2, and densities [1/sr]."""
+    import numpy as np
+
+    if np.any(uniq < 4):
+        raise SkyMapError("a UNIQ number is below 4")
+    order, ipix = _healpix().uniq_to_level_ipix(uniq)
+    return SkyMap(order, ipix, density_sr * (4 * np.pi / (12.0 * 4.0**order)))
+
+
+def _from_flat(hdu: Any, probability: Floats, names: dict[str, str]) -> SkyMap:
+    """Make a map of pixels of one size."""
+    import numpy as np
+
+    header = hdu.header
+    is_explicit = str(header.get("INDXSCHM", "IMPLICIT")).strip().upper() == "EXPLICIT"
+    pixels = np.arange(len(probability))
+    if is_explicit and "PIXEL" in names:
+        pixels = np.asarray(hdu.data[names["PIXEL"]], dtype=np.int64).ravel()
+    nside = int(header.get("NSIDE", round((len(probability) / 12) ** 0.5)))
+    if nside < 1 or nside & (nside - 1) or (not is_explicit and 12 * nside**2 != len(pixels)):
+        raise SkyMapError(f"{len(pixels)} pixels do not fit NSIDE {nside}")
+    ordering = str(header.get("ORDERING", "RING")).strip().upper()
+    if ordering not in ("RING", "NESTED"):
+        raise SkyMapError(f"expected ORDERING RING or NESTED, got {ordering!r}")
+    if ordering == "RING":
+        pixels = _healpix().HEALPix(nside).ring_to_nested(pixels)
+    order = np.full(len(pixels), nside.bit_length() - 1)
+    return SkyMap(order, pixels, probability)
+
+
+def _check(order: Integers, first: Integers, probability: Floats) -> None:
+    import numpy as np
+
+    if not (order.shape == first.shape == probability.shape) or order.ndim != 1 or not order.size:
+        raise SkyMapError("no pixels")
+    is_order = (order >= 0) & (order <= LARGEST_ORDER)
+    if not np.all(is_order & (first >= 0) & (first < np.int64(12) << 2 * LARGEST_ORDER)):
+        raise SkyMapError("a pixel's number is out of range")
+    if not np.all(np.isfinite(probability) & (probability >= 0)):
+        raise SkyMapError("a probability is negative or not finite")
+    total = float(probability.sum())
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise SkyMapError(f"the probabilities sum to {total:.4g}, not to 1")
+
+
+def _set(of: SkyMap, name: str, value: Any) -> None:
+    """Set a field of a frozen object while it is made."""
+    value.setflags(write=False)
+    object.__setattr__(of, name, value)
+
+
+def _distance_deg(order: Integers, ipix: Integers, ra_deg: float, dec_deg: float) -> Floats:
+    """Return how far the middles of pixels are from a position [deg]."""
+    import numpy as np
+
+    ra, dec = (np.radians(angles) for angles in _centres_deg(order, ipix))
+    ra_0, dec_0 = np.radians(ra_deg), np.radians(dec_deg)
+    square = (
+        np.sin((dec - dec_0) / 2) ** 2 + np.cos(dec) * np.cos(dec_0) * np.sin((ra - ra_0) / 2) ** 2
+    )
+    distance: Floats = np.degrees(2 * np.arcsin(np.sqrt(np.clip(square, 0, 1))))
+    return distance
+
+
+def _centres_deg(order: Integers, ipix: Integers) -> tuple[Floats, Floats]:
+    lon, lat = _healpix().healpix_to_lonlat(ipix, 2**order, order="nested")
+    return lon.deg, lat.deg
+
+
+def _area_deg2(order: Integers) -> Floats:
+    import numpy as np
+
+    area: Floats = np.ldexp(FULL_SKY_DEG2 / 12.0, -2 * order)
+    return area
+
+
+def _size_deg(order: Integers) -> Floats:
+    """Return more than the distance of a pixel's corners from its middle [deg]."""
+    size: Floats = _area_deg2(order) ** 0.5
+    return size
+
+
+def _healpix() -> Any:
+    try:
+        import astropy_healpix
+    except ImportError as error:
+        raise ConfigError(
+            "sky maps need astropy-healpix", hint="pip install 'icecube-plugin[plot]'"
+        ) from error
+    return astropy_healpix

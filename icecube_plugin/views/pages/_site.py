@@ -1,0 +1,192 @@
+"""The files of a site, made of records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from icecube_hooks import Record
+from icecube_plugin.disk import indented_json
+
+from ._names import page_name, record_path, region_path, voevent_path
+from ._regions import ds9
+from ._stories import Story, tell
+from ._templates import markup, policy, render, source
+from ._view import KINDS, NONE, best, page
+
+__all__ = ["TITLE", "build", "event_files", "index", "record_files"]
+
+TITLE: Final = "IceCube neutrino alerts"
+
+MAPPED: Final = 40
+"""How many of the newest real events the map of the index shows."""
+
+
+def build(records: Iterable[Record], *, title: str = TITLE) -> dict[str, bytes]:
+    """Return a whole site, by path: pages, index, and the files that they offer.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        In any order; each id counts once.
+    title : str
+        Of the index.
+
+    Raises
+    ------
+    ConfigError
+        If jinja2 is not installed.
+    """
+    stories = tell(records)
+    files = {"index.html": index(stories, title)}
+    for story in stories:
+        files |= event_files(story)
+        for record in story.records:
+            files |= record_files(record)
+    return files
+
+
+def record_files(record: Record) -> dict[str, bytes]:
+    """Return what is offered of a record, its JSON last: where that is, all is."""
+    own = {record_path(record): indented_json(record).encode() + b"\n"}
+    path = voevent_path(record)
+    return own if path is None else {path: record.alert.raw} | own
+
+
+def event_files(story: Story) -> dict[str, bytes]:
+    """Return the page of an event, and its region."""
+    files = {
+        f"events/{page_name(story.key)}.html": render(
+            "event.html", page=page(story), kind=story.kind.value, maps=list(_maps(story))
+        )
+    }
+    region = ds9(story)
+    return files if region is None else files | {region_path(story.key): region}
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    svg: Any
+    caption: str
+
+
+def _maps(story: Story) -> Iterator[_Map]:
+    from icecube_plugin.views.plots import PlotError, light_finder, light_svg
+
+    try:
+        yield _Map(
+            markup(light_svg(story.records)),
+            "All sky: Mollweide, right ascension grows to the left. Dashed: Galactic plane. "
+            "Circle with a dot: Sun, crescent: Moon, at the time of the event.",
+        )
+        yield _Map(
+            markup(light_finder(story.placed)),
+            "Around the position: offsets in degrees, north up, east left. "
+            "Solid: as stated. Dashed: scaled as a Gaussian.",
+        )
+    except PlotError:  # no position, no map
+        return
+
+
+def index(stories: Sequence[Story], title: str) -> bytes:
+    """Return the page with all events."""
+    return render(
+        "index.html",
+        title=title,
+        summary=_summary(stories),
+        map=_season(stories),
+        kinds=[(k.value, KINDS[k][0]) for k in KINDS if any(s.kind is k for s in stories)],
+        states=sorted({state for story in stories for state in _states(story)}),
+        header=_HEADER,
+        rows=[_row(story) for story in stories],
+        script=markup(source("index.js")),
+        policy=policy(source("index.js")),
+    )
+
+
+def _summary(stories: Sequence[Story]) -> str:
+    counts = Counter(KINDS[story.kind][0] for story in stories if story.state == "real")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    total, others = counts.total(), len(stories) - counts.total()
+    real = f"{total} real {_plural('event', total)}" + (f": {kinds}." if kinds else ".")
+    return f"{real} {others} not real." if others else real
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _season(stories: Sequence[Story]) -> _Map | None:
+    from icecube_plugin.views.plots import PlotError, light_svg
+
+    shown = [s for s in stories if s.state == "real" and s.placed.alert.localization][:MAPPED]
+    try:
+        svg = light_svg([story.placed for story in shown], with_bodies=False)
+    except PlotError:  # nothing with a position
+        return None
+    many = _plural("event", len(shown))
+    return _Map(markup(svg), f"The newest {len(shown)} real {many} with a position.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    text: str
+    type: str = "number"
+    sort: str = ""
+
+
+_HEADER: Final = (
+    _Head("Event", "text"),
+    _Head("Time (UTC)", "text", "descending"),
+    _Head("Kind", "text"),
+    _Head("State", "text"),
+    _Head("RA [°]"),
+    _Head("Dec [°]"),
+    _Head("Error [°]"),
+    _Head("Signalness"),
+    _Head("False alarms per year"),
+    _Head("p after trials"),
+    _Head("Notices"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    href: str
+    title: str
+    kind: str
+    kind_text: str
+    states: tuple[str, ...]
+    time: str
+    cells: tuple[str, ...]
+
+
+def _row(story: Story) -> _Row:
+    time = story.event.latest("trigger_time") or story.event.latest("notice_time")
+    return _Row(
+        href=f"events/{page_name(story.key)}.html",
+        title=story.title,
+        kind=story.kind.value,
+        kind_text=KINDS[story.kind][0],
+        states=_states(story),
+        time=NONE if time is None else f"{time:%Y-%m-%d %H:%M:%S}",
+        cells=tuple(_cells(story)),
+    )
+
+
+def _states(story: Story) -> tuple[str, ...]:
+    return (story.state, "retracted") if story.event.is_retracted else (story.state,)
+
+
+def _cells(story: Story) -> Iterator[str]:
+    event = story.event
+    place, found = story.placed.alert.localization, best(story)
+    yield NONE if place is None else f"{place.ra_deg:.2f}"
+    yield NONE if place is None else f"{place.dec_deg:+.2f}"
+    radius_deg = None if place is None else place.error_radius_deg
+    p_value = None if found is None else found.p_value_post
+    for number in (radius_deg, event.latest("signalness"), event.latest("far_per_year"), p_value):
+        yield NONE if number is None else f"{number:.3g}"
+    yield str(len(event.notices))

@@ -1,0 +1,175 @@
+"""Events with their records: what a page, or ``icecube-alerts show``, tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from icecube_hooks import AlertKind, CoincidentEvent, Record, Status, WireFormat
+from icecube_plugin.alerts import Event, group, links
+from icecube_plugin.views.summary import clean
+
+__all__ = ["Related", "Story", "tell"]
+
+_FORMATS: Final = (
+    WireFormat.CIRCULAR,
+    WireFormat.BINARY,
+    WireFormat.TEXT,
+    WireFormat.VOEVENT,
+    WireFormat.JSON,
+)
+
+_NUMBER: Final = re.compile(r"\d+_\d+|[a-z-]+:.*")
+"""What no person calls an event: run and event, or AMON's number."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Related:
+    """Another event that has a neutrino in common with this one.
+
+    Attributes
+    ----------
+    key, title : str
+        Of the other event.
+    neutrino : CoincidentEvent
+        As the search has it.
+    """
+
+    key: str
+    title: str
+    neutrino: CoincidentEvent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """An event and its records.
+
+    Attributes
+    ----------
+    event : Event
+    records : tuple of Record
+        One for each of ``event.alerts``, in that order.
+    related : tuple of Related
+    """
+
+    event: Event
+    records: tuple[Record, ...] = field(repr=False)
+    related: tuple[Related, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The event's key."""
+        return self.event.key
+
+    @property
+    def kind(self) -> AlertKind:
+        """What the newest alert says; a circular's "track" only where nobody says more."""
+        kinds = [alert.kind for alert in reversed(self.event.alerts)]
+        return next((kind for kind in kinds if kind is not AlertKind.TRACK), AlertKind.TRACK)
+
+    @property
+    def title(self) -> str:
+        """The name by which people call the event; its key if it has none. Cleaned."""
+        return clean(next(self._spoken(), self.event.key), 120)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether people have a name for the event."""
+        return any(self._spoken())
+
+    def _spoken(self) -> Iterator[str]:
+        return (name for name in self.event.names if _NUMBER.fullmatch(name) is None)
+
+    @property
+    def state(self) -> str:
+        """``real``, or what it is instead: ``test``, ``mock``, ``injection``, ..."""
+        alert = self.event.newest
+        if alert.is_real:
+            return "real"
+        is_mock = alert.gw is not None and alert.gw.is_mock
+        return "mock" if is_mock or alert.tense is None else alert.tense.value
+
+    @property
+    def assessed(self) -> Record | None:
+        """The newest record that has significances."""
+        return next((record for record in reversed(self.records) if record.significances), None)
+
+    @property
+    def placed(self) -> Record:
+        """The newest record that says where on the sky; else the newest one.
+
+        Of the formats of one notice it is the one that says most of the place.
+        """
+        standing = [r for r in self.records if r.alert.status is not Status.RETRACTION]
+        found = next(filter(_says_where, (*reversed(standing), *reversed(self.records))), None)
+        if found is None:
+            return self.records[-1]
+        notice = found.alert.notice_id
+        same = [one for one in reversed(self.records) if one.alert.notice_id == notice]
+        return max(same, key=_stated)
+
+
+def _says_where(record: Record) -> bool:
+    alert = record.alert
+    return bool(alert.localization or alert.coincident_events or alert.most_probable_direction)
+
+
+def _stated(record: Record) -> int:
+    """Count what a notice says of its place."""
+    place = record.alert.localization
+    values = () if place is None else place.to_dict().values()
+    return sum(value is not None for value in values)
+
+
+def tell(records: Iterable[Record]) -> tuple[Story, ...]:
+    """Bring the records of each event together, newest event first.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        In any order; each id counts once.
+
+    Returns
+    -------
+    tuple of Story
+        By trigger time, latest first; those without a time at the end.
+    """
+    known = sorted({record.id: record for record in records}.values(), key=_precision)
+    by_alert: dict[int, list[Record]] = {}  # two records may hold one and the same alert
+    for record in known:
+        by_alert.setdefault(id(record.alert), []).append(record)
+    found: dict[str, Story] = {}
+    for event in group(record.alert for record in known):
+        own = tuple(by_alert[id(alert)].pop(0) for alert in event.alerts)
+        story = Story(event=_with_free_key(event, own, found), records=own)
+        found[story.key] = story
+    return tuple(sorted(_linked(found), key=_age_s))
+
+
+def _precision(record: Record) -> tuple[int, str]:
+    """Return what orders sightings of one notice: that which says most comes last, and counts."""
+    return _FORMATS.index(record.alert.format), record.id
+
+
+def _with_free_key(event: Event, own: tuple[Record, ...], taken: Iterable[str]) -> Event:
+    """Return the event, under another key if another event has its own."""
+    return replace(event, key=f"{event.key}:{own[0].id}") if event.key in taken else event
+
+
+def _linked(stories: dict[str, Story]) -> Iterator[Story]:
+    related: dict[str, list[Related]] = {}
+    events = {id(story.event): story for story in stories.values()}
+    for link in links(story.event for story in stories.values()):
+        search, track = events[id(link.search)], events[id(link.track)]
+        for one, other in ((search, track), (track, search)):
+            found = Related(key=other.key, title=other.title, neutrino=link.coincidence)
+            related.setdefault(one.key, []).append(found)
+    for story in stories.values():
+        yield replace(story, related=tuple(related.get(story.key, ())))
+
+
+def _age_s(story: Story) -> tuple[float, str]:
+    time = story.event.latest("trigger_time") or story.event.latest("notice_time")
+    return (float("inf") if time is None else -time.timestamp(), story.key)

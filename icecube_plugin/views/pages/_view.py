@@ -1,0 +1,615 @@
+"""What a page says, as text: made once, shown by HTML and by the terminal.
+
+Conventions
+-----------
+- What is not stated is left out, or is a dash in a table; it is never 0.
+- Text of a message has passed through `clean`; it is not yet escaped for any language.
+- Degrees ICRS (J2000), UTC, rates per year of 365 days.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final
+
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    CoincidentEvent,
+    Localization,
+    Record,
+    Significance,
+    Verdict,
+    WireFormat,
+)
+from icecube_plugin.alerts import changes
+from icecube_plugin.alerts.links import Link, links_of
+from icecube_plugin.views.summary import clean, sexagesimal
+
+from ._names import page_name, record_path, region_path, voevent_path
+from ._stories import Related, Story, tell
+
+__all__ = ["KINDS", "Fact", "Glance", "Page", "Section", "Table", "best", "glance", "page"]
+
+NONE: Final = "-"
+
+COMMENT_CHARACTERS: Final = 2000
+
+KINDS: Final = {
+    AlertKind.GOLD: ("gold", "Gold track alert"),
+    AlertKind.BRONZE: ("bronze", "Bronze track alert"),
+    AlertKind.TRACK: ("track", "Track alert"),
+    AlertKind.CASCADE: ("cascade", "Cascade alert"),
+    AlertKind.HESE: ("HESE", "High-energy starting event"),
+    AlertKind.EHE: ("EHE", "Extremely-high-energy track alert"),
+    AlertKind.COINC: ("coincidence", "AMON coincidence of IceCube events"),
+    AlertKind.NU_EM: ("neutrino-gamma", "AMON neutrino-gamma coincidence"),
+    AlertKind.LVK_SEARCH: ("GW search", "Search for neutrinos around a gravitational wave"),
+    AlertKind.AMON: ("AMON", "AMON notice"),
+}
+"""Of each kind the short name and the long one."""
+
+Cell = str | Link
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """A labelled value; `note` is small print."""
+
+    label: str
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Rows under a header. The first cell of a row names it."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def text(self) -> list[list[str]]:
+        """The rows without links."""
+        return [[cell if isinstance(cell, str) else cell.text for cell in row] for row in self.rows]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A part of a page: facts, a table, links, notes; whatever of these there is."""
+
+    anchor: str
+    title: str
+    facts: tuple[Fact, ...] = ()
+    table: Table | None = None
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.facts or self.table or self.links or self.notes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """All that is shown of an event.
+
+    Attributes
+    ----------
+    title, kind, lead : str
+        Name, kind in words, one sentence.
+    names : tuple of str
+        All other names.
+    state : str
+        See `Story.state`.
+    is_retracted : bool
+    glance : tuple of Section
+        What one looks at first; the map stands beside it.
+    sections : tuple of Section
+    """
+
+    title: str
+    kind: str
+    lead: str
+    names: tuple[str, ...]
+    state: str
+    is_retracted: bool
+    glance: tuple[Section, ...]
+    sections: tuple[Section, ...]
+
+
+def page(story: Story) -> Page:
+    """Return what to say of an event."""
+    title = story.title
+    glance = (_where(story), _how_sure(story), _when(story), _what(story))
+    sections = (
+        _significance(story),
+        _coincident(story),
+        _history(story),
+        _received(story),
+        _doubts(story),
+        _comments(story),
+        Section(anchor="links", title="Elsewhere", links=links_of(story)),
+        _downloads(story),
+    )
+    return Page(
+        title=title,
+        kind=KINDS[story.kind][1],
+        lead=_lead(story),
+        names=tuple(clean(name, 80) for name in story.event.names if clean(name, 120) != title),
+        state=story.state,
+        is_retracted=story.event.is_retracted,
+        glance=tuple(section for section in glance if not section.is_empty),
+        sections=tuple(section for section in sections if not section.is_empty),
+    )
+
+
+def _lead(story: Story) -> str:
+    """Say in a sentence what is known now."""
+    count = len(story.event.notices)
+    notices = "one notice" if count == 1 else f"{count} notices"
+    time = story.event.latest("trigger_time")
+    when = "" if time is None else f" of {time.astimezone(UTC):%-d %B %Y}"
+    state = "" if story.state == "real" else f" ({story.state}, not a real event)"
+    last = ", retracted" if story.event.is_retracted else ""
+    return f"{KINDS[story.kind][1]}{when}{state}: {notices}{last}."
+
+
+# -- at a glance ---------------------------------------------------------------------------
+
+
+def _where(story: Story) -> Section:
+    alert = story.placed.alert
+    facts = [] if alert.localization is None else list(_place_facts(alert.localization))
+    likely = alert.most_probable_direction
+    if likely is not None:
+        facts.append(
+            Fact(label="Most probable direction", text=_degrees(likely.ra_deg, likely.dec_deg))
+        )
+    if story.kind is AlertKind.LVK_SEARCH:
+        notes = () if facts else ("A search has no position: see its coincident events.",)
+    else:
+        notes = () if facts else ("No position is stated.",)
+    return Section(anchor="where", title="Where", facts=tuple(facts), notes=notes)
+
+
+def _place_facts(place: Localization) -> Iterator[Fact]:
+    l_deg, b_deg = galactic(place.ra_deg, place.dec_deg)
+    yield Fact(label="Position (J2000)", text=_degrees(place.ra_deg, place.dec_deg))
+    yield Fact(label="Sexagesimal", text=sexagesimal(place.ra_deg, place.dec_deg))
+    yield Fact(label="Galactic", text=f"l {l_deg:.3f}°, b {b_deg:+.3f}°")
+    included = {True: "with systematics", False: "statistical only", None: ""}
+    error = _error(place)
+    if error:
+        note = ", ".join(filter(None, (_part(place), included[place.systematic_included])))
+        yield Fact(label="Error", text=error, note=note or "containment not stated")
+    else:
+        yield Fact(label="Error", text="not stated")
+    if place.error_radius_50_deg is not None:
+        text = f"radius {place.error_radius_50_deg:.4g}°"
+        yield Fact(label="Inner error", text=text, note="50 % containment")
+
+
+def _degrees(ra_deg: float, dec_deg: float) -> str:
+    return f"RA {ra_deg:.4f}°, Dec {dec_deg:+.4f}°"
+
+
+def _part(place: Localization) -> str:
+    return "" if place.containment is None else f"{100 * place.containment:.4g} % containment"
+
+
+def _error(place: Localization) -> str:
+    """Describe the error region; empty where none is stated."""
+    if place.error_radius_deg is not None:
+        return f"radius {place.error_radius_deg:.4g}°"
+    if place.ellipse is not None:
+        axes = f"{place.ellipse.semi_major_deg:.4g}° x {place.ellipse.semi_minor_deg:.4g}°"
+        return f"ellipse {axes}{_angle(place.ellipse.position_angle_deg)}"
+    if place.asymmetric is not None:
+        box = place.asymmetric
+        ra = f"RA +{box.ra_plus_deg:.4g}° -{box.ra_minus_deg:.4g}°"
+        dec = f"Dec +{box.dec_plus_deg:.4g}° -{box.dec_minus_deg:.4g}°"
+        return f"{ra}, {dec}{_angle(box.position_angle_deg)}"
+    return ""
+
+
+def _angle(position_angle_deg: float | None) -> str:
+    return "" if position_angle_deg is None else f", turned {position_angle_deg:.4g}° N through E"
+
+
+def galactic(ra_deg: float, dec_deg: float) -> tuple[float, float]:
+    """Return Galactic longitude and latitude [deg] of an ICRS position.
+
+    Rotation of the Hipparcos catalogue (ESA SP-1200, vol. 1, eq. 1.5.11); astropy's, through FK5,
+    differs by less than 0.03 arcsec.
+
+    Examples
+    --------
+    >>> [round(angle, 2) for angle in galactic(345.8204, 9.1432)]
+    [83.33, -45.25]
+    """
+    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
+    point = (math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec))
+    x, y, z = (sum(map(float.__mul__, row, point)) for row in _TO_GALACTIC)
+    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+_TO_GALACTIC: Final = (
+    (-0.0548755604, -0.8734370902, -0.4838350155),
+    (0.4941094279, -0.4448296300, 0.7469822445),
+    (-0.8676661490, -0.1980763734, 0.4559837762),
+)
+
+
+def _when(story: Story) -> Section:
+    event = story.event
+    facts = []
+    trigger, first = event.latest("trigger_time"), _first_notice(story)
+    if trigger is not None:
+        what = "Gravitational wave" if story.kind is AlertKind.LVK_SEARCH else "Event"
+        mjd = (trigger - datetime(1858, 11, 17, tzinfo=UTC)).total_seconds() / 86_400
+        facts.append(Fact(label=what, text=f"{_time(trigger)} UTC", note=f"MJD {mjd:.6f}"))
+    if first is not None:
+        note = "" if trigger is None else _after((first - trigger).total_seconds())
+        facts.append(Fact(label="First notice", text=f"{_time(first, 0)} UTC", note=note))
+    start, stop = event.latest("observation_start"), event.latest("observation_stop")
+    if start is not None and stop is not None:
+        facts.append(Fact(label="Searched", text=f"{_time(start)} to {_time(stop)} UTC"))
+    for name, label in (("livetime_s", "Live time"), ("delta_t_s", "Time window")):
+        seconds = event.latest(name)
+        if seconds:
+            facts.append(Fact(label=label, text=f"{seconds:.6g} s"))
+    notes = () if facts else ("No time is stated.",)
+    return Section(anchor="when", title="When", facts=tuple(facts), notes=notes)
+
+
+def _first_notice(story: Story) -> datetime | None:
+    times = [alert.notice_time for alert in story.event.alerts if alert.notice_time is not None]
+    return min(times, default=None)
+
+
+def _after(seconds: float) -> str:
+    """Return how long after the event, in a unit that people read."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit} after the event"
+    return f"{seconds:.3g} s after the event" if seconds >= 0 else ""
+
+
+def _how_sure(story: Story) -> Section:
+    event = story.event
+    facts = []
+    signalness, rate = event.latest("signalness"), event.latest("far_per_year")
+    if signalness is not None:
+        note = "probability of astrophysical origin"
+        facts.append(Fact(label="Signalness", text=f"{signalness:.3g}", note=note))
+    if rate is not None:
+        note = "" if not 0 < rate < 1 else f"one in {1 / rate:.3g} years by chance"
+        facts.append(Fact(label="False-alarm rate", text=f"{rate:.3g} per year", note=note))
+    for p in event.latest("p_values") or ():
+        text = "not run" if p.value is None else f"{p.value:.3g}"
+        facts.append(Fact(label=f"p-value, {clean(p.search, 40)}", text=text, note="before trials"))
+    facts += _best_facts(story)
+    notes = () if facts else ("Neither signalness, rate nor p-value is stated.",)
+    return Section(anchor="how-sure", title="How sure", facts=tuple(facts), notes=notes)
+
+
+def best(story: Story) -> Significance | None:
+    """Return the significance that stands for a search: the one that accounts for all looks.
+
+    ``None`` for anything but a search: the chance of one background alert in a year says nothing
+    about this alert.
+    """
+    if story.kind is not AlertKind.LVK_SEARCH or story.assessed is None:
+        return None
+    found = [one for one in story.assessed.significances if one.p_value_post is not None]
+    looks = [one for one in found if one.quantity.startswith("best of")]
+    return next(iter(looks or sorted(found, key=lambda one: one.p_value_post or 0.0)), None)
+
+
+def _best_facts(story: Story) -> Iterator[Fact]:
+    one = best(story)
+    if one is not None:
+        verdict = one.verdict or Verdict.NONE
+        trials = "trials" if one.n_trials is None else f"{one.n_trials:.6g} trials"
+        words = f"{_sigma(one.sigma_post)}, {one.sided}, after {trials}"
+        text = "no evidence" if verdict is Verdict.NONE else f"{verdict} evidence"
+        text = "discovery" if verdict is Verdict.DISCOVERY else text
+        yield Fact(label="Verdict", text=text, note=words.removeprefix(f"{NONE}, "))
+
+
+def _what(story: Story) -> Section:
+    event = story.event
+    facts = []
+    for name, label, unit in (
+        ("energy_tev", "Energy", "TeV"),
+        ("charge_pe", "Charge", "photo-electrons"),
+        ("signal_trackness", "Trackness", ""),
+        ("n_coincident", "Coincident neutrinos", ""),
+        ("amon_id", "AMON number", ""),
+    ):
+        value = event.latest(name)
+        if value is not None:
+            text = clean(value, 80) if isinstance(value, str) else f"{value:.6g}"
+            facts.append(Fact(label=label, text=f"{text} {unit}".strip()))
+    run, number = event.latest("run_id"), event.latest("event_id")
+    if run is not None and number is not None:
+        facts.insert(0, Fact(label="Run, event", text=f"{run}, {number}"))
+    facts += _gw_facts(event.newest if event.newest.gw else story.placed.alert)
+    flux = event.latest("flux_sensitivity")
+    if flux is not None:
+        text = f"{flux.low_gev_cm2:.3g} to {flux.high_gev_cm2:.3g} GeV cm⁻²"
+        facts.append(Fact(label="Sensitivity", text=text, note="E² dN/dE for an E⁻² spectrum"))
+    return Section(anchor="what", title="What", facts=tuple(facts))
+
+
+def _gw_facts(alert: Alert) -> Iterator[Fact]:
+    if alert.gw is not None and alert.gw.superevent_id is not None:
+        yield Fact(label="GW event", text=clean(alert.gw.superevent_id, 60))
+        number, kind = alert.gw.notice_number, alert.gw.notice_type
+        if number is not None or kind is not None:
+            words = (None if number is None else str(number), kind)
+            text = clean(" ".join(word for word in words if word), 60)
+            yield Fact(label="LVK notice searched", text=text)
+
+
+# -- sections ------------------------------------------------------------------------------
+
+
+def _significance(story: Story) -> Section:
+    found = () if story.assessed is None else story.assessed.significances
+    table = Table(
+        caption="p-values and what they mean",
+        header=(
+            *("What", "p-value", "Sigma", "Trials", "p after trials", "Sigma after trials"),
+            *("By chance per year", "Verdict", "Convention"),
+        ),
+        rows=tuple(_significance_row(one) for one in found),
+    )
+    sources = itertools.chain.from_iterable(_sources(one) for one in found)
+    notes = tuple(dict.fromkeys(clean(text) for text in sources))
+    return Section(
+        anchor="significance",
+        title="Significance",
+        table=table if found else None,
+        notes=notes,
+    )
+
+
+def _significance_row(one: Significance) -> tuple[str, ...]:
+    limit = "≤ " if one.is_limit else ""
+    return (
+        _quantity(one),
+        _number(one.p_value, limit),
+        _sigma(one.sigma, ""),
+        NONE if one.n_trials is None else f"{one.n_trials:.6g}",
+        _number(one.p_value_post, limit),
+        _sigma(one.sigma_post, ""),
+        _number(one.far_per_year, limit),
+        NONE if one.verdict is None else one.verdict.value,
+        f"{one.sided}",
+    )
+
+
+def _quantity(one: Significance) -> str:
+    return "false-alarm rate" if one.quantity == "far" else clean(one.quantity, 80)
+
+
+def _sources(one: Significance) -> Iterator[str]:
+    quantity = _quantity(one)
+    if one.trials_source is not None:
+        yield f"Trials, {quantity}: {one.trials_source}."
+    if one.far_source is not None:
+        yield f"Rate, {quantity}: {one.far_source}."
+    for note in one.notes:
+        yield f"{quantity[:1].upper()}{quantity[1:]}: {note}."
+
+
+def _coincident(story: Story) -> Section:
+    alert = next((a for a in reversed(story.event.alerts) if a.coincident_events), None)
+    found = () if alert is None else alert.coincident_events
+    table = Table(
+        caption="Neutrinos found near the gravitational wave",
+        header=(
+            *("Number", "Time after GW [s]", "RA [°]", "Dec [°]", "Error", "Containment"),
+            *("p generic", "p Bayesian", "Run_event"),
+        ),
+        rows=tuple(_neutrino_row(number, one) for number, one in enumerate(found, start=1)),
+    )
+    links = tuple(_related_link(story, other) for other in story.related)
+    title = "Coincident events"
+    return Section(anchor="coincident", title=title, table=table if found else None, links=links)
+
+
+def _neutrino_row(number: int, one: CoincidentEvent) -> tuple[str, ...]:
+    place = one.localization
+    return (
+        str(number),
+        NONE if one.delta_t_s is None else f"{one.delta_t_s:+.2f}",
+        NONE if place is None else f"{place.ra_deg:.4f}",
+        NONE if place is None else f"{place.dec_deg:+.4f}",
+        NONE if place is None else _error(place) or NONE,
+        NONE if place is None else _part(place).removesuffix(" containment") or NONE,
+        _number(one.p_value("generic")),
+        _number(one.p_value("bayesian")),
+        one.event_key or NONE,
+    )
+
+
+def _related_link(story: Story, other: Related) -> Link:
+    apart = other.neutrino.delta_t_s
+    when = "" if apart is None else f", {apart:+.2f} s from the gravitational wave"
+    what = "the neutrino is an alert of its own"
+    if story.kind is not AlertKind.LVK_SEARCH:
+        what = "this neutrino was found in a search"
+    return Link(text=other.title, href=f"{page_name(other.key)}.html", note=f"{what}{when}")
+
+
+def _history(story: Story) -> Section:
+    notices = story.event.notices
+    formats: dict[object, dict[str, None]] = {}
+    for alert in story.event.alerts:
+        formats.setdefault(_once(alert), {})[alert.format.value] = None
+    said = ["first notice", *map(_changed, notices, notices[1:])]
+    rows = tuple(
+        (
+            _label(alert),
+            NONE if alert.status is None else alert.status.value,
+            NONE if alert.notice_time is None else _time(alert.notice_time, 0),
+            text,
+            ", ".join(formats[_once(alert)]),
+        )
+        for alert, text in zip(notices, said, strict=True)
+    )
+    header = ("Notice", "Status", "Made (UTC)", "What changed", "Formats")
+    table = Table(caption="Notices of this event, oldest first", header=header, rows=rows)
+    return Section(anchor="history", title="History", table=table)
+
+
+def _changed(old: Alert, new: Alert) -> str:
+    return clean("; ".join(change.text for change in changes(old, new)) or "nothing that is stated")
+
+
+def _once(alert: Alert) -> object:
+    """Return what is equal for two sightings of one notice."""
+    if alert.format is WireFormat.CIRCULAR:
+        return alert.circular_number or alert.raw
+    return alert.kind, alert.revision_label
+
+
+def _label(alert: Alert) -> str:
+    if alert.format is WireFormat.CIRCULAR:
+        number = alert.circular_number
+        return "circular" if number is None else f"circular {number}"
+    if alert.revision is not None:
+        return f"revision {alert.revision}"
+    return clean(alert.revision_label, 60) if alert.gw else "notice"
+
+
+def _received(story: Story) -> Section:
+    rows = tuple(
+        (
+            record.alert.format.value,
+            _label(record.alert),
+            NONE if record.message.timestamp is None else _time(record.message.timestamp, 0),
+            _source(record),
+            Link(text="JSON", href=f"../{record_path(record)}", download=True),
+        )
+        for record in story.records
+    )
+    header = ("Format", "Notice", "Received (UTC)", "From", "Record")
+    return Section(
+        anchor="received",
+        title="Received",
+        table=Table(caption="Every sighting of these notices", header=header, rows=rows),
+    )
+
+
+def _source(record: Record) -> str:
+    """Say where it came from; of a file only the name, for the page may be public."""
+    message = record.message
+    if message.topic is not None and message.offset is not None:
+        return clean(f"{message.topic} [{message.partition}] {message.offset}", 120)
+    if message.origin is not None:
+        return clean(PurePath(message.origin).name, 120)
+    return NONE if message.topic is None else clean(message.topic, 120)
+
+
+def _doubts(story: Story) -> Section:
+    rows = dict.fromkeys(
+        (
+            clean(doubt.field, 80),
+            clean(doubt.found, 120),
+            "left unstated" if doubt.taken is None else clean(doubt.taken, 120),
+            clean(doubt.why),
+        )
+        for record in story.records
+        for doubt in record.alert.concerns
+    )
+    header = ("Field", "Found", "Taken", "Why")
+    table = Table(caption="What in the notices is doubtful", header=header, rows=tuple(rows))
+    return Section(anchor="concerns", title="Concerns", table=table if rows else None)
+
+
+def _comments(story: Story) -> Section:
+    texts = (clean(text, COMMENT_CHARACTERS) for a in story.event.alerts for text in a.comments)
+    return Section(anchor="comments", title="Comments", notes=tuple(dict.fromkeys(texts)))
+
+
+def _downloads(story: Story) -> Section:
+    newest = story.records[-1]
+    found = [Link(text="Newest record (JSON)", href=f"../{record_path(newest)}", download=True)]
+    events = [path for path in map(voevent_path, reversed(story.records)) if path is not None]
+    for path in events[:1]:
+        name = path.removeprefix("data/").removesuffix(".txt")
+        link = Link(text="Newest VOEvent, as it came", href=f"../{path}", download=name)
+        found.append(link)
+    alert = story.placed.alert
+    if alert.localization or any(one.localization for one in alert.coincident_events):
+        found.append(Link(text="Region (DS9)", href=f"../{region_path(story.key)}", download=True))
+    return Section(anchor="downloads", title="Downloads", links=tuple(found))
+
+
+def _time(time: datetime, decimals: int = 2) -> str:
+    text = time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return text[: 19 + decimals + (decimals > 0)]
+
+
+def _number(value: float | None, limit: str = "") -> str:
+    return NONE if value is None else f"{limit}{value:.3g}"
+
+
+def _sigma(sigma: float | None, unit: str = " sigma") -> str:
+    return NONE if sigma is None else f"{sigma:.2f}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A record in one line: cells, and the tone to show them in."""
+
+    cells: tuple[str, ...]
+    tone: str
+
+
+def glance(record: Record) -> Glance:
+    """Return a record in a line: arrival, kind, event, notice, time, place, error, how sure, state.
+
+    The tone is ``alarm`` for a retraction, ``aside`` for what is not real, else the kind.
+    """
+    (story,) = tell([record])
+    alert, place = record.alert, record.alert.localization
+    arrived = record.message.timestamp or alert.notice_time
+    retracted = ("RETRACTED",) if story.event.is_retracted else ()
+    unreal = () if story.state == "real" else (story.state.upper(),)
+    return Glance(
+        (
+            NONE if arrived is None else _time(arrived, 0),
+            KINDS[alert.kind][0],
+            story.title[:40],
+            _label(alert),
+            NONE if alert.trigger_time is None else _time(alert.trigger_time, 0),
+            NONE if place is None else f"{place.ra_deg:.3f}",
+            NONE if place is None else f"{place.dec_deg:+.3f}",
+            NONE if place is None else _number(place.error_radius_deg),
+            _sure(story),
+            " ".join((*retracted, *unreal)),
+        ),
+        "alarm" if retracted else "aside" if unreal else alert.kind.value,
+    )
+
+
+def _sure(story: Story) -> str:
+    """Return what most says how sure an alert is."""
+    alert, found = story.event.newest, best(story)
+    if found is not None:
+        return f"p {_number(found.p_value_post)} after trials"
+    if alert.signalness is not None:
+        return f"signalness {alert.signalness:.3g}"
+    return NONE if alert.far_per_year is None else f"{alert.far_per_year:.3g} per year by chance"

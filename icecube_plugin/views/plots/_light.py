@@ -1,0 +1,295 @@
+"""Light SVG maps for web pages, written directly: a few ms and kB each, no matplotlib.
+
+They stand inside of an HTML page as they are. Lines and text have the page's colour
+(``currentColor``), so that dark pages work; there is no style element, script, id or reference.
+Classes to style: ``icecube-map``, ``grid``, ``edge``, ``plane``, ``body``, ``label``, ``older``,
+``scaled``, ``neutrino``, ``retracted``, and ``k-gold``, ``k-cascade`` ... by kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Final
+from xml.sax.saxutils import escape
+
+from icecube_hooks import Direction, Localization, Record
+from icecube_plugin.significance import separation_deg
+from icecube_plugin.sky.projections import (
+    Point,
+    cut_line,
+    cut_ring,
+    galactic_plane,
+    great_circle,
+    map_lon,
+    mollweide,
+)
+
+from ._scene import (
+    STYLES,
+    Drawn,
+    Field,
+    Shape,
+    bodies,
+    drawn,
+    field_of,
+    point_of,
+    ring_of,
+    size_deg,
+)
+
+__all__ = ["light_finder", "light_svg"]
+
+UNIT: Final = 1000
+"""Units of the drawing per unit of the map's plane: all coordinates are whole numbers."""
+
+SHORT_DEG: Final = 6.0
+"""Moves shorter than this have no arrow: the markers hide them."""
+
+CONVENTION: Final = (
+    "Mollweide projection, ICRS; right ascension grows to the left. "
+    "Dashed: Galactic plane. Error regions at the containment that the notice states."
+)
+FINDER_CONVENTION: Final = (
+    "Offsets on the sky from the position in degrees (ICRS, azimuthal equidistant); "
+    "north up, east left. Solid: stated. Dashed: scaled as a 2-D Gaussian."
+)
+
+_MARKERS: Final = {
+    "o": "m-34 0a34 34 0 1 0 68 0a34 34 0 1 0-68 0z",
+    "s": "m-30-30h60v60h-60z",
+    "D": "m0-42l42 42-42 42-42-42z",
+    "^": "m0-40l40 70h-80z",
+    "v": "m0 40l40-70h-80z",
+    "<": "m-40 0l70-40v80z",
+    ">": "m40 0l-70-40v80z",
+    "p": "m0-40l38 28-14 44h-48l-14-44z",
+    "h": "m0-40l35 20v40l-35 20-35-20v-40z",
+    "*": "m0-48l12 32 34 1-27 22 9 33-28-19-28 19 9-33-27-22 34-1z",
+    ".": "m-14 0a14 14 0 1 0 28 0a14 14 0 1 0-28 0z",
+    "x": "m-60-60l120 120m0-120l-120 120",
+}
+
+
+def light_svg(records: Record | Iterable[Record], *, with_bodies: bool = True) -> str:
+    """Return an all-sky map as an ``<svg>`` element to stand in an HTML page.
+
+    Parameters
+    ----------
+    records : Record or iterable of Record
+        One notice, the notices of one event (its moves are joined), or a season.
+    with_bodies : bool
+        Draw Sun and Moon at the time of the event, if there is one event only.
+
+    Raises
+    ------
+    PlotError
+        If nothing has a position. Tests are drawn: leave them out of `records`.
+    """
+    events = drawn([records] if isinstance(records, Record) else records)
+    alone = events[0] if len(events) == 1 else None
+    title = f"{len(events)} events" if alone is None else alone.label
+    sky = bodies(alone.time) if with_bodies and alone is not None else ()
+    parts = [_background(), *(_body(name, at) for name, at in sky)]
+    parts += [part for one in events for part in _event(one)]
+    return _svg("-2080 -1080 4160 2160", f"Sky map: {title}", CONVENTION, parts)
+
+
+def light_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
+    """Return a zoom on one alert as an ``<svg>`` element, see `icecube_plugin.views.plots.finder`.
+
+    Raises
+    ------
+    PlotError
+        If the event has no position.
+    """
+    field = field_of(record, others)
+    scale = UNIT / field.half_deg
+    shapes = "".join(_shape(shape, scale) for shape in field.shapes)
+    cross = _marker((0, 0), "x", "retracted") if field.is_retracted else ""
+    inside = 'x="-1000" y="-1000" width="2000" height="2000" viewBox="-1000 -1000 2000 2000"'
+    parts = [_frame(field), f"<svg {inside}>{shapes}{cross}</svg>"]  # the inner one clips
+    return _svg("-1180 -1030 2210 2250", f"Finder: {field.label}", FINDER_CONVENTION, parts)
+
+
+def _svg(box: str, title: str, text: str, parts: Iterable[str]) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="icecube-map" viewBox="{box}" role="img"'
+        ' fill="none" stroke="currentColor" stroke-width="8" fill-opacity=".3" fill-rule="evenodd">'
+        f"<title>{escape(title)}</title><desc>{escape(text)}</desc>{''.join(parts)}</svg>"
+    )
+
+
+@cache
+def _background() -> str:
+    """Return grid, edge, labels and Galactic plane: the same in every map."""
+    grid = "".join(_path(line) for line in graticule())
+    plane = "".join(_path(line) for line in plane_lines())
+    return (
+        f'<path class="grid" stroke-opacity=".25" d="{grid}"/>'
+        '<ellipse class="edge" rx="2000" ry="1000"/>'
+        f'<path class="plane" stroke-opacity=".7" stroke-dasharray="40 24" d="{plane}"/>'
+        + _labels((text, *_flat([at])[0]) for text, at in grid_labels())
+    )
+
+
+def graticule() -> list[list[Point]]:
+    """Return meridians every 60 deg and parallels every 30 deg."""
+    meridians = [[(lon, float(dec)) for dec in range(-90, 91, 6)] for lon in GRID_LON]
+    return [*meridians, *([(-180.0, dec), (180.0, dec)] for dec in (-60.0, -30.0, 0.0, 30.0, 60.0))]
+
+
+GRID_LON: Final = (-120.0, -60.0, 0.0, 60.0, 120.0)
+
+
+def grid_labels() -> Iterator[tuple[str, Point]]:
+    """Yield the texts of the grid with their places."""
+    yield from ((f"{180 - lon:.0f}°", (lon, -7.0)) for lon in GRID_LON)
+    yield from ((f"{dec:+d}°", (-163.0, dec - 3.0)) for dec in (-60, -30, 30, 60))
+
+
+def plane_lines() -> list[list[Point]]:
+    """Return the Galactic plane, cut at the edge."""
+    ra, dec = galactic_plane(90)
+    return cut_line(list(zip(map_lon(ra).tolist(), dec.tolist(), strict=True)))
+
+
+def _labels(labels: Iterable[tuple[str, int, int]], size: int = 88) -> str:
+    texts = "".join(f'<text x="{x}" y="{y}">{escape(text)}</text>' for text, x, y in labels)
+    return (
+        f'<g class="label" font-family="sans-serif" font-size="{size}" text-anchor="middle"'
+        f' stroke="none" fill="currentColor" fill-opacity="1">{texts}</g>'
+    )
+
+
+def _flat(line: Sequence[Point]) -> list[tuple[int, int]]:
+    """Project, to whole units, y downward."""
+    import numpy as np
+
+    x, y = mollweide(*np.array(line).T)
+    return _units(x, y, UNIT)
+
+
+def _units(x: object, y: object, scale: float) -> list[tuple[int, int]]:
+    import numpy as np
+
+    points = np.rint(np.array((x, y)).T * (scale, -scale)).astype(int)
+    return [(across, down) for across, down in points.tolist()]
+
+
+def _path(line: Sequence[Point]) -> str:
+    return _steps(_flat(line))
+
+
+def _steps(points: Sequence[tuple[int, int]]) -> str:
+    """Return a path in relative steps, which are short; whole numbers do not add up errors."""
+    (x, y), *_ = points
+    steps = " ".join(f"{b[0] - a[0]} {b[1] - a[1]}" for a, b in pairwise(points) if a != b).replace(
+        " -", "-"
+    )
+    return f"M{x} {y}l{steps or '0 0'}"
+
+
+def _body(name: str, at: Direction) -> str:
+    ((x, y),) = _flat([point_of(at)])
+    shape = (
+        f'<circle cx="{x}" cy="{y}" r="50"/><circle cx="{x}" cy="{y}" r="8" fill="currentColor"/>'
+        if name == "sun"
+        else f'<path fill="currentColor" d="M{x} {y - 50}a50 50 0 1 0 0 100a62 62 0 0 1 0-100z"/>'
+    )
+    return f'<g class="body" fill-opacity="1"><title>{name.title()}</title>{shape}</g>'
+
+
+def _event(one: Drawn) -> Iterator[str]:
+    """Yield the elements of one event: older places, arrows, neutrinos, the newest place."""
+    style, places = STYLES[one.kind], one.places
+    yield f'<g class="k-{one.kind}" stroke="{style.colour}"><title>{escape(one.label)}</title>'
+    for place in places[:-1]:
+        yield f'<g class="older" opacity=".5">{_region(place)}{_at(place, style.marker)}</g>'
+    yield from (_arrow(a, b) for a, b in pairwise(places))
+    yield from (f'<g class="neutrino">{_region(one)}{_at(one, ".")}</g>' for one in one.neutrinos)
+    for place in places[-1:]:
+        yield _region(place, style.colour) + _at(place, style.marker)
+        yield _at(place, "x", "retracted") if one.is_retracted else ""
+    yield "</g>"
+
+
+def _region(place: Localization, fill: str = "none") -> str:
+    """Return the error region as a path; nothing where none is stated."""
+    ring = ring_of(place, min(12 + int(8 * size_deg(place)), 96))
+    if ring is None:
+        return ""
+    path = "".join(f"{_path(piece)}z" for piece in cut_ring(ring))
+    return f'<path class="region" fill="{fill}" d="{path}"/>'
+
+
+def _at(place: Localization, marker: str, css: str = "") -> str:
+    return _marker(_flat([point_of(place)])[0], marker, css)
+
+
+def _marker(at: tuple[int, int], marker: str, css: str = "") -> str:
+    attributes = ' class="retracted" stroke="currentColor" stroke-width="16"' if css else ""
+    return f'<path{attributes} d="M{at[0]} {at[1]}{_MARKERS[marker]}"/>'
+
+
+def _arrow(a: Localization, b: Localization) -> str:
+    """Return the way from an older place to a newer one, with a head; nothing if it is short."""
+    if separation_deg(a, b) < SHORT_DEG:
+        return ""
+    pieces = [_flat(piece) for piece in cut_line(great_circle(point_of(a), point_of(b)))]
+    path = "".join(map(_steps, pieces))
+    return f'<path class="arrow" stroke="currentColor" d="{path}{_head(*pieces[-1][-2:])}"/>'
+
+
+def _head(a: tuple[int, int], b: tuple[int, int]) -> str:
+    """Return the two strokes of an arrow's head at b."""
+    if a == b:
+        return ""
+    back = math.atan2(a[1] - b[1], a[0] - b[0])
+    tips = [
+        (b[0] + 60 * math.cos(back + turn), b[1] + 60 * math.sin(back + turn))
+        for turn in (0.4, -0.4)
+    ]
+    (x, y), (x2, y2) = tips
+    return f"M{x:.0f} {y:.0f}L{b[0]} {b[1]}L{x2:.0f} {y2:.0f}"
+
+
+def _frame(field: Field) -> str:
+    """Return the frame of a finder with its ticks and directions."""
+    step = tick_step(field.half_deg)
+    count = int(field.half_deg / step)
+    ticks = [round(n * step * UNIT / field.half_deg) for n in range(-count, count + 1)]
+    marks = "".join(f"M{t} 1000v-24M-1000 {t}h24" for t in ticks)
+    east = [(f"{-(n - count) * step:g}", t, 1080) for n, t in enumerate(ticks)]
+    north = [(f"{-(n - count) * step:g}", -1080, t + 20) for n, t in enumerate(ticks)]
+    place = field.centre
+    name = f"RA {place.ra_deg:.2f}°  Dec {place.dec_deg:+.2f}°  (E ← → W, offsets in deg)"
+    return f'<path class="edge" d="M-1000-1000h2000v2000h-2000z{marks}"/>' + _labels(
+        [*east, *north, (name, 0, 1180)], 60
+    )
+
+
+def tick_step(half_deg: float) -> float:
+    """Return a round step that gives two to five ticks on each side."""
+    return next(
+        step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0) if half_deg / step < 5.5
+    )
+
+
+def _shape(shape: Shape, scale: float) -> str:
+    """Return a region with its marker; what a notice scaled or replaced is dashed."""
+    style = STYLES[shape.kind]
+    dash = ' stroke-dasharray="30 20"' if shape.role in ("scaled", "older") else ""
+    path = ""
+    if shape.outline is not None:
+        east, north = shape.outline
+        path = f'<path class="region" d="{_steps(_units(-east, north, scale))}z"/>'
+    ((x, y),) = _units([-shape.centre[0]], [shape.centre[1]], scale)
+    marker = "." if shape.role == "neutrino" else style.marker
+    return (
+        f'<g class="{shape.role} k-{shape.kind}" stroke="{style.colour}"{dash}>'
+        f"<title>{escape(shape.label)}</title>{path}"
+        f"{'' if shape.role == 'scaled' else _marker((x, y), marker)}</g>"
+    )

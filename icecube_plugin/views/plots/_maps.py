@@ -1,0 +1,284 @@
+"""The all-sky map, with matplotlib."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from icecube_hooks import Localization, Record
+from icecube_plugin.significance import separation_deg
+from icecube_plugin.sky.projections import (
+    Point,
+    cut_line,
+    cut_ring,
+    great_circle,
+    mollweide,
+    mollweide_inverse,
+)
+
+from ._light import graticule, grid_labels, plane_lines
+from ._paper import (
+    FAINT,
+    INK,
+    NAMES_UP_TO,
+    Axes,
+    caption,
+    contour_entries,
+    contours,
+    entry,
+    legend,
+    new_figure,
+    rgb,
+    title,
+    write,
+)
+from ._scene import STYLES, Drawn, bodies, drawn, point_of, ring_of, size_deg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from icecube_plugin.sky import SkyMap
+
+
+__all__ = ["sky_map"]
+
+REGION_POINTS, SMALL_POINTS, SMALL_DEG = 180, 60, 5.0
+"""How many points an outline has, and how many that of a small region, for small files."""
+ARROW_DEG: Final = 2.0
+"""Moves shorter than this have no arrow: the markers hide them."""
+
+
+def sky_map(
+    records: Iterable[Record],
+    *,
+    title: str | None = None,
+    tests: bool = False,
+    skymap: SkyMap | None = None,
+) -> Figure:
+    """Draw alerts on the whole sky.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        One notice, an event or a season; notices of one event are joined, its moves by arrows.
+    title : str, optional
+        By default the name and time of a single event, or the number of events.
+    tests : bool
+        Draw what is not real (tests, injections, mock events) too.
+    skymap : SkyMap, optional
+        Its 50 and 90 % contours are drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Mollweide, ICRS, right ascension growing to the left. Regions are drawn true to the sphere
+        at the containment that the notices state; retracted events are crossed out. Sun and Moon
+        (from the centre of the Earth) are those at the time of the event, if there is one only.
+
+    Raises
+    ------
+    PlotError
+        If nothing has a position.
+    ConfigError
+        If matplotlib is not installed.
+    """
+    figure = new_figure(9.0, 5.7)
+    events = drawn(records, tests=tests)
+    axes = figure.add_axes((0.02, 0.19, 0.96, 0.74))
+    _set_up(axes)
+    for one in sorted(events, key=_size, reverse=True):
+        _draw_event(axes, one, named=len(events) <= NAMES_UP_TO)
+    sky = bodies(events[0].time) if len(events) == 1 else ()
+    for name, at in sky:
+        _body(axes, name, _xy(*point_of(at)))
+    if skymap is not None:
+        _map_contours(axes, skymap)
+    heading = title if title is not None else _heading(events)
+    _title(axes, heading)
+    _map_legend(axes, events, [name for name, _ in sky], skymap is not None)
+    caption(figure, _map_caption(events, bool(sky)))
+    return figure
+
+
+_title = title
+
+
+def _set_up(axes: Axes) -> None:
+    """Draw what is the same on every map."""
+    from matplotlib.patches import Ellipse
+
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set(xlim=(-2.06, 2.06), ylim=(-1.04, 1.04))
+    for line in graticule():
+        axes.plot(*_xy(*zip(*line, strict=True)), color="#cccccc", lw=0.6, zorder=0)
+    for line in plane_lines():
+        axes.plot(*_xy(*zip(*line, strict=True)), color=INK, lw=0.9, ls=(0, (5, 3)), zorder=1)
+    axes.add_patch(Ellipse((0, 0), 4, 2, fill=False, ec=INK, lw=1.0, zorder=5))
+    for text, at in grid_labels():
+        x, y = _xy(*at)
+        write(axes, x, y, text, fontsize=7.5, color="#666666", ha="center", va="center", zorder=1)
+
+
+def _xy(lon_deg: Any, dec_deg: Any) -> Any:
+    return mollweide(lon_deg, dec_deg)
+
+
+def _size(one: Drawn) -> float:
+    """Return how large the newest region is, so that large ones are drawn first."""
+    return size_deg((*one.neutrinos[:1], *one.places)[-1])
+
+
+def _draw_event(axes: Axes, one: Drawn, *, named: bool) -> None:
+    style = STYLES[one.kind]
+    for place in one.places[:-1]:
+        _region(axes, place, style.colour, alpha=0.45, fill=False)
+        _marker(axes, place, style.marker, style.colour, alpha=0.45)
+    for a, b in pairwise(one.places):
+        _arrow(axes, a, b)
+    for place in one.neutrinos:
+        _region(axes, place, style.colour, alpha=0.8, fill=False)
+        _marker(axes, place, ".", style.colour)
+    for place in one.places[-1:]:
+        _region(axes, place, style.colour, alpha=None, fill=not one.is_retracted)
+        _marker(axes, place, style.marker, style.colour)
+    place = (*one.neutrinos[:1], *one.places)[-1]
+    if one.is_retracted:
+        _marker(axes, place, "x", INK, markersize=11, mew=1.8)
+    if named:
+        x, y = _xy(*point_of(place))
+        beside = {"xytext": (6 if x < 1.2 else -6, 6), "ha": "left" if x < 1.2 else "right"}
+        axes.annotate(
+            one.label, (x, y), textcoords="offset points", fontsize=7, color=INK, zorder=7,
+            parse_math=False, **beside,
+        )  # fmt: skip
+
+
+def _region(
+    axes: Axes, place: Localization, colour: str, *, alpha: float | None, fill: bool
+) -> None:
+    from matplotlib.patches import PathPatch
+
+    ring = ring_of(place, SMALL_POINTS if size_deg(place) < SMALL_DEG else REGION_POINTS)
+    if ring is None:
+        return
+    face = (*rgb(colour), 0.3) if fill else "none"
+    path = closed_path(cut_ring(ring))
+    axes.add_patch(
+        PathPatch(path, fc=face, ec=colour, lw=1.0, alpha=alpha, zorder=2, label="region")
+    )
+
+
+def closed_path(rings: Iterable[Sequence[Point]]) -> Any:
+    """Return one path of rings, projected."""
+    import numpy as np
+    from matplotlib.path import Path
+
+    paths = []
+    for ring in rings:
+        points = np.column_stack(mollweide(*np.array([*ring, ring[0]]).T))
+        codes = [Path.MOVETO, *[Path.LINETO] * (len(points) - 2), Path.CLOSEPOLY]
+        paths.append(Path(points, codes))
+    return Path.make_compound_path(*paths)
+
+
+def _marker(axes: Axes, place: Localization, marker: str, colour: str, **more: Any) -> None:
+    x, y = _xy(*point_of(place))
+    style = {"mec": colour, "mfc": "none", "markersize": 6, "mew": 1.2, "zorder": 4, "alpha": 1.0}
+    axes.plot([x], [y], ls="none", marker=marker, **(style | more))
+
+
+def _arrow(axes: Axes, a: Localization, b: Localization) -> None:
+    """Join an older place with a newer one, along the great circle."""
+    if separation_deg(a, b) < ARROW_DEG:
+        return
+    pieces = [
+        _xy(*zip(*piece, strict=True)) for piece in cut_line(great_circle(point_of(a), point_of(b)))
+    ]
+    for x, y in pieces:
+        axes.plot(x, y, color=INK, lw=0.9, zorder=4)
+    x, y = pieces[-1]
+    arrow = {"arrowstyle": "->", "color": INK, "lw": 0.9, "shrinkA": 0, "shrinkB": 2}
+    axes.annotate("", (x[-1], y[-1]), (x[-2], y[-2]), arrowprops=arrow, zorder=4)
+
+
+def _body(axes: Axes, name: str, at: Any) -> None:
+    for marker, size in (("o", 9), (".", 3)) if name == "sun" else ((_crescent(), 11),):
+        face = "none" if marker == "o" else INK
+        axes.plot(*at, marker=marker, markersize=size, mec=INK, mfc=face, ls="none", zorder=4)
+
+
+def _crescent() -> Any:
+    """Return the Moon as a marker."""
+    import numpy as np
+    from matplotlib.path import Path
+
+    outer, inner = np.linspace(0.6, 5.68, 24), np.linspace(5.3, 0.98, 24)
+    rim = np.column_stack((np.cos(outer), np.sin(outer)))
+    bite = np.column_stack((0.38 + 0.8 * np.cos(inner), 0.72 * np.sin(inner)))
+    return Path(np.vstack((rim, bite, rim[:1])))
+
+
+def _map_contours(axes: Axes, skymap: SkyMap) -> None:
+    import numpy as np
+
+    x, y = np.meshgrid(np.linspace(-2, 2, 1001), np.linspace(-1, 1, 501))
+    lon, dec = mollweide_inverse(x, y)
+    contours(axes, x, y, skymap.credible_level(180.0 - lon, dec))
+
+
+def _heading(events: Sequence[Drawn]) -> str:
+    if len(events) > 1:
+        times = sorted(one.time for one in events if one.time is not None)
+        span = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
+        return f"{len(events)} events{span}"
+    (one,) = events
+    when = "" if one.time is None else f", {one.time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{one.label}: {STYLES[one.kind].label}{'' if one.is_real else ' (NOT REAL)'}{when}"
+
+
+def _map_legend(axes: Axes, events: Sequence[Drawn], sky: Sequence[str], with_skymap: bool) -> None:
+    counts = Counter(one.kind for one in events)
+    handles = [
+        entry(
+            f"{style.label} ({counts[kind]})" if len(events) > 1 else style.label,
+            style.marker,
+            color=style.colour,
+        )
+        for kind, style in STYLES.items()
+        if counts[kind]
+    ]
+    handles.append(entry("Galactic plane", linestyle=(0, (5, 3)), lw=0.9))
+    if any(len(one.places) > 1 for one in events):
+        handles.append(entry("older position (faint)", "o", color=FAINT))
+    if any(one.neutrinos for one in events):
+        handles.append(entry("coincident neutrino", "."))
+    if any(one.is_retracted for one in events):
+        handles.append(entry("retracted", "x", mew=1.8, markersize=8))
+    if sky:
+        handles += [entry("Sun", "o"), entry("Moon", _crescent(), markerfacecolor=INK)]
+    if with_skymap:
+        handles += contour_entries()
+    legend(axes, handles, loc="upper center", bbox_to_anchor=(0.5, 0.005), ncols=5)
+
+
+def _map_caption(events: Sequence[Drawn], with_bodies: bool) -> Iterator[str]:
+    yield "Mollweide projection (equal area), ICRS (J2000); right ascension grows to the left."
+    yield containments([place for one in events for place in (*one.places, *one.neutrinos)])
+    if with_bodies:
+        yield "Sun and Moon as seen from the centre of the Earth at the time of the event."
+
+
+def containments(places: Iterable[Localization]) -> str:
+    """Say at which containment the regions are drawn."""
+    found: Counter[str] = Counter()
+    for place in places:
+        if ring_of(place, 8) is not None:
+            c = place.containment
+            found["not stated" if c is None else f"{c * 100:.3g} %"] += 1
+    if not found:
+        return "No error region is stated."
+    texts = [f"{text} ({count})" if len(found) > 1 else text for text, count in found.most_common()]
+    return f"Error regions at the containment that each notice states: {', '.join(texts)}."
