@@ -54,6 +54,12 @@ class Jsonable:
         """
         return object_text(self)
 
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values in some fields."""
+        import dataclasses
+
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]  # ours are dataclasses
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make the object from what `to_dict` gave; unknown keys are left alone.
