@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +32,6 @@ from icecube_plugin.alerts import (
     TIME_TOLERANCE_S,
     changes,
     find,
-    great_circle_deg,
     group,
     links,
     normal_name,
@@ -41,6 +39,7 @@ from icecube_plugin.alerts import (
     same_event,
 )
 from icecube_plugin.notices import binary, lvk, text, track, voevent
+from icecube_plugin.sky import separation_deg
 
 NOON = datetime(2023, 4, 16, 12, tzinfo=UTC)
 NUMBERS = re.compile(r"1\d{5}_\d{5,9}")
@@ -500,26 +499,6 @@ def test_a_circular_rounds() -> None:
     ]
 
 
-ANGLES = st.floats(0, 360, exclude_max=True), st.floats(-90, 90)
-
-
-@given(*ANGLES, *ANGLES)
-def test_great_circle_is_that_of_vectors(ra: float, dec: float, ra2: float, dec2: float) -> None:
-    one, two = vector(ra, dec), vector(ra2, dec2)
-    cross = math.dist((0, 0, 0), (
-        one[1] * two[2] - one[2] * two[1],
-        one[2] * two[0] - one[0] * two[2],
-        one[0] * two[1] - one[1] * two[0],
-    ))  # fmt: skip
-    expected = math.degrees(math.atan2(cross, sum(a * b for a, b in zip(one, two, strict=True))))
-    assert great_circle_deg(ra, dec, ra2, dec2) == pytest.approx(expected, abs=1e-9)
-
-
-def vector(ra_deg: float, dec_deg: float) -> tuple[float, float, float]:
-    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
-    return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)
-
-
 @st.composite
 def stories(draw: st.DrawFn) -> list[Alert]:
     """Draw notices of a few events, with and without names, numbers and times."""
@@ -592,13 +571,13 @@ def test_real_notices(corpus: Path) -> None:
             assert alert in events[numbers[0]].alerts, path.name
     revised = events["134191_17593623"].notices
     assert [alert.revision for alert in revised] == [0, 1]
-    assert great_circle_deg(*position(revised[0]), *position(revised[1])) > 0.01
+    assert separation_deg(where(revised[0]), where(revised[1])) > 0.01
     assert any(change.text.startswith("moved by") for change in changes(*revised))
 
 
-def position(alert: Alert) -> tuple[float, float]:
+def where(alert: Alert) -> Localization:
     assert alert.localization is not None
-    return alert.localization.ra_deg, alert.localization.dec_deg
+    return alert.localization
 
 
 def read(path: Path) -> Alert | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from icecube_hooks import Message, NoticeError, Record, Status, Tense
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_localization, make_record
 from icecube_plugin.cli.command import main
-from icecube_plugin.cli.query import Question, ask, separation_deg
+from icecube_plugin.cli.query import Question, ask
 from icecube_plugin.sinks._schema import cell
 from icecube_plugin.sinks.database import Database, read_records, select
 from tests.postgres.fixture import Postgres
@@ -175,25 +172,6 @@ def test_near_a_neutrino_of_a_search(file: str, server: str) -> None:
         found = list(ask(url, Question(near=near, radius_deg=0.01, all_revisions=True)))
         assert search.alert.notice_id in [one.record.alert.notice_id for one in found]
         assert found[0].separation_deg == pytest.approx(0, abs=1e-9)
-
-
-ANGLE = st.floats(0, 360)
-HEIGHT = st.floats(-90, 90)
-
-
-@given(ANGLE, HEIGHT, ANGLE, HEIGHT)
-def test_separation_is_that_of_vectors(
-    ra_1: float, dec_1: float, ra_2: float, dec_2: float
-) -> None:
-    one, two = vector(ra_1, dec_1), vector(ra_2, dec_2)
-    # The half angle from sum and difference (Kahan): exact everywhere, and another formula.
-    expected = 2 * math.degrees(math.atan2(math.dist(one, two), math.dist(one, [-x for x in two])))
-    assert separation_deg(ra_1, dec_1, ra_2, dec_2) == pytest.approx(expected, abs=1e-12, rel=1e-12)
-
-
-def vector(ra_deg: float, dec_deg: float) -> list[float]:
-    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
-    return [math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)]
 
 
 def test_newest_revision_tests_and_retraction(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ Conventions
 Pure: no clock, no file, no network.
 """
 
-from .changes import Change, changes, great_circle_deg
+from .changes import Change, changes
 from .coincidences import Link, links
 from .identity import TIME_TOLERANCE_S, Event, find, group, same_event
 from .names import normal_name, run_event
@@ -41,7 +41,6 @@ __all__ = [
     "Link",
     "changes",
     "find",
-    "great_circle_deg",
     "group",
     "links",
     "normal_name",

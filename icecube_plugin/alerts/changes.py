@@ -13,7 +13,7 @@ from icecube_hooks import (
     Localization,
     Status,
 )
-from icecube_plugin.sky import circularised_radius_deg
+from icecube_plugin.sky import circularised_radius_deg, separation_deg
 
 from .identity import is_circular
 
@@ -100,7 +100,7 @@ def _place_changes(
         yield Change(field="position", old=None, new=(new.ra_deg, new.dec_deg), text=text)
     else:
         before, after = (old.ra_deg, old.dec_deg), (new.ra_deg, new.dec_deg)
-        moved = great_circle_deg(*before, *after)
+        moved = separation_deg(old, new)
         if moved > precision.position_deg:
             text = f"moved by {moved:.3g} deg"
             yield Change(field="position", old=before, new=after, text=text)
@@ -170,19 +170,3 @@ def _differ(old: float | None, new: float | None, relative: float, absolute: flo
 def _number_change(name: str, label: str, unit: str, old: float | None, new: float) -> Change:
     change = f"stated: {new:.4g}" if old is None else f"from {old:.4g} to {new:.4g}"
     return Change(field=name, old=old, new=new, text=f"{label} {change} {unit}".rstrip())
-
-
-def great_circle_deg(ra_deg: float, dec_deg: float, ra2_deg: float, dec2_deg: float) -> float:
-    """Return the angle between two directions [deg], exact for small and large ones.
-
-    Examples
-    --------
-    >>> round(great_circle_deg(359.5, 0.0, 0.5, 0.0), 12)
-    1.0
-    """
-    dec, dec2 = math.radians(dec_deg), math.radians(dec2_deg)
-    turn = math.radians(ra2_deg - ra_deg)
-    east = math.cos(dec2) * math.sin(turn)
-    north = math.cos(dec) * math.sin(dec2) - math.sin(dec) * math.cos(dec2) * math.cos(turn)
-    along = math.sin(dec) * math.sin(dec2) + math.cos(dec) * math.cos(dec2) * math.cos(turn)
-    return math.degrees(math.atan2(math.hypot(east, north), along))

@@ -11,14 +11,15 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from icecube_hooks import AlertKind, ConfigError, Localization, Record
+from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
+from icecube_plugin.sky import separation_deg
 from icecube_plugin.views.summary import clean
 
 from ._common import add_json, configuration, moment, print_json, table
 from ._records import error_cell, number_cell
 
-__all__ = ["Found", "Question", "add_arguments", "ask", "separation_deg"]
+__all__ = ["Found", "Question", "add_arguments", "ask"]
 
 EXAMPLES: Final = """\
 examples:
@@ -153,20 +154,6 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     yield from sorted(near, key=_separation)
 
 
-def separation_deg(ra_1_deg: float, dec_1_deg: float, ra_2_deg: float, dec_2_deg: float) -> float:
-    """Return the angle between two directions [deg], exact near 0 and near 180 (Vincenty).
-
-    Examples
-    --------
-    >>> round(separation_deg(359.5, 0.0, 0.5, 0.0), 12)
-    1.0
-    """
-    delta, south, north = map(math.radians, (ra_2_deg - ra_1_deg, dec_1_deg, dec_2_deg))
-    x = math.cos(south) * math.sin(north) - math.sin(south) * math.cos(north) * math.cos(delta)
-    y = math.sin(south) * math.sin(north) + math.cos(south) * math.cos(north) * math.cos(delta)
-    return math.degrees(math.atan2(math.hypot(math.cos(north) * math.sin(delta), x), y))
-
-
 def _database(arguments: argparse.Namespace) -> tuple[str, str | None]:
     """Return the database that was named, or that the configuration writes."""
     if arguments.database is not None:
@@ -259,8 +246,9 @@ def _found(text: str, retracted: bool, question: Question) -> Found:
     record = Record.from_dict(json.loads(text))
     if question.near is None:
         return Found(record=record, retracted=retracted)
+    here = Direction(ra_deg=question.near[0], dec_deg=question.near[1])
     distances = [
-        separation_deg(*question.near, place.ra_deg, place.dec_deg)
+        separation_deg(here, place)
         for place in (record.alert.localization, *_neutrino_places(record))
         if place is not None
     ]

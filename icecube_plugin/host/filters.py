@@ -34,8 +34,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from icecube_hooks import AlertKind, ConfigError, Record, Status, WireFormat
+from icecube_hooks import AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
+from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
 
@@ -221,27 +222,22 @@ def _within(value: Any, key: str) -> Test:
     circles = [_circle(item, f"{key}[{number}]") for number, item in enumerate(value)]
 
     def test(record: Record) -> bool | None:
-        from icecube_plugin.alerts import great_circle_deg
-
         place = record.alert.localization
         if place is None:
             return None
-        return any(
-            great_circle_deg(ra, dec, place.ra_deg, place.dec_deg) <= radius
-            for ra, dec, radius in circles
-        )
+        return any(separation_deg(centre, place) <= radius for centre, radius in circles)
 
     return test
 
 
-def _circle(value: Any, key: str) -> tuple[float, float, float]:
+def _circle(value: Any, key: str) -> tuple[Direction, float]:
     if not isinstance(value, dict) or value.keys() != {"ra_deg", "dec_deg", "radius_deg"}:
         raise ConfigError("expected {ra_deg, dec_deg, radius_deg}", key=key)
-    return (
-        _number(value["ra_deg"], f"{key}.ra_deg", 0.0, 360.0),
-        _number(value["dec_deg"], f"{key}.dec_deg", -90.0, 90.0),
-        _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0),
+    centre = Direction(
+        ra_deg=_number(value["ra_deg"], f"{key}.ra_deg", 0.0, 360.0),
+        dec_deg=_number(value["dec_deg"], f"{key}.dec_deg", -90.0, 90.0),
     )
+    return centre, _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0)
 
 
 def _expression(text: str, key: str) -> Test:

@@ -36,10 +36,7 @@ from ._assessment import (
 from ._coincidence import (
     Coincidence,
     coincidence,
-    contains,
     expected_alerts,
-    region_area_deg2,
-    separation_deg,
 )
 from ._combination import DEPENDENT_NOTE, Combined, fisher, stouffer
 from ._conversion import log_p_from_sigma, p_from_sigma, sigma_from_log_p, sigma_from_p
@@ -87,7 +84,6 @@ __all__ = [
     "bonferroni_p",
     "chance_of_at_least_one",
     "coincidence",
-    "contains",
     "event_p",
     "expected_alerts",
     "expected_count",
@@ -101,9 +97,7 @@ __all__ = [
     "post_trial_p",
     "post_trial_sigma",
     "pre_trial_p",
-    "region_area_deg2",
     "season",
-    "separation_deg",
     "sigma_from_log_p",
     "sigma_from_p",
     "stouffer",

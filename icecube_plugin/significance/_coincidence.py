@@ -29,13 +29,13 @@ from typing import Final
 from icecube_hooks import (
     Alert,
     AlertKind,
-    AsymmetricError,
     Direction,
-    Ellipse,
     Localization,
     Sided,
     Significance,
 )
+from icecube_plugin.sky import Region, cap_area_deg2, region_or_none, separation_deg
+from icecube_plugin.sky.directions import SKY_DEG2
 
 from ._assessment import assess_p
 from ._rates import ALERT_RATES, Rate, count_text, expected_count
@@ -46,13 +46,9 @@ from ._values import RATE, TRIALS, PValueError
 __all__ = [
     "Coincidence",
     "coincidence",
-    "contains",
     "expected_alerts",
-    "region_area_deg2",
-    "separation_deg",
 ]
 
-SKY_DEG2: Final = 4 * math.pi * math.degrees(1) ** 2
 _ISOTROPY: Final = (
     "isotropic alerts assumed: up to 2.5 times too small at declinations -5 to 30 deg for tracks"
 )
@@ -86,59 +82,6 @@ class Coincidence:
     delta_t_s: float
     n_expected: float
     significance: Significance
-
-
-def separation_deg(a: Direction | Localization, b: Direction | Localization) -> float:
-    """Return the angle between two positions [deg], exact for all angles (Vincenty).
-
-    Examples
-    --------
-    >>> round(separation_deg(Direction(ra_deg=0, dec_deg=90), Direction(ra_deg=77, dec_deg=0)), 6)
-    90.0
-    """
-    east, north, along = _offset(a, b)
-    return math.degrees(math.atan2(math.hypot(east, north), along))
-
-
-def contains(region: Localization, position: Direction) -> bool | None:
-    """Return whether `position` lies in the stated region; ``None`` if none is stated.
-
-    A box is compared in right ascension and declination differences, as IceCube quotes it.
-    """
-    if region.error_radius_deg is not None:
-        return separation_deg(region, position) <= region.error_radius_deg
-    if region.ellipse is not None:
-        return _in_ellipse(region, region.ellipse, position)
-    if region.asymmetric is not None:
-        return _in_box(region, region.asymmetric, position)
-    return None
-
-
-def region_area_deg2(region: Localization) -> float | None:
-    """Return the area of the stated region [deg^2]; ``None`` if none is stated.
-
-    A box counts whole, though the contour that it holds is smaller.
-    """
-    if region.error_radius_deg is not None:
-        return cap_area_deg2(region.error_radius_deg)
-    if region.ellipse is not None:
-        return math.pi * region.ellipse.semi_major_deg * region.ellipse.semi_minor_deg
-    if region.asymmetric is not None:
-        box = region.asymmetric
-        width = (box.ra_minus_deg + box.ra_plus_deg) * math.cos(math.radians(region.dec_deg))
-        return width * (box.dec_minus_deg + box.dec_plus_deg)
-    return None
-
-
-def cap_area_deg2(radius_deg: float) -> float:
-    """Return the area of a circle on the sphere [deg^2].
-
-    Examples
-    --------
-    >>> round(cap_area_deg2(180))
-    41253
-    """
-    return SKY_DEG2 * math.sin(math.radians(min(radius_deg, 180.0)) / 2) ** 2
 
 
 def expected_alerts(
@@ -233,7 +176,11 @@ def coincidence(
     found = []
     for alert, place, when in _within(newest(alerts), allowed, start, stop):
         relative = 1.0 if density is None else density(place.dec_deg)
-        area = max(cap_area_deg2(separation_deg(place, position)), region_area_deg2(place) or 0.0)
+        region = region_or_none(place)
+        area = max(
+            cap_area_deg2(separation_deg(place, position)),
+            0.0 if region is None else region.area_deg2,
+        )
         n_expected = expected_alerts(alert.kind, window, area, rates=rates, density=relative)
         significance = assess_p(
             -math.expm1(-n_expected),
@@ -246,7 +193,7 @@ def coincidence(
         match = Coincidence(
             alert=alert,
             separation_deg=separation_deg(place, position),
-            is_contained=contains(place, position),
+            is_contained=None if region is None else _holds(region, position),
             containment=place.containment,
             delta_t_s=(when - time).total_seconds(),
             n_expected=n_expected,
@@ -276,40 +223,6 @@ def _within(
             yield alert, place, when
 
 
-def _offset(a: Direction | Localization, b: Direction | Localization) -> tuple[float, float, float]:
-    """Return the unit vector to `b` in the frame of `a`: east, north, along the line of sight."""
-    turn = math.radians(b.ra_deg - a.ra_deg)
-    dec_a, dec_b = math.radians(a.dec_deg), math.radians(b.dec_deg)
-    east = math.cos(dec_b) * math.sin(turn)
-    north = math.cos(dec_a) * math.sin(dec_b) - math.sin(dec_a) * math.cos(dec_b) * math.cos(turn)
-    along = math.sin(dec_a) * math.sin(dec_b) + math.cos(dec_a) * math.cos(dec_b) * math.cos(turn)
-    return east, north, along
-
-
-def _in_ellipse(center: Localization, ellipse: Ellipse, position: Direction) -> bool | None:
-    distance = separation_deg(center, position)
-    if ellipse.position_angle_deg is None:
-        return _unless_between(distance, ellipse.semi_minor_deg, ellipse.semi_major_deg)
-    east, north, _ = _offset(center, position)
-    angle = math.atan2(east, north) - math.radians(ellipse.position_angle_deg)
-    major = distance * math.cos(angle) / ellipse.semi_major_deg
-    minor = distance * math.sin(angle) / ellipse.semi_minor_deg
-    return math.hypot(major, minor) <= 1.0
-
-
-def _unless_between(distance: float, inner: float, outer: float) -> bool | None:
-    """Return whether `distance` is inside, ``None`` where it depends on an unstated angle."""
-    return distance <= inner if distance <= inner or distance > outer else None
-
-
-def _in_box(center: Localization, box: AsymmetricError, position: Direction) -> bool:
-    ra = (position.ra_deg - center.ra_deg + 180.0) % 360.0 - 180.0
-    dec = position.dec_deg - center.dec_deg
-    if box.position_angle_deg:
-        turn = math.radians(box.position_angle_deg)
-        ra, dec = (
-            ra * math.cos(turn) - dec * math.sin(turn),
-            ra * math.sin(turn) + dec * math.cos(turn),
-        )
-    in_ra = -box.ra_minus_deg <= ra <= box.ra_plus_deg
-    return in_ra and -box.dec_minus_deg <= dec <= box.dec_plus_deg
+def _holds(region: Region, position: Direction) -> bool:
+    found: bool = region.contains(position.ra_deg, position.dec_deg)
+    return found

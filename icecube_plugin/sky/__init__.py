@@ -6,7 +6,7 @@
 
     blazar = SkyCoord(77.358 * u.deg, 5.693 * u.deg)
     if sky.contains(alert, blazar):
-        print(sky.separation_deg(alert, blazar), "deg inside", sky.region(alert).area_deg2)
+        print(sky.sky_coord(alert).separation(blazar), "inside of", sky.region(alert).area_deg2)
 
 Conventions
 -----------
@@ -21,16 +21,28 @@ Conventions
 - Importing this module is cheap: numpy and astropy are imported when a function needs them.
 """
 
-from .points import NotStatedError, Placed, energy, separation_deg, sky_coord, sky_coords, time
+from .directions import galactic_deg, separation_deg
+from .points import (
+    NotStatedError,
+    Placed,
+    energy,
+    place_of,
+    place_or_none,
+    sky_coord,
+    sky_coords,
+    time,
+)
 from .regions import (
     BoxRegion,
     CircleRegion,
     EllipseRegion,
     Region,
     TurnedBoxRegion,
+    cap_area_deg2,
     circularised_radius_deg,
     contains,
     region,
+    region_or_none,
     scale_radius,
 )
 from .skymaps import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
@@ -45,13 +57,18 @@ __all__ = [
     "SkyMap",
     "SkyMapError",
     "TurnedBoxRegion",
+    "cap_area_deg2",
     "circularised_radius_deg",
     "contains",
     "energy",
     "fetch_skymap",
+    "galactic_deg",
     "parse_skymap",
+    "place_of",
+    "place_or_none",
     "read_skymap",
     "region",
+    "region_or_none",
     "scale_radius",
     "separation_deg",
     "sky_coord",

@@ -100,18 +100,6 @@ def energy(alert: Alert) -> Quantity:
     return alert.energy_tev * u.TeV
 
 
-def separation_deg(of: Placed, coord: SkyCoord) -> Any:
-    """Return the angle between a position and `coord` [deg]: a float, or an array for an array.
-
-    Raises
-    ------
-    NotStatedError
-        If there is no position.
-    """
-    place = place_of(of)
-    return scalar(coordinates(place.ra_deg, place.dec_deg).separation(coord).deg)
-
-
 def coordinates(ra_deg: Any, dec_deg: Any) -> Any:
     """Return a `SkyCoord`, which has too many dynamic attributes for a type checker."""
     from astropy import units as u

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from .directions import GALACTIC, polar_deg
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -31,12 +33,6 @@ EDGE_STEP_DEG: Final = 0.5
 EDGE_STEPS: Final = 8
 """At least: the edge is curved inside of a small region, too."""
 NEWTON_STEPS: Final = 6
-TINY: Final = 1e-300
-NORTH_GALACTIC_POLE: Final = (192.85948, 27.12825, 122.93192)
-"""RA, Dec [deg, J2000], and the galactic longitude of the celestial pole [deg].
-
-ESA SP-1200 (Hipparcos), vol. 1, 1.5.3.
-"""
 
 
 def mollweide(lon_deg: Floats, dec_deg: Floats) -> Plane:
@@ -80,25 +76,18 @@ def tangent(ra_deg: Any, dec_deg: Any, ra_0: float, dec_0: float) -> Plane:
     """
     import numpy as np
 
-    turn, dec, up = np.radians(np.asarray(ra_deg) - ra_0), np.radians(dec_deg), math.radians(dec_0)
-    east = np.cos(dec) * np.sin(turn)
-    north = math.cos(up) * np.sin(dec) - math.sin(up) * np.cos(dec) * np.cos(turn)
-    ahead = math.sin(up) * np.sin(dec) + math.cos(up) * np.cos(dec) * np.cos(turn)
-    across = np.hypot(east, north)
-    distance = np.degrees(np.arctan2(across, ahead))
-    stretch = distance / np.maximum(across, TINY)
-    return east * stretch, north * stretch
+    distance, angle = polar_deg(ra_deg, dec_deg, ra_0, dec_0)
+    turn = np.radians(angle)
+    return distance * np.sin(turn), distance * np.cos(turn)
 
 
 def galactic_plane(points: int = 180) -> tuple[Floats, Floats]:
     """Return right ascension and declination [deg] once around the Galactic plane."""
     import numpy as np
 
-    ra_pole, dec_pole, lon_pole = (math.radians(angle) for angle in NORTH_GALACTIC_POLE)
-    turn = lon_pole - np.linspace(0.0, 2 * math.pi, points)
-    dec = np.arcsin(math.cos(dec_pole) * np.cos(turn))
-    ra = ra_pole + np.arctan2(np.sin(turn), -math.sin(dec_pole) * np.cos(turn))
-    return np.degrees(ra) % 360.0, np.degrees(dec)
+    lon = np.linspace(0.0, 2 * math.pi, points)
+    x, y, z = np.array(GALACTIC).T[:, :2] @ (np.cos(lon), np.sin(lon))  # the inverse: transposed
+    return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def great_circle(a: Point, b: Point, points: int = 24) -> list[Point]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import AsymmetricError, Ellipse, Localization
 
+from .directions import SKY_DEG2, moved_deg, polar_deg
 from .points import NotStatedError, Placed, coordinates, name_of, place_of, scalar
 
 if TYPE_CHECKING:
@@ -33,7 +34,19 @@ def contains(of: Placed, coord: SkyCoord) -> Any:
     NotStatedError
         If there is no position or no error.
     """
-    return region(of).contains(coord)
+    point: Any = coord.icrs
+    return region(of).contains(point.ra.deg, point.dec.deg)
+
+
+def cap_area_deg2(radius_deg: float) -> float:
+    """Return the area of a circle on the sphere [deg^2].
+
+    Examples
+    --------
+    >>> round(cap_area_deg2(180))
+    41253
+    """
+    return SKY_DEG2 * math.sin(math.radians(min(radius_deg, 180.0)) / 2) ** 2
 
 
 def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) -> float:
@@ -55,21 +68,6 @@ def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) ->
     ra = (error.ra_minus_deg + error.ra_plus_deg) / 2
     dec = (error.dec_minus_deg + error.dec_plus_deg) / 2
     return math.sqrt(ra * math.cos(math.radians(dec_deg)) * dec)
-
-
-def offset_deg(
-    ra_deg: float, dec_deg: float, angle_deg: Floats, distance_deg: Floats
-) -> tuple[Floats, Floats]:
-    """Return the points at a position angle [N through E] and distance: ra, dec [deg]."""
-    import numpy as np
-
-    angle, distance, dec = np.radians(angle_deg), np.radians(distance_deg), math.radians(dec_deg)
-    east = np.sin(angle) * np.sin(distance)
-    north, ahead = np.cos(angle) * np.sin(distance), np.cos(distance)
-    up = math.sin(dec) * ahead + math.cos(dec) * north
-    level = math.cos(dec) * ahead - math.sin(dec) * north
-    ra = np.mod(ra_deg + np.degrees(np.arctan2(east, level)), 360.0)
-    return ra, np.degrees(np.arctan2(up, np.hypot(east, level)))
 
 
 def scale_radius(radius: float, from_containment: float, to_containment: float) -> float:
@@ -124,15 +122,15 @@ class Region(ABC):
         """Area on the sphere [deg^2]; the whole sky has 41,253."""
 
     @abstractmethod
-    def contains(self, coord: SkyCoord) -> Any:
-        """Tell whether `coord` is inside: a bool, or an array of them. NaN is outside."""
+    def contains(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Tell whether directions [deg, ICRS] are inside: a bool, or an array. NaN is outside."""
 
     @abstractmethod
     def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
-        """Return about that many points along the edge, in order: right ascension, declination.
+        """Return about that many points along the edge: right ascension, declination [deg, ICRS].
 
-        In degrees [ICRS], without `SkyCoord`, whose making takes a hundred times longer. Circles,
-        ellipses and turned boxes go from north through east, boxes along their south first.
+        The inside is on the left of one who walks along it on a map with east to the left: north
+        comes before east. Without `SkyCoord`, whose making takes a hundred times longer.
         """
 
     def boundary(self, points: int = 360) -> SkyCoord:
@@ -165,11 +163,10 @@ class _PolarRegion(Region):
         steradians = np.sum(heights * weights * np.radians(high - low)[:, None] / 2)
         return float(np.degrees(np.degrees(steradians)))
 
-    def contains(self, coord: SkyCoord) -> Any:
-        """Compare the distance of `coord` with the radius in its direction."""
-        centre = coordinates(self.ra_deg, self.dec_deg)
-        angle = centre.position_angle(coord).deg
-        return scalar(centre.separation(coord).deg <= self._radius_deg(angle))
+    def contains(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Compare the distance from the position with the radius in that direction."""
+        distance, angle = polar_deg(ra_deg, dec_deg, self.ra_deg, self.dec_deg)
+        return scalar(distance <= self._radius_deg(angle))
 
     def _directions_deg(self, points: int) -> Floats:
         """Return the position angles [deg] of the points of the outline."""
@@ -180,7 +177,7 @@ class _PolarRegion(Region):
     def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
         """Go round by position angle."""
         angles = self._directions_deg(points)
-        return offset_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
+        return moved_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,6 +185,11 @@ class CircleRegion(_PolarRegion):
     """All directions within `radius_deg` of the position."""
 
     radius_deg: float
+
+    @property
+    def area_deg2(self) -> float:
+        """Area of the cap."""
+        return cap_area_deg2(self.radius_deg)
 
     def _radius_deg(self, angle_deg: Floats) -> Floats:
         import numpy as np
@@ -309,24 +311,24 @@ class BoxRegion(Region):
         height = 2.0 * math.cos((high + low) / 2) * math.sin((high - low) / 2)
         return self._width_deg() * math.degrees(height)
 
-    def contains(self, coord: SkyCoord) -> Any:
+    def contains(self, ra_deg: Any, dec_deg: Any) -> Any:
         """Compare both coordinates with the sides."""
         import numpy as np
 
-        point: Any = coord.icrs
         low, high = self._dec_range()
-        east = np.mod(point.ra.deg - self.ra_deg + self.ra_minus_deg + EDGE_DEG, 360.0)
+        east = np.mod(np.asarray(ra_deg) - self.ra_deg + self.ra_minus_deg + EDGE_DEG, 360.0)
         inside_ra = (east <= self._width_deg() + 2 * EDGE_DEG) | (self._width_deg() >= 360.0)
-        inside_dec = (low - EDGE_DEG <= point.dec.deg) & (point.dec.deg <= high + EDGE_DEG)
+        dec = np.asarray(dec_deg)
+        inside_dec = (low - EDGE_DEG <= dec) & (dec <= high + EDGE_DEG)
         return scalar(inside_ra & inside_dec)
 
     def outline_deg(self, points: int = 360) -> tuple[Floats, Floats]:
-        """Go round from the south-west corner, along both parallels and meridians."""
+        """Go round from the south-east corner, along both parallels and meridians."""
         import numpy as np
 
         side = np.linspace(0.0, 1.0, max(points // 4, 1), endpoint=False)
         zero, one = np.zeros_like(side), np.ones_like(side)
-        east = np.concatenate((side, one, 1.0 - side, zero))
+        east = np.concatenate((1.0 - side, zero, side, one))
         north = np.concatenate((zero, side, one, 1.0 - side))
         low, high = self._dec_range()
         ra = np.mod(self.ra_deg - self.ra_minus_deg + self._width_deg() * east, 360.0)
@@ -342,7 +344,9 @@ class BoxRegion(Region):
 
 
 def region(of: Placed) -> Region:
-    """Return the error region: circle, ellipse, or box.
+    """Return the error region: the ellipse or the box, where one is stated, else the circle.
+
+    A circle beside one of them has been made of it, and says less.
 
     Raises
     ------
@@ -356,10 +360,17 @@ def region(of: Placed) -> Region:
     >>> round(circle.area_deg2, 4)
     3.1415
     """
-    place = place_of(of)
+    found = region_or_none(place_of(of))
+    if found is None:
+        raise NotStatedError("error", name_of(of))
+    return found
+
+
+def region_or_none(place: Localization) -> Region | None:
+    """Return the error region, ``None`` where no error is stated."""
     error = place.ellipse or place.asymmetric or place.error_radius_deg
     if error is None:
-        raise NotStatedError("error", name_of(of))
+        return None
     if isinstance(error, Ellipse):
         return EllipseRegion(
             semi_major_deg=error.semi_major_deg,

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, IceCubePluginError
 
+from .directions import SKY_DEG2, polar_deg
 from .points import scalar
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ TIMEOUT_S: Final = 60.0
 SPLITS: Final = 6
 """How often pixels at the edge of a circle are split into four."""
 
-FULL_SKY_DEG2: Final = 41_252.96124941927
 PROBABILITIES: Final = ("PROB", "PROBABILITY")
 
 
@@ -402,14 +402,7 @@ def _set(of: SkyMap, name: str, value: Any) -> None:
 
 def _distance_deg(order: Integers, ipix: Integers, ra_deg: float, dec_deg: float) -> Floats:
     """Return how far the middles of pixels are from a position [deg]."""
-    import numpy as np
-
-    ra, dec = (np.radians(angles) for angles in _centres_deg(order, ipix))
-    ra_0, dec_0 = np.radians(ra_deg), np.radians(dec_deg)
-    square = (
-        np.sin((dec - dec_0) / 2) ** 2 + np.cos(dec) * np.cos(dec_0) * np.sin((ra - ra_0) / 2) ** 2
-    )
-    distance: Floats = np.degrees(2 * np.arcsin(np.sqrt(np.clip(square, 0, 1))))
+    distance: Floats = polar_deg(*_centres_deg(order, ipix), ra_deg, dec_deg)[0]
     return distance
 
 
@@ -421,7 +414,7 @@ def _centres_deg(order: Integers, ipix: Integers) -> tuple[Floats, Floats]:
 def _area_deg2(order: Integers) -> Floats:
     import numpy as np
 
-    area: Floats = np.ldexp(FULL_SKY_DEG2 / 12.0, -2 * order)
+    area: Floats = np.ldexp(SKY_DEG2 / 12.0, -2 * order)
     return area
 
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from hypothesis import given
@@ -26,7 +25,6 @@ from icecube_hooks.testing import (
     make_record,
 )
 from icecube_plugin.views.pages import build, page, page_name, tell, web_address
-from icecube_plugin.views.pages._view import galactic
 from tests.report.hostile import all_hostile
 
 LIMIT_BYTES = 300_000
@@ -112,16 +110,6 @@ def test_page_names_are_safe_and_apart(one: str, other: str) -> None:
 )
 def test_only_web_addresses_are_links(text: str | None, address: str | None) -> None:
     assert web_address(text) == address
-
-
-def test_galactic_coordinates() -> None:
-    rng = np.random.default_rng(1)
-    ra_deg = np.append(rng.uniform(0, 360, 200), [0.0, 0.0, 266.405, 192.859])
-    dec_deg = np.append(np.degrees(np.arcsin(rng.uniform(-1, 1, 200))), [90, -90, -28.936, 27.128])
-    own = np.array([galactic(*place) for place in zip(ra_deg, dec_deg, strict=True)])
-    found = SkyCoord(*own.T, unit="deg", frame="galactic")
-    expected = SkyCoord(ra_deg, dec_deg, unit="deg").galactic
-    assert found.separation(expected).arcsec.max() < 0.03
 
 
 def test_a_page_tells_the_story_of_an_event() -> None:

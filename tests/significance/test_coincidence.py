@@ -1,19 +1,16 @@
-"""Geometry against astropy, and the worth of a coincidence."""
+"""The worth of a coincidence."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
 
-import numpy as np
 import pytest
 
 from icecube_hooks import (
     YEAR_S,
     AlertKind,
-    AsymmetricError,
     Direction,
-    Ellipse,
     Localization,
     Status,
     Tense,
@@ -21,11 +18,8 @@ from icecube_hooks import (
 from icecube_plugin.significance import (
     PValueError,
     coincidence,
-    contains,
     expected_alerts,
     post_trial_p,
-    region_area_deg2,
-    separation_deg,
 )
 from tests.significance.alerts import T0, track
 
@@ -35,78 +29,6 @@ HERE = Direction(ra_deg=77.36, dec_deg=5.69)
 
 def at(ra: float, dec: float) -> Direction:
     return Direction(ra_deg=ra, dec_deg=dec)
-
-
-def test_separation_is_that_of_astropy() -> None:
-    coordinates = pytest.importorskip("astropy.coordinates")
-    rng = np.random.default_rng(5)
-    ra, dec = rng.uniform(0, 360, (2, 200)), np.degrees(np.arcsin(rng.uniform(-1, 1, (2, 200))))
-    ra[1, :50], dec[1, :50] = ra[0, :50] + 1e-7, dec[0, :50]
-    ra[1, 50:60], dec[1, 50:60] = (ra[0, 50:60] + 180) % 360, -dec[0, 50:60]
-    a, b = (coordinates.SkyCoord(ra[i], dec[i], unit="deg") for i in (0, 1))
-    ours = [separation_deg(at(ra[0, i], dec[0, i]), at(ra[1, i], dec[1, i])) for i in range(200)]
-    np.testing.assert_allclose(ours, a.separation(b).deg, rtol=1e-9, atol=1e-13)
-
-
-@pytest.mark.parametrize(("distance", "inside"), [(0.0, True), (0.99, True), (1.01, False)])
-def test_circle(distance: float, inside: bool) -> None:
-    for dec in (-89.9, 0.0, 60.0):
-        region = Localization(ra_deg=359.9, dec_deg=dec, error_radius_deg=1.0)
-        assert contains(region, at(359.9, min(90.0, dec + distance))) is inside
-    region = Localization(ra_deg=359.9, dec_deg=0.0, error_radius_deg=1.0)
-    assert contains(region, at((359.9 + distance) % 360, 0.0)) is inside
-
-
-def test_ellipse() -> None:
-    ellipse = Ellipse(semi_major_deg=3.0, semi_minor_deg=1.0, position_angle_deg=90.0)  # along RA
-    region = Localization(ra_deg=0.0, dec_deg=0.0, ellipse=ellipse)
-    assert contains(region, at(2.9, 0.0))
-    assert not contains(region, at(0.0, 1.1))
-    assert not contains(region, at(3.1, 0.0))
-    tilted = Ellipse(semi_major_deg=3.0, semi_minor_deg=1.0, position_angle_deg=45.0)
-    region = Localization(ra_deg=10.0, dec_deg=0.0, ellipse=tilted)
-    assert contains(region, at(11.9, 1.9))  # north-east
-    assert not contains(region, at(8.1, 1.9))
-
-
-def test_ellipse_of_unknown_orientation() -> None:
-    region = Localization(
-        ra_deg=0.0, dec_deg=0.0, ellipse=Ellipse(semi_major_deg=3.0, semi_minor_deg=1.0)
-    )
-    assert contains(region, at(0.0, 0.9)) is True
-    assert contains(region, at(0.0, 2.0)) is None
-    assert contains(region, at(0.0, 3.1)) is False
-
-
-def test_box() -> None:
-    box = AsymmetricError(ra_minus_deg=1.0, ra_plus_deg=2.0, dec_minus_deg=0.5, dec_plus_deg=0.7)
-    region = Localization(ra_deg=0.5, dec_deg=60.0, asymmetric=box)
-    assert contains(region, at(2.4, 60.6))
-    assert contains(region, at(359.6, 59.6))
-    assert not contains(region, at(359.4, 60.0))
-    assert not contains(region, at(0.5, 60.8))
-    assert region_area_deg2(region) == pytest.approx(3.0 * 0.5 * 1.2)
-    turned = AsymmetricError(
-        ra_minus_deg=2.0,
-        ra_plus_deg=2.0,
-        dec_minus_deg=0.5,
-        dec_plus_deg=0.5,
-        position_angle_deg=90.0,
-    )
-    region = Localization(ra_deg=0.0, dec_deg=0.0, asymmetric=turned)
-    assert contains(region, at(0.0, 1.9))
-    assert not contains(region, at(1.9, 0.0))
-
-
-def test_areas() -> None:
-    circle = Localization(ra_deg=0.0, dec_deg=0.0, error_radius_deg=1.0)
-    assert region_area_deg2(circle) == pytest.approx(math.pi, rel=1e-4)
-    ellipse = Ellipse(semi_major_deg=3.0, semi_minor_deg=1.0)
-    place = Localization(ra_deg=0.0, dec_deg=0.0, ellipse=ellipse)
-    assert region_area_deg2(place) == pytest.approx(3 * math.pi)
-    nothing = Localization(ra_deg=0.0, dec_deg=0.0)
-    assert region_area_deg2(nothing) is None
-    assert contains(nothing, HERE) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ Conventions
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from icecube_hooks import (
 )
 from icecube_plugin.alerts import changes
 from icecube_plugin.alerts.links import Link, links_of
+from icecube_plugin.sky import galactic_deg
 from icecube_plugin.views.summary import clean, sexagesimal
 
 from ._names import page_name, record_path, region_path, voevent_path
@@ -181,7 +181,7 @@ def _where(story: Story) -> Section:
 
 
 def _place_facts(place: Localization) -> Iterator[Fact]:
-    l_deg, b_deg = galactic(place.ra_deg, place.dec_deg)
+    l_deg, b_deg = galactic_deg(place.ra_deg, place.dec_deg)
     yield Fact(label="Position (J2000)", text=_degrees(place.ra_deg, place.dec_deg))
     yield Fact(label="Sexagesimal", text=sexagesimal(place.ra_deg, place.dec_deg))
     yield Fact(label="Galactic", text=f"l {l_deg:.3f}°, b {b_deg:+.3f}°")
@@ -222,30 +222,6 @@ def _error(place: Localization) -> str:
 
 def _angle(position_angle_deg: float | None) -> str:
     return "" if position_angle_deg is None else f", turned {position_angle_deg:.4g}° N through E"
-
-
-def galactic(ra_deg: float, dec_deg: float) -> tuple[float, float]:
-    """Return Galactic longitude and latitude [deg] of an ICRS position.
-
-    Rotation of the Hipparcos catalogue (ESA SP-1200, vol. 1, eq. 1.5.11); astropy's, through FK5,
-    differs by less than 0.03 arcsec.
-
-    Examples
-    --------
-    >>> [round(angle, 2) for angle in galactic(345.8204, 9.1432)]
-    [83.33, -45.25]
-    """
-    ra, dec = math.radians(ra_deg), math.radians(dec_deg)
-    point = (math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec))
-    x, y, z = (sum(map(float.__mul__, row, point)) for row in _TO_GALACTIC)
-    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
-
-
-_TO_GALACTIC: Final = (
-    (-0.0548755604, -0.8734370902, -0.4838350155),
-    (0.4941094279, -0.4448296300, 0.7469822445),
-    (-0.8676661490, -0.1980763734, 0.4559837762),
-)
 
 
 def _when(story: Story) -> Section:

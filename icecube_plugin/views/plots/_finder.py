@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from icecube_hooks import Record
+from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.projections import tangent
-from icecube_plugin.sky.regions import offset_deg
 
 from ._light import tick_step
 from ._paper import (
@@ -215,5 +215,5 @@ def _finder_contours(axes: Axes, field: Field, skymap: SkyMap) -> None:
     line = np.linspace(-field.half_deg, field.half_deg, 401)
     east, north = np.meshgrid(line, line)
     angle, distance = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
-    ra, dec = offset_deg(field.centre.ra_deg, field.centre.dec_deg, angle, distance)
+    ra, dec = moved_deg(field.centre.ra_deg, field.centre.dec_deg, angle, distance)
     contours(axes, east, north, skymap.credible_level(ra, dec))

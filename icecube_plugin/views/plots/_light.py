@@ -16,7 +16,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from icecube_hooks import Direction, Localization, Record
-from icecube_plugin.significance import separation_deg
+from icecube_plugin.sky import separation_deg
 from icecube_plugin.sky.projections import (
     Point,
     cut_line,

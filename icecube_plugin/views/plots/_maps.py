@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
-from icecube_plugin.significance import separation_deg
+from icecube_plugin.sky import separation_deg
 from icecube_plugin.sky.projections import (
     Point,
     cut_line,

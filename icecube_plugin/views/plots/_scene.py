@@ -19,8 +19,7 @@ from icecube_hooks import (
     Record,
 )
 from icecube_plugin.alerts import Event, group
-from icecube_plugin.significance import separation_deg
-from icecube_plugin.sky import BoxRegion, NotStatedError, region, scale_radius
+from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
 from icecube_plugin.views.summary import clean
 
@@ -314,12 +313,8 @@ def outline_deg(place: Localization, points: int) -> tuple[Floats, Floats] | Non
 
     ``None`` where no region is stated.
     """
-    try:
-        found = region(place)
-    except NotStatedError:
-        return None
-    ra, dec = found.outline_deg(points)
-    return (ra[::-1], dec[::-1]) if isinstance(found, BoxRegion) else (ra, dec)
+    found = region_or_none(place)
+    return None if found is None else found.outline_deg(points)
 
 
 def point_of(place: Direction | Localization) -> Point:
