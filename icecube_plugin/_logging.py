@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from .alerts.words import clean
+
 __all__ = ["JsonFormatter", "TextFormatter", "set_up"]
 
 
@@ -19,14 +21,10 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its base's name
         """Format the line."""
-        from .views.summary import clean
-
         return clean(super().formatMessage(record), 4000)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  # its base's name
         """Format a traceback: indented, for an error's text may look like a line of the log."""
-        from .views.summary import clean
-
         lines = super().formatException(ei).splitlines()
         return "\n".join(f"  {clean(line, 4000)}" for line in lines)
 

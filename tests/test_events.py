@@ -27,17 +27,18 @@ from icecube_hooks import (
     Tense,
     WireFormat,
 )
-from icecube_hooks.testing import make_alert
+from icecube_hooks.testing import make_alert, make_significance
 from icecube_plugin.alerts import (
     TIME_TOLERANCE_S,
     changes,
     find,
     group,
-    links,
     normal_name,
     run_event,
     same_event,
+    shared_neutrinos,
 )
+from icecube_plugin.alerts.headline import headline, p_post, sigma_post
 from icecube_plugin.notices import binary, lvk, text, track, voevent
 from icecube_plugin.sky import separation_deg
 
@@ -372,7 +373,7 @@ def test_latest_stated_value() -> None:
     assert event.latest("p_values") is None
 
 
-def test_links() -> None:
+def test_shared_neutrinos() -> None:
     coincidence = CoincidentEvent(run_id=137840, event_id=57034692, delta_t_s=12.9)
     better = replace(coincidence, delta_t_s=12.91)
     other = CoincidentEvent(run_id=137840, event_id=1)
@@ -384,7 +385,7 @@ def test_links() -> None:
             make_alert(),
         ]
     )
-    (link,) = links(events)
+    (link,) = shared_neutrinos(events)
     assert (link.search.key, link.track.key) == ("S230914ak", "137840_57034692")
     assert link.coincidence is better
 
@@ -594,3 +595,16 @@ def read(path: Path) -> Alert | None:
 
 def test_the_event_comes_second_where_only_that_can_be_a_run() -> None:
     assert run_event(67093193, 127853) == run_event(127853, 67093193) == "127853_67093193"
+
+
+def test_one_rule_for_the_significance_that_counts() -> None:
+    """S200213t: GCN 27043 gives 0.003 for the generic search; with both looks it is 0.00599."""
+    generic = make_significance(quantity="generic", p_value_post=0.003)
+    both = make_significance(quantity="best of 2 searches", p_value_post=0.00599)
+    rate = make_significance(quantity="far", p_value_post=0.0001)
+    assert headline([generic, both, rate]) is both
+    assert headline([rate, generic]) is generic
+    assert headline([rate]) is None
+    assert p_post([generic, both]) == 0.00599
+    assert sigma_post([both]) == both.sigma_post
+    assert p_post([]) is None is sigma_post([])

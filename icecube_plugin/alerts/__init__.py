@@ -21,7 +21,8 @@ Conventions
   event bears no other name (one without its letter is no other). Circulars round times, some to
   the second. Where there is no trigger time, the start of the observation stands for it.
 - Alerts that are not real (tests, injections, mock events) only join those of their own tense.
-- An LVK search and the neutrinos in it are different events; `links` says which belong together.
+- An LVK search and the neutrinos in it are different events; `shared_neutrinos` says which belong
+  together.
 - Order: by revision, or by the sequence number of the gravitational-wave notice. Circulars, and
   notices without a number, stand after the last notice that was made before them.
 - `None` is "not stated", here too: a newer alert that lacks a value does not unsay it.
@@ -30,7 +31,7 @@ Pure: no clock, no file, no network.
 """
 
 from .changes import Change, changes
-from .coincidences import Link, links
+from .coincidences import SharedNeutrino, shared_neutrinos
 from .identity import TIME_TOLERANCE_S, Event, find, group, same_event
 from .names import normal_name, run_event
 
@@ -38,12 +39,12 @@ __all__ = [
     "TIME_TOLERANCE_S",
     "Change",
     "Event",
-    "Link",
+    "SharedNeutrino",
     "changes",
     "find",
     "group",
-    "links",
     "normal_name",
     "run_event",
     "same_event",
+    "shared_neutrinos",
 ]

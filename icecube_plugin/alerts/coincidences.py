@@ -12,7 +12,7 @@ from .names import PAIR, run_event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
+class SharedNeutrino:
     """A neutrino of a gravitational-wave search that is an alert of its own.
 
     Attributes
@@ -27,7 +27,7 @@ class Link:
     coincidence: CoincidentEvent
 
 
-def links(events: Iterable[Event]) -> tuple[Link, ...]:
+def shared_neutrinos(events: Iterable[Event]) -> tuple[SharedNeutrino, ...]:
     """Find searches and alerts that have a neutrino in common, by its run and event number.
 
     A test is linked with tests only.
@@ -44,7 +44,7 @@ def links(events: Iterable[Event]) -> tuple[Link, ...]:
         for key, coincidence in _coincidences(search).items():
             track = tracks.get((realm(search.newest), key))
             if track is not None:
-                found.append(Link(search=search, track=track, coincidence=coincidence))
+                found.append(SharedNeutrino(search=search, track=track, coincidence=coincidence))
     return tuple(found)
 
 

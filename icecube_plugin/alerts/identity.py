@@ -18,9 +18,13 @@ from icecube_hooks import (
 )
 
 from .names import PAIR, SUPEREVENT, normal_name, run_event
+from .words import clean
 
 TIME_TOLERANCE_S: Final = 2.0
 """Largest difference of the trigger times of one event [s]; circulars are off by up to 0.7."""
+
+_NUMBER: Final = re.compile(r"\d+_\d+|[a-z-]+:.*")
+"""What no person calls an event: run and event, or AMON's number."""
 
 _DAY = re.compile(r"(?<!\d)\d{6}(?!\d)", re.ASCII)
 
@@ -148,6 +152,25 @@ class Event:
     key: str
     names: tuple[str, ...]
     alerts: tuple[Alert, ...] = field(repr=False)
+
+    @property
+    def kind(self) -> AlertKind:
+        """What the newest alert says; a circular's "track" only where nobody says more."""
+        kinds = [alert.kind for alert in reversed(self.alerts)]
+        return next((kind for kind in kinds if kind is not AlertKind.TRACK), AlertKind.TRACK)
+
+    @property
+    def title(self) -> str:
+        """The name by which people call the event; its key if it has none. Cleaned."""
+        return clean(next(self._spoken(), self.key), 120)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether people have a name for the event."""
+        return any(self._spoken())
+
+    def _spoken(self) -> Iterator[str]:
+        return (name for name in self.names if _NUMBER.fullmatch(name) is None)
 
     @property
     def newest(self) -> Alert:

@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from icecube_hooks import Alert, AlertKind
-from icecube_plugin.views.pages._stories import Story
-from icecube_plugin.views.summary import clean
+from icecube_hooks import Alert, AlertKind, Direction, Localization
 
-__all__ = ["Link", "links_of", "web_address"]
+from .identity import Event
+from .words import clean
+
+__all__ = ["Link", "links_of", "mission_link", "places_of", "skymap_links", "web_address"]
+
+MOST_PLACES: Final = 4
+"""So many positions of one notice are linked, and looked at from a site."""
 
 _AMON_PAGES = {
-    AlertKind.GOLD: "notices_amon_g_b",
-    AlertKind.BRONZE: "notices_amon_g_b",
-    AlertKind.CASCADE: "notices_amon_icecube_cascade",
+    AlertKind.GOLD: "notices_amon_g_b/{run}_{event}",
+    AlertKind.BRONZE: "notices_amon_g_b/{run}_{event}",
+    AlertKind.CASCADE: "notices_amon_icecube_cascade/{run}_{event}",
+    AlertKind.HESE: "notices_amon/{event}_{run}",
+    AlertKind.EHE: "notices_amon/{event}_{run}",
 }
+"""GCN's page of all notices of an event, as its circulars cite it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,68 +73,92 @@ def web_address(text: str | None) -> str | None:
     return quote(text.strip(), safe="!#$%&'()*+,/:;=?@[]~", errors="replace")
 
 
-def links_of(story: Story) -> tuple[Link, ...]:
-    """Return the links of an event's page."""
+def links_of(event: Event, located: Alert) -> tuple[Link, ...]:
+    """Return where to read on about an event, and about the places that `located` states.
+
+    Nothing of an event that is not real: nobody else knows it.
+    """
+    if not event.newest.is_real:
+        return ()
     return (
-        *_circulars(story),
-        *_gravitational_wave(story.event.newest),
-        *_icecube(story),
-        *_sky_maps(story),
-        *_catalogues(story.placed.alert),
+        *_circulars(event),
+        *_gravitational_wave(event.newest),
+        *_icecube(event),
+        *(link for label, place in places_of(located) for link in _catalogues(place, label)),
     )
 
 
-def _circulars(story: Story) -> Iterator[Link]:
-    for alert in story.event.circulars:
+def places_of(alert: Alert) -> list[tuple[str, Direction | Localization]]:
+    """Return what one could point at, each with words that tell it from the others.
+
+    At most `MOST_PLACES`: a search can list more neutrinos.
+    """
+    if alert.localization is not None:
+        return [("", alert.localization)]
+    neutrinos = enumerate(alert.coincident_events, start=1)
+    found: list[tuple[str, Direction | Localization]] = [
+        (f" (neutrino {number})", one.localization)
+        for number, one in neutrinos
+        if one.localization is not None
+    ]
+    if not found and alert.most_probable_direction is not None:
+        found.append((" (most likely)", alert.most_probable_direction))
+    return found[:MOST_PLACES]
+
+
+def _circulars(event: Event) -> Iterator[Link]:
+    for alert in event.circulars:
         if alert.circular_number is not None:
             number = alert.circular_number
             yield Link(
                 text=f"GCN Circular {number}", href=f"https://gcn.nasa.gov/circulars/{number}"
             )
-    if story.is_named:
-        query = urlencode({"query": story.title})
+    if event.is_named:
+        query = _query({"query": event.title})
         href = f"https://gcn.nasa.gov/circulars?{query}"
-        yield Link(text="GCN Circulars", href=href, note=f"search for {story.title}")
+        yield Link(text="GCN Circulars", href=href, note=f"search for {event.title}")
 
 
 def _gravitational_wave(alert: Alert) -> Iterator[Link]:
     superevent = None if alert.gw is None else alert.gw.superevent_id
     if superevent is not None:
-        href = f"https://gracedb.ligo.org/superevents/{quote(superevent, safe='')}/view/"
+        path = quote(superevent[:80], safe="", errors="replace")
+        href = f"https://gracedb.ligo.org/superevents/{path}/view/"
         yield Link(text="GraceDB", href=href, note=clean(superevent, 60))
 
 
-def _icecube(story: Story) -> Iterator[Link]:
-    folder, run = _AMON_PAGES.get(story.kind), story.event.latest("run_id")
-    number = story.event.latest("event_id")
-    if folder is not None and run is not None and number is not None:
-        href = f"https://gcn.gsfc.nasa.gov/{folder}/{run}_{number}.amon"
+def _icecube(event: Event) -> Iterator[Link]:
+    page, run = _AMON_PAGES.get(event.kind), event.latest("run_id")
+    number = event.latest("event_id")
+    if page is not None and run is not None and number is not None:
+        href = f"https://gcn.gsfc.nasa.gov/{page.format(run=run, event=number)}.amon"
         yield Link(text="Notices at GCN", href=href, note="as text, all revisions")
-    if story.kind is AlertKind.LVK_SEARCH:
+
+
+def mission_link(event: Event) -> Link:
+    """Return where IceCube and GCN tell of all events of this kind."""
+    if event.kind is AlertKind.LVK_SEARCH:
         href = "https://roc.icecube.wisc.edu/public/LvkNuTrackSearch"
-        yield Link(text="IceCube", href=href, note="results of all searches")
-    else:
-        yield Link(text="IceCube", href="https://gcn.nasa.gov/missions/icecube", note="at GCN")
+        return Link(text="IceCube", href=href, note="results of all searches")
+    return Link(text="IceCube", href="https://gcn.nasa.gov/missions/icecube", note="at GCN")
 
 
-def _sky_maps(story: Story) -> Iterator[Link]:
+def skymap_links(event: Event) -> Iterator[Link]:
+    """Yield the newest address of each sky map, as notices state it."""
     for name, text in (("skymap_fits_url", "Sky map (FITS)"), ("skymap_png_url", "Sky map (PNG)")):
         urls = [
             getattr(alert.localization, name)
-            for alert in reversed(story.event.alerts)
+            for alert in reversed(event.alerts)
             if alert.localization is not None
         ]
         for href in [found for found in map(web_address, urls) if found is not None][:1]:
             yield Link(text=text, href=href)
 
 
-def _catalogues(alert: Alert) -> Iterator[Link]:
-    place = alert.localization or alert.most_probable_direction
-    if place is None:
-        return
-    position = f"{place.ra_deg:.5f} {place.dec_deg:+.5f}"
-    radius_deg = alert.localization.error_radius_deg if alert.localization is not None else None
-    reach_deg = min(radius_deg or 1.0, 5.0)
+def _catalogues(place: Direction | Localization, label: str) -> Iterator[Link]:
+    position = f"{place.ra_deg:.4f} {place.dec_deg:+.4f}"
+    radius_deg = getattr(place, "error_radius_deg", None) or 1.0
+    reach_deg = min(radius_deg, 5.0)
     simbad = {
         "Coord": position,
         "CooFrame": "ICRS",
@@ -134,12 +166,17 @@ def _catalogues(alert: Alert) -> Iterator[Link]:
         "Radius": f"{60 * reach_deg:.4g}",
         "Radius.unit": "arcmin",
     }
-    near = f"within {reach_deg:.3g}° of the position"
     yield Link(
-        text="SIMBAD",
-        href=f"https://simbad.cds.unistra.fr/simbad/sim-coo?{urlencode(simbad)}",
-        note=near,
+        text=f"SIMBAD{label}",
+        href=f"https://simbad.cds.unistra.fr/simbad/sim-coo?{_query(simbad)}",
+        note=f"within {reach_deg:.3g}° of the position",
     )
-    aladin = urlencode({"target": position, "fov": f"{max(4 * (radius_deg or 1.0), 0.5):.4g}"})
-    href = f"https://aladin.cds.unistra.fr/AladinLite/?{aladin}"
-    yield Link(text="Aladin", href=href, note="sky image")
+    aladin = {"target": position, "fov": f"{min(max(4 * radius_deg, 0.5), 180.0):.4g}"}
+    href = f"https://aladin.cds.unistra.fr/AladinLite/?{_query(aladin)}"
+    yield Link(text=f"Aladin{label}", href=href, note="sky image")
+
+
+def _query(values: dict[str, str]) -> str:
+    return urlencode(
+        values, quote_via=quote, errors="replace"
+    )  # JSON can hold halves of characters

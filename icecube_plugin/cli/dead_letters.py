@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import NoticeError
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from ._common import add_json, configuration, print_json, table
 

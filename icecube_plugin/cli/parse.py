@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import Alert, Message, NoticeError
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from ._common import add_json, configuration, prints_aside, table
 from ._records import error_cell, number_cell

@@ -12,9 +12,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
+from icecube_plugin.alerts.headline import p_post
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
 from icecube_plugin.sky import separation_deg
-from icecube_plugin.views.summary import clean
 
 from ._common import add_json, configuration, moment, print_json, table
 from ._records import error_cell, number_cell
@@ -59,7 +60,7 @@ class Question:
     radius_deg : float
         Largest separation from `near`.
     max_p_post : float, optional
-        Largest post-trial p-value of any search of the notice.
+        Largest post-trial p-value, after all searches (`icecube_plugin.alerts.headline`).
     all_revisions, with_tests : bool
     """
 
@@ -146,7 +147,8 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
 
     query, parameters = _sql(question)
     rows = select(database, query, parameters, password_env=password_env)
-    found = (_found(text, bool(retracted), question) for text, retracted in rows)
+    read = (_found(text, bool(retracted), question) for text, retracted in rows)
+    found = (one for one in read if _is_improbable(one.record, question.max_p_post))
     if question.near is None:
         yield from found
         return
@@ -255,17 +257,18 @@ def _found(text: str, retracted: bool, question: Question) -> Found:
     return Found(record=record, retracted=retracted, separation_deg=min(distances, default=None))
 
 
+def _is_improbable(record: Record, max_p_post: float | None) -> bool:
+    """Whether the significance that counts is small enough; the query knows only that one is."""
+    p = p_post(record.significances)
+    return max_p_post is None or (p is not None and p <= max_p_post)
+
+
 def _neutrino_places(record: Record) -> Iterator[Localization | None]:
     return (neutrino.localization for neutrino in record.alert.coincident_events)
 
 
 def _separation(found: Found) -> float:
     return math.inf if found.separation_deg is None else found.separation_deg
-
-
-def _p_post(record: Record) -> float | None:
-    found = [one.p_value_post for one in record.significances if one.p_value_post is not None]
-    return min(found, default=None)
 
 
 def _entry(found: Found) -> dict[str, Any]:
@@ -294,7 +297,7 @@ def _row(found: Found) -> list[str]:
         error_cell(alert),
         number_cell(alert.signalness),
         number_cell(alert.far_per_year),
-        number_cell(_p_post(found.record)),
+        number_cell(p_post(found.record.significances)),
         "-" if found.separation_deg is None else f"{found.separation_deg:.3f}",
     ]
     return [clean(cell, 60) for cell in cells]

@@ -64,7 +64,7 @@ def _records(arguments: argparse.Namespace) -> Iterable[Record]:
 
 
 def _say_unknown(name: str, stories: Iterable[Story]) -> None:
-    from icecube_plugin.views.summary import clean
+    from icecube_plugin.alerts.words import clean
 
     known = {clean(name).casefold(): clean(name) for story in stories for name in story.event.names}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)

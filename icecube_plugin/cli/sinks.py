@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from ._common import add_json, configuration, print_json, table
 from .status import span

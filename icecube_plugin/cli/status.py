@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from ._common import add_json, configuration, print_json
 

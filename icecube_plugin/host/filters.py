@@ -14,7 +14,7 @@
     repeats = false                               # nothing that came before, in any format
     min_signalness = 0.5
     max_far_per_year = 1.0
-    max_p_post = 0.05                             # of the best significance, after trials
+    max_p_post = 0.05                             # after trials and all searches; not of a rate
     min_sigma_post = 2.0
     max_error_radius_deg = 2.0
     dec_deg = [-5.0, 30.0]
@@ -36,6 +36,7 @@ from typing import Any, Final
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
+from icecube_plugin.alerts.headline import p_post, sigma_post
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
@@ -104,23 +105,13 @@ def values(record: Record) -> dict[str, Any]:
         "signalness": alert.signalness,
         "energy_tev": alert.energy_tev,
         "far_per_year": alert.far_per_year,
-        "p_post": _p_post(record),
-        "sigma_post": _sigma_post(record),
+        "p_post": p_post(record.significances),
+        "sigma_post": sigma_post(record.significances),
         "ra_deg": None if place is None else place.ra_deg,
         "dec_deg": None if place is None else place.dec_deg,
         "error_radius_deg": None if place is None else place.error_radius_deg,
         "n_coincident": len(alert.coincident_events),
     }
-
-
-def _p_post(record: Record) -> float | None:
-    found = (s.p_value_post for s in record.significances if s.p_value_post is not None)
-    return min(found, default=None)
-
-
-def _sigma_post(record: Record) -> float | None:
-    found = (s.sigma_post for s in record.significances if s.sigma_post is not None)
-    return max(found, default=None)
 
 
 def _made(
@@ -287,8 +278,8 @@ _TESTS: Final[Mapping[str, Maker]] = {
 _LIMITS: Final[Mapping[str, Maker]] = {
     "min_signalness": _at_least(lambda record: record.alert.signalness),
     "max_far_per_year": _at_most(lambda record: record.alert.far_per_year),
-    "max_p_post": _at_most(_p_post),
-    "min_sigma_post": _at_least(_sigma_post),
+    "max_p_post": _at_most(lambda record: p_post(record.significances)),
+    "min_sigma_post": _at_least(lambda record: sigma_post(record.significances)),
     "max_error_radius_deg": _at_most(
         lambda record: place.error_radius_deg if (place := record.alert.localization) else None
     ),

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from ._options import positive_s, text_option
 

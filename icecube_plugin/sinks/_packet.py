@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from icecube_hooks import Alert, Localization, Record, Significance, Tense
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from . import sqlite
 from ._schema import (

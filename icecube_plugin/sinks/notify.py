@@ -41,15 +41,15 @@ from icecube_hooks import (
     WireFormat,
     hookimpl,
 )
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, made_folder
-from icecube_plugin.views.summary import clean
 
 from ._options import environment, file_text, text_option
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from icecube_plugin.views.message import Message
+    from icecube_plugin.views.message import Announcement
 
 __all__ = ["Notify"]
 
@@ -152,7 +152,7 @@ class Notify:
         story = state.story(names, notice)
         if record.alert.format is not WireFormat.CIRCULAR:  # they round
             state.keep(names, notice, record.alert)
-        message: Message | None = None
+        message: Announcement | None = None
         for target in self._targets:
             if target.digest in failures or state.was_told(target.digest, notice):
                 continue
@@ -163,7 +163,7 @@ class Notify:
             else:
                 failures[target.digest] = f"{target.label} did not take the message{trouble}"
 
-    def _message(self, record: Record, story: Sequence[Alert]) -> Message:
+    def _message(self, record: Record, story: Sequence[Alert]) -> Announcement:
         from icecube_plugin.views.message import compose
 
         earlier, later = _neighbours(record.alert, story)
@@ -282,7 +282,7 @@ class _Target:
         self.digest = digest
         self.service = service
 
-    def send(self, message: Message, limit_chars: int | None) -> str | None:
+    def send(self, message: Announcement, limit_chars: int | None) -> str | None:
         """Send; return ``None``, or what is known of the trouble."""
         import apprise
 
@@ -296,7 +296,7 @@ class _Target:
                 return f": {type(error).__name__}"
         return None if is_sent else "".join(f" (status {status})" for status in statuses[-1:])
 
-    def _fitting(self, message: Message, limit_chars: int | None) -> tuple[str, str]:
+    def _fitting(self, message: Announcement, limit_chars: int | None) -> tuple[str, str]:
         """Return title and text as long as the service takes them, in one message."""
         limits = [n for n in (limit_chars, self.service.body_maxlen) if n]
         if self.service.title_maxlen > 0:

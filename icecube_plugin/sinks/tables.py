@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
     checked,
@@ -40,7 +41,6 @@ from icecube_plugin.disk import (
     sync_folder,
     wrong,
 )
-from icecube_plugin.views.summary import clean
 
 __all__ = ["Table"]
 

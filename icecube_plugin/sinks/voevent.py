@@ -54,6 +54,7 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
     locked_folder,
@@ -62,7 +63,6 @@ from icecube_plugin.disk import (
     sync_folder,
     wrong,
 )
-from icecube_plugin.views.summary import clean
 
 from ._packet import Citation, one_line, order_of, packet
 from .json_files import file_name

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from icecube_hooks import ConfigError
 from icecube_hooks.host import nearest
-from icecube_plugin.views.summary import clean
 
 __all__ = [
     "DARK_SUN_DEG",
@@ -78,7 +77,7 @@ def site_of(table: object, key: str = "site") -> Site:
     if not isinstance(label, str):
         raise ConfigError("expected text", key=f"{key}.name")
     numbers = {name: _number(table.get(name, 0.0), name, key) for name in _LIMITS}
-    return Site(name=clean(label, 60), **numbers)
+    return Site(name=label, **numbers)
 
 
 def _number(value: Any, name: str, key: str) -> float:

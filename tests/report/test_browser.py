@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page
 
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.views.pages import build
-from icecube_plugin.views.summary import clean
 from tests.report.browser import chromium, opened
 from tests.report.conftest import records_of, written
 from tests.report.hostile import ATTACKS, all_hostile

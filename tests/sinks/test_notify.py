@@ -376,7 +376,7 @@ def test_half_a_character_in_a_name(tmp_path: Path, server: HttpServer) -> None:
     make(tmp_path, json_url(server)).write([record, record])
     (title,) = titles(server)
     assert title == "IceCube GOLD track half \\ud800 revision 0 initial"
-    assert "circulars?query=half%20%3F\n" in told(server)[0]["message"]
+    assert "circulars?query=half%20%5Cud800\n" in told(server)[0]["message"]
 
 
 def test_state_of_another_version(tmp_path: Path, server: HttpServer) -> None:

@@ -28,7 +28,8 @@ from icecube_hooks.testing import (
     make_record,
     make_significance,
 )
-from icecube_plugin.views.summary import Tone, clean, sexagesimal, summary
+from icecube_plugin.alerts.words import clean, sexagesimal
+from icecube_plugin.views.summary import Tone, summary
 
 TRACK = """\
 GOLD track  IceCube-230416A  revision 0  initial  (json)
@@ -146,7 +147,7 @@ def test_line(changes: dict[str, Any], line: str) -> None:
                     position_angle_deg=5,
                 ),
             },
-            "error        RA -1 +2 deg, Dec -3 +4 deg at 5 deg N through E, 90 % containment",
+            "error        RA +2 -1 deg, Dec +4 -3 deg, turned 5 deg N through E, 90 % containment",
         ),
     ],
 )

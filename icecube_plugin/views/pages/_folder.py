@@ -136,7 +136,7 @@ def _moved(
         home = homes.get(old[name][-1])
         if home is not None:
             href = f"{page_name(home.key)}.html"
-            yield f"events/{name}.html", render("moved.html", title=home.title, href=href)
+            yield f"events/{name}.html", render("moved.html", title=home.event.title, href=href)
 
 
 def _loaded(path: Path) -> Record | None:

@@ -29,7 +29,7 @@ def ds9(story: Story) -> bytes | None:
 def _lines(story: Story) -> Iterator[str]:
     alert = story.placed.alert
     if alert.localization is not None:
-        yield from _of_place(alert.localization, story.title)
+        yield from _of_place(alert.localization, story.event.title)
     for number, neutrino in enumerate(alert.coincident_events, start=1):
         if neutrino.localization is not None:
             yield from _of_place(neutrino.localization, f"neutrino {number}")

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from icecube_hooks import Record
+from icecube_hooks import AlertKind, Record
+from icecube_plugin.alerts.words import NOT_STATED, number_text, short_name, time_text
 from icecube_plugin.disk import indented_json
 
 from ._names import page_name, record_path, region_path, voevent_path
 from ._regions import ds9
 from ._stories import Story, tell
 from ._templates import markup, policy, render, source
-from ._view import KINDS, NONE, best, page
+from ._view import headline_of, page
 
 __all__ = ["TITLE", "build", "event_files", "index", "record_files"]
 
@@ -59,7 +60,7 @@ def event_files(story: Story) -> dict[str, bytes]:
     """Return the page of an event, and its region."""
     files = {
         f"events/{page_name(story.key)}.html": render(
-            "event.html", page=page(story), kind=story.kind.value, maps=list(_maps(story))
+            "event.html", page=page(story), kind=story.event.kind.value, maps=list(_maps(story))
         )
     }
     region = ds9(story)
@@ -97,7 +98,7 @@ def index(stories: Sequence[Story], title: str) -> bytes:
         title=title,
         summary=_summary(stories),
         map=_season(stories),
-        kinds=[(k.value, KINDS[k][0]) for k in KINDS if any(s.kind is k for s in stories)],
+        kinds=_kinds(stories),
         states=sorted({state for story in stories for state in _states(story)}),
         header=_HEADER,
         rows=[_row(story) for story in stories],
@@ -106,8 +107,15 @@ def index(stories: Sequence[Story], title: str) -> bytes:
     )
 
 
+def _kinds(stories: Sequence[Story]) -> list[tuple[str, str]]:
+    """Return the kinds that are there, in their usual order, with their names."""
+    there = {story.event.kind for story in stories}
+    usual = [kind for kind in AlertKind if kind in there]
+    return [(kind.value, short_name(kind)) for kind in dict.fromkeys((*usual, *sorted(there)))]
+
+
 def _summary(stories: Sequence[Story]) -> str:
-    counts = Counter(KINDS[story.kind][0] for story in stories if story.state == "real")
+    counts = Counter(short_name(story.event.kind) for story in stories if story.state == "real")
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     total, others = counts.total(), len(stories) - counts.total()
     real = f"{total} real {_plural('event', total)}" + (f": {kinds}." if kinds else ".")
@@ -167,11 +175,11 @@ def _row(story: Story) -> _Row:
     time = story.event.latest("trigger_time") or story.event.latest("notice_time")
     return _Row(
         href=f"events/{page_name(story.key)}.html",
-        title=story.title,
-        kind=story.kind.value,
-        kind_text=KINDS[story.kind][0],
+        title=story.event.title,
+        kind=story.event.kind.value,
+        kind_text=short_name(story.event.kind),
         states=_states(story),
-        time=NONE if time is None else f"{time:%Y-%m-%d %H:%M:%S}",
+        time=time_text(time, 0),
         cells=tuple(_cells(story)),
     )
 
@@ -182,11 +190,11 @@ def _states(story: Story) -> tuple[str, ...]:
 
 def _cells(story: Story) -> Iterator[str]:
     event = story.event
-    place, found = story.placed.alert.localization, best(story)
-    yield NONE if place is None else f"{place.ra_deg:.2f}"
-    yield NONE if place is None else f"{place.dec_deg:+.2f}"
+    place, found = story.placed.alert.localization, headline_of(story)
+    yield NOT_STATED if place is None else f"{place.ra_deg:.2f}"
+    yield NOT_STATED if place is None else f"{place.dec_deg:+.2f}"
     radius_deg = None if place is None else place.error_radius_deg
     p_value = None if found is None else found.p_value_post
     for number in (radius_deg, event.latest("signalness"), event.latest("far_per_year"), p_value):
-        yield NONE if number is None else f"{number:.3g}"
+        yield number_text(number)
     yield str(len(event.notices))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from icecube_hooks import AlertKind, CoincidentEvent, Record, Status, WireFormat
-from icecube_plugin.alerts import Event, group, links
-from icecube_plugin.views.summary import clean
+from icecube_hooks import CoincidentEvent, Record, Status, WireFormat
+from icecube_plugin.alerts import Event, group, shared_neutrinos
+from icecube_plugin.alerts.words import tense_word
 
 __all__ = ["Related", "Story", "tell"]
 
@@ -20,9 +19,6 @@ _FORMATS: Final = (
     WireFormat.VOEVENT,
     WireFormat.JSON,
 )
-
-_NUMBER: Final = re.compile(r"\d+_\d+|[a-z-]+:.*")
-"""What no person calls an event: run and event, or AMON's number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,32 +60,9 @@ class Story:
         return self.event.key
 
     @property
-    def kind(self) -> AlertKind:
-        """What the newest alert says; a circular's "track" only where nobody says more."""
-        kinds = [alert.kind for alert in reversed(self.event.alerts)]
-        return next((kind for kind in kinds if kind is not AlertKind.TRACK), AlertKind.TRACK)
-
-    @property
-    def title(self) -> str:
-        """The name by which people call the event; its key if it has none. Cleaned."""
-        return clean(next(self._spoken(), self.event.key), 120)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether people have a name for the event."""
-        return any(self._spoken())
-
-    def _spoken(self) -> Iterator[str]:
-        return (name for name in self.event.names if _NUMBER.fullmatch(name) is None)
-
-    @property
     def state(self) -> str:
         """``real``, or what it is instead: ``test``, ``mock``, ``injection``, ..."""
-        alert = self.event.newest
-        if alert.is_real:
-            return "real"
-        is_mock = alert.gw is not None and alert.gw.is_mock
-        return "mock" if is_mock or alert.tense is None else alert.tense.value
+        return tense_word(self.event.newest)
 
     @property
     def assessed(self) -> Record | None:
@@ -161,10 +134,10 @@ def _with_free_key(event: Event, own: tuple[Record, ...], taken: Iterable[str]) 
 def _linked(stories: dict[str, Story]) -> Iterator[Story]:
     related: dict[str, list[Related]] = {}
     events = {id(story.event): story for story in stories.values()}
-    for link in links(story.event for story in stories.values()):
+    for link in shared_neutrinos(story.event for story in stories.values()):
         search, track = events[id(link.search)], events[id(link.track)]
         for one, other in ((search, track), (track, search)):
-            found = Related(key=other.key, title=other.title, neutrino=link.coincidence)
+            found = Related(key=other.key, title=other.event.title, neutrino=link.coincidence)
             related.setdefault(one.key, []).append(found)
     for story in stories.values():
         yield replace(story, related=tuple(related.get(story.key, ())))

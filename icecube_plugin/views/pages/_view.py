@@ -27,32 +27,32 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_plugin.alerts import changes
-from icecube_plugin.alerts.links import Link, links_of
+from icecube_plugin.alerts.headline import headline
+from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
+from icecube_plugin.alerts.words import (
+    NOT_STATED,
+    NOT_STATED_CONTAINMENT,
+    clean,
+    containment_text,
+    limited,
+    long_name,
+    notice_label,
+    number_text,
+    region_text,
+    sexagesimal,
+    short_name,
+    sigma_text,
+    systematics_text,
+    time_text,
+)
 from icecube_plugin.sky import galactic_deg
-from icecube_plugin.views.summary import clean, sexagesimal
 
 from ._names import page_name, record_path, region_path, voevent_path
 from ._stories import Related, Story, tell
 
-__all__ = ["KINDS", "Fact", "Glance", "Page", "Section", "Table", "best", "glance", "page"]
-
-NONE: Final = "-"
+__all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
 
 COMMENT_CHARACTERS: Final = 2000
-
-KINDS: Final = {
-    AlertKind.GOLD: ("gold", "Gold track alert"),
-    AlertKind.BRONZE: ("bronze", "Bronze track alert"),
-    AlertKind.TRACK: ("track", "Track alert"),
-    AlertKind.CASCADE: ("cascade", "Cascade alert"),
-    AlertKind.HESE: ("HESE", "High-energy starting event"),
-    AlertKind.EHE: ("EHE", "Extremely-high-energy track alert"),
-    AlertKind.COINC: ("coincidence", "AMON coincidence of IceCube events"),
-    AlertKind.NU_EM: ("neutrino-gamma", "AMON neutrino-gamma coincidence"),
-    AlertKind.LVK_SEARCH: ("GW search", "Search for neutrinos around a gravitational wave"),
-    AlertKind.AMON: ("AMON", "AMON notice"),
-}
-"""Of each kind the short name and the long one."""
 
 Cell = str | Link
 
@@ -127,7 +127,7 @@ class Page:
 
 def page(story: Story) -> Page:
     """Return what to say of an event."""
-    title = story.title
+    title = story.event.title
     glance = (_where(story), _how_sure(story), _when(story), _what(story))
     sections = (
         _significance(story),
@@ -136,12 +136,12 @@ def page(story: Story) -> Page:
         _received(story),
         _doubts(story),
         _comments(story),
-        Section(anchor="links", title="Elsewhere", links=links_of(story)),
+        Section(anchor="links", title="Elsewhere", links=_elsewhere(story)),
         _downloads(story),
     )
     return Page(
         title=title,
-        kind=KINDS[story.kind][1],
+        kind=long_name(story.event.kind),
         lead=_lead(story),
         names=tuple(clean(name, 80) for name in story.event.names if clean(name, 120) != title),
         state=story.state,
@@ -159,7 +159,7 @@ def _lead(story: Story) -> str:
     when = "" if time is None else f" of {time.astimezone(UTC):%-d %B %Y}"
     state = "" if story.state == "real" else f" ({story.state}, not a real event)"
     last = ", retracted" if story.event.is_retracted else ""
-    return f"{KINDS[story.kind][1]}{when}{state}: {notices}{last}."
+    return f"{long_name(story.event.kind)}{when}{state}: {notices}{last}."
 
 
 # -- at a glance ---------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _where(story: Story) -> Section:
         facts.append(
             Fact(label="Most probable direction", text=_degrees(likely.ra_deg, likely.dec_deg))
         )
-    if story.kind is AlertKind.LVK_SEARCH:
+    if story.event.kind is AlertKind.LVK_SEARCH:
         notes = () if facts else ("A search has no position: see its coincident events.",)
     else:
         notes = () if facts else ("No position is stated.",)
@@ -185,43 +185,20 @@ def _place_facts(place: Localization) -> Iterator[Fact]:
     yield Fact(label="Position (J2000)", text=_degrees(place.ra_deg, place.dec_deg))
     yield Fact(label="Sexagesimal", text=sexagesimal(place.ra_deg, place.dec_deg))
     yield Fact(label="Galactic", text=f"l {l_deg:.3f}°, b {b_deg:+.3f}°")
-    included = {True: "with systematics", False: "statistical only", None: ""}
-    error = _error(place)
+    error = region_text(place, "°")
     if error:
-        note = ", ".join(filter(None, (_part(place), included[place.systematic_included])))
-        yield Fact(label="Error", text=error, note=note or "containment not stated")
+        about = (containment_text(place.containment), systematics_text(place))
+        note = ", ".join(filter(None, about))
+        yield Fact(label="Error", text=error, note=note or NOT_STATED_CONTAINMENT)
     else:
         yield Fact(label="Error", text="not stated")
     if place.error_radius_50_deg is not None:
         text = f"radius {place.error_radius_50_deg:.4g}°"
-        yield Fact(label="Inner error", text=text, note="50 % containment")
+        yield Fact(label="Inner error", text=text, note=containment_text(0.5))
 
 
 def _degrees(ra_deg: float, dec_deg: float) -> str:
     return f"RA {ra_deg:.4f}°, Dec {dec_deg:+.4f}°"
-
-
-def _part(place: Localization) -> str:
-    return "" if place.containment is None else f"{100 * place.containment:.4g} % containment"
-
-
-def _error(place: Localization) -> str:
-    """Describe the error region; empty where none is stated."""
-    if place.error_radius_deg is not None:
-        return f"radius {place.error_radius_deg:.4g}°"
-    if place.ellipse is not None:
-        axes = f"{place.ellipse.semi_major_deg:.4g}° x {place.ellipse.semi_minor_deg:.4g}°"
-        return f"ellipse {axes}{_angle(place.ellipse.position_angle_deg)}"
-    if place.asymmetric is not None:
-        box = place.asymmetric
-        ra = f"RA +{box.ra_plus_deg:.4g}° -{box.ra_minus_deg:.4g}°"
-        dec = f"Dec +{box.dec_plus_deg:.4g}° -{box.dec_minus_deg:.4g}°"
-        return f"{ra}, {dec}{_angle(box.position_angle_deg)}"
-    return ""
-
-
-def _angle(position_angle_deg: float | None) -> str:
-    return "" if position_angle_deg is None else f", turned {position_angle_deg:.4g}° N through E"
 
 
 def _when(story: Story) -> Section:
@@ -229,15 +206,15 @@ def _when(story: Story) -> Section:
     facts = []
     trigger, first = event.latest("trigger_time"), _first_notice(story)
     if trigger is not None:
-        what = "Gravitational wave" if story.kind is AlertKind.LVK_SEARCH else "Event"
+        what = "Gravitational wave" if story.event.kind is AlertKind.LVK_SEARCH else "Event"
         mjd = (trigger - datetime(1858, 11, 17, tzinfo=UTC)).total_seconds() / 86_400
-        facts.append(Fact(label=what, text=f"{_time(trigger)} UTC", note=f"MJD {mjd:.6f}"))
+        facts.append(Fact(label=what, text=f"{time_text(trigger)} UTC", note=f"MJD {mjd:.6f}"))
     if first is not None:
         note = "" if trigger is None else _after((first - trigger).total_seconds())
-        facts.append(Fact(label="First notice", text=f"{_time(first, 0)} UTC", note=note))
+        facts.append(Fact(label="First notice", text=f"{time_text(first, 0)} UTC", note=note))
     start, stop = event.latest("observation_start"), event.latest("observation_stop")
     if start is not None and stop is not None:
-        facts.append(Fact(label="Searched", text=f"{_time(start)} to {_time(stop)} UTC"))
+        facts.append(Fact(label="Searched", text=f"{time_text(start)} to {time_text(stop)} UTC"))
     for name, label in (("livetime_s", "Live time"), ("delta_t_s", "Time window")):
         seconds = event.latest(name)
         if seconds:
@@ -277,28 +254,20 @@ def _how_sure(story: Story) -> Section:
     return Section(anchor="how-sure", title="How sure", facts=tuple(facts), notes=notes)
 
 
-def best(story: Story) -> Significance | None:
-    """Return the significance that stands for a search: the one that accounts for all looks.
-
-    ``None`` for anything but a search: the chance of one background alert in a year says nothing
-    about this alert.
-    """
-    if story.kind is not AlertKind.LVK_SEARCH or story.assessed is None:
-        return None
-    found = [one for one in story.assessed.significances if one.p_value_post is not None]
-    looks = [one for one in found if one.quantity.startswith("best of")]
-    return next(iter(looks or sorted(found, key=lambda one: one.p_value_post or 0.0)), None)
+def headline_of(story: Story) -> Significance | None:
+    """Return the significance that counts for an event (`icecube_plugin.alerts.headline`)."""
+    return None if story.assessed is None else headline(story.assessed.significances)
 
 
 def _best_facts(story: Story) -> Iterator[Fact]:
-    one = best(story)
+    one = headline_of(story)
     if one is not None:
         verdict = one.verdict or Verdict.NONE
         trials = "trials" if one.n_trials is None else f"{one.n_trials:.6g} trials"
-        words = f"{_sigma(one.sigma_post)}, {one.sided}, after {trials}"
+        words = f"{sigma_text(one.sigma_post)}, {one.sided}, after {trials}"
         text = "no evidence" if verdict is Verdict.NONE else f"{verdict} evidence"
         text = "discovery" if verdict is Verdict.DISCOVERY else text
-        yield Fact(label="Verdict", text=text, note=words.removeprefix(f"{NONE}, "))
+        yield Fact(label="Verdict", text=text, note=words.removeprefix(f"{NOT_STATED}, "))
 
 
 def _what(story: Story) -> Section:
@@ -360,16 +329,15 @@ def _significance(story: Story) -> Section:
 
 
 def _significance_row(one: Significance) -> tuple[str, ...]:
-    limit = "≤ " if one.is_limit else ""
     return (
         _quantity(one),
-        _number(one.p_value, limit),
-        _sigma(one.sigma, ""),
-        NONE if one.n_trials is None else f"{one.n_trials:.6g}",
-        _number(one.p_value_post, limit),
-        _sigma(one.sigma_post, ""),
-        _number(one.far_per_year, limit),
-        NONE if one.verdict is None else one.verdict.value,
+        limited(one, one.p_value, "≤ "),
+        sigma_text(one.sigma).removesuffix(" sigma"),
+        NOT_STATED if one.n_trials is None else f"{one.n_trials:.6g}",
+        limited(one, one.p_value_post, "≤ "),
+        sigma_text(one.sigma_post).removesuffix(" sigma"),
+        limited(one, one.far_per_year, "≤ "),
+        NOT_STATED if one.verdict is None else one.verdict.value,
         f"{one.sided}",
     )
 
@@ -408,22 +376,26 @@ def _neutrino_row(number: int, one: CoincidentEvent) -> tuple[str, ...]:
     place = one.localization
     return (
         str(number),
-        NONE if one.delta_t_s is None else f"{one.delta_t_s:+.2f}",
-        NONE if place is None else f"{place.ra_deg:.4f}",
-        NONE if place is None else f"{place.dec_deg:+.4f}",
-        NONE if place is None else _error(place) or NONE,
-        NONE if place is None else _part(place).removesuffix(" containment") or NONE,
-        _number(one.p_value("generic")),
-        _number(one.p_value("bayesian")),
-        one.event_key or NONE,
+        NOT_STATED if one.delta_t_s is None else f"{one.delta_t_s:+.2f}",
+        NOT_STATED if place is None else f"{place.ra_deg:.4f}",
+        NOT_STATED if place is None else f"{place.dec_deg:+.4f}",
+        NOT_STATED if place is None else region_text(place, "°") or NOT_STATED,
+        NOT_STATED if place is None or place.containment is None else _percent(place.containment),
+        number_text(one.p_value("generic")),
+        number_text(one.p_value("bayesian")),
+        one.event_key or NOT_STATED,
     )
+
+
+def _percent(containment: float) -> str:
+    return f"{100 * containment:.4g} %"
 
 
 def _related_link(story: Story, other: Related) -> Link:
     apart = other.neutrino.delta_t_s
     when = "" if apart is None else f", {apart:+.2f} s from the gravitational wave"
     what = "the neutrino is an alert of its own"
-    if story.kind is not AlertKind.LVK_SEARCH:
+    if story.event.kind is not AlertKind.LVK_SEARCH:
         what = "this neutrino was found in a search"
     return Link(text=other.title, href=f"{page_name(other.key)}.html", note=f"{what}{when}")
 
@@ -436,9 +408,9 @@ def _history(story: Story) -> Section:
     said = ["first notice", *map(_changed, notices, notices[1:])]
     rows = tuple(
         (
-            _label(alert),
-            NONE if alert.status is None else alert.status.value,
-            NONE if alert.notice_time is None else _time(alert.notice_time, 0),
+            notice_label(alert),
+            NOT_STATED if alert.status is None else alert.status.value,
+            time_text(alert.notice_time, 0),
             text,
             ", ".join(formats[_once(alert)]),
         )
@@ -460,21 +432,12 @@ def _once(alert: Alert) -> object:
     return alert.kind, alert.revision_label
 
 
-def _label(alert: Alert) -> str:
-    if alert.format is WireFormat.CIRCULAR:
-        number = alert.circular_number
-        return "circular" if number is None else f"circular {number}"
-    if alert.revision is not None:
-        return f"revision {alert.revision}"
-    return clean(alert.revision_label, 60) if alert.gw else "notice"
-
-
 def _received(story: Story) -> Section:
     rows = tuple(
         (
             record.alert.format.value,
-            _label(record.alert),
-            NONE if record.message.timestamp is None else _time(record.message.timestamp, 0),
+            notice_label(record.alert),
+            time_text(record.message.timestamp, 0),
             _source(record),
             Link(text="JSON", href=f"../{record_path(record)}", download=True),
         )
@@ -495,7 +458,7 @@ def _source(record: Record) -> str:
         return clean(f"{message.topic} [{message.partition}] {message.offset}", 120)
     if message.origin is not None:
         return clean(PurePath(message.origin).name, 120)
-    return NONE if message.topic is None else clean(message.topic, 120)
+    return NOT_STATED if message.topic is None else clean(message.topic, 120)
 
 
 def _doubts(story: Story) -> Section:
@@ -519,6 +482,11 @@ def _comments(story: Story) -> Section:
     return Section(anchor="comments", title="Comments", notes=tuple(dict.fromkeys(texts)))
 
 
+def _elsewhere(story: Story) -> tuple[Link, ...]:
+    event = story.event
+    return (*links_of(event, story.placed.alert), *skymap_links(event), mission_link(event))
+
+
 def _downloads(story: Story) -> Section:
     newest = story.records[-1]
     found = [Link(text="Newest record (JSON)", href=f"../{record_path(newest)}", download=True)]
@@ -531,19 +499,6 @@ def _downloads(story: Story) -> Section:
     if alert.localization or any(one.localization for one in alert.coincident_events):
         found.append(Link(text="Region (DS9)", href=f"../{region_path(story.key)}", download=True))
     return Section(anchor="downloads", title="Downloads", links=tuple(found))
-
-
-def _time(time: datetime, decimals: int = 2) -> str:
-    text = time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    return text[: 19 + decimals + (decimals > 0)]
-
-
-def _number(value: float | None, limit: str = "") -> str:
-    return NONE if value is None else f"{limit}{value:.3g}"
-
-
-def _sigma(sigma: float | None, unit: str = " sigma") -> str:
-    return NONE if sigma is None else f"{sigma:.2f}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,14 +521,14 @@ def glance(record: Record) -> Glance:
     unreal = () if story.state == "real" else (story.state.upper(),)
     return Glance(
         (
-            NONE if arrived is None else _time(arrived, 0),
-            KINDS[alert.kind][0],
-            story.title[:40],
-            _label(alert),
-            NONE if alert.trigger_time is None else _time(alert.trigger_time, 0),
-            NONE if place is None else f"{place.ra_deg:.3f}",
-            NONE if place is None else f"{place.dec_deg:+.3f}",
-            NONE if place is None else _number(place.error_radius_deg),
+            time_text(arrived, 0),
+            short_name(alert.kind),
+            story.event.title[:40],
+            notice_label(alert),
+            time_text(alert.trigger_time, 0),
+            NOT_STATED if place is None else f"{place.ra_deg:.3f}",
+            NOT_STATED if place is None else f"{place.dec_deg:+.3f}",
+            NOT_STATED if place is None else number_text(place.error_radius_deg),
             _sure(story),
             " ".join((*retracted, *unreal)),
         ),
@@ -583,9 +538,11 @@ def glance(record: Record) -> Glance:
 
 def _sure(story: Story) -> str:
     """Return what most says how sure an alert is."""
-    alert, found = story.event.newest, best(story)
+    alert, found = story.event.newest, headline_of(story)
     if found is not None:
-        return f"p {_number(found.p_value_post)} after trials"
+        return f"p {number_text(found.p_value_post)} after trials"
     if alert.signalness is not None:
         return f"signalness {alert.signalness:.3g}"
-    return NONE if alert.far_per_year is None else f"{alert.far_per_year:.3g} per year by chance"
+    return (
+        NOT_STATED if alert.far_per_year is None else f"{alert.far_per_year:.3g} per year by chance"
+    )

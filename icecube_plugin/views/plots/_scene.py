@@ -19,9 +19,9 @@ from icecube_hooks import (
     Record,
 )
 from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
-from icecube_plugin.views.summary import clean
 
 if TYPE_CHECKING:
     from icecube_plugin.sky.projections import Floats
