@@ -15,6 +15,7 @@ import pytest
 from icecube_hooks import Message, NoticeError, Record, Status, Tense
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_localization, make_record
+from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.cli.command import main
 from icecube_plugin.cli.query import Question, ask
 from icecube_plugin.sinks._schema import cell
@@ -114,7 +115,7 @@ QUESTIONS: list[tuple[dict[str, Any], Callable[[Record], bool]]] = [
     (
         {"max_p_post": 0.01},
         lambda r: r.alert.is_real
-        and any((s.p_value_post or 1) <= 0.01 for s in r.significances if s.p_value_post != 0),
+        and (p := p_post(r.significances)) is not None and p <= 0.01,
     ),
 ]  # fmt: skip
 
