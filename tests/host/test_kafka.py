@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,12 +37,18 @@ from .kafka.common import (
 )
 
 
-def test_a_group_goes_on_where_it_stopped(kafka: KafkaBroker) -> None:
-    kafka.create_topic("resume", partitions=2)
-    publish(kafka, "resume", [notice(n) for n in range(5)])
-    config = kafka_config(kafka, "resume")
-    assert sorted(drain(LiveSource(config), 5)) == sorted(notice(n) for n in range(5))
-    publish(kafka, "resume", [notice(9)])
+@pytest.mark.parametrize("trial", range(20))
+def test_a_group_goes_on_where_it_stopped(kafka: KafkaBroker, trial: int) -> None:
+    """A clean stop ends with nothing owed, whichever commit is under way when it comes.
+
+    Commits after each message are under way while newer offsets wait: each of these is late.
+    """
+    topic = f"resume.{trial}"
+    kafka.create_topic(topic, partitions=2)
+    publish(kafka, topic, [notice(n) for n in range(9)])
+    config = kafka_config(kafka, topic)
+    assert sorted(drain(LiveSource(config, batch_size=1), 9)) == [notice(n) for n in range(9)]
+    publish(kafka, topic, [notice(9)])
     assert drain(LiveSource(config), 1) == [notice(9)]
 
 
@@ -109,11 +114,9 @@ def test_a_backfill_reads_exactly_the_range(
     last: int,
 ) -> None:
     source = BackfillSource(kafka_config(kafka, hours), since=since, until=until)
-    began = time.monotonic()
     values = [message.value for batch in source.batches() for message in batch]
     source.close()
     assert sorted(values) == sorted(notice(n) for n in range(first, last + 1))
-    assert time.monotonic() - began < 20.0
 
 
 def test_the_host_runs_a_backfill(kafka: KafkaBroker, hours: str, tmp_path: Path) -> None:

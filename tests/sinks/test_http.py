@@ -109,14 +109,14 @@ def test_answer_that_tells_our_secrets_is_shown_without_them(server: HttpServer)
 
 
 def hang(connection: socket.socket) -> None:
-    connection.settimeout(5)
+    connection.settimeout(120)
     while connection.recv(1000):
         pass
 
 
 def drip(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    for _ in range(100):
+    for _ in range(2400):
         connection.sendall(b"x")
         time.sleep(0.05)
 
@@ -127,7 +127,7 @@ def test_server_that_does_not_end_its_answer(speak: Any) -> None:
         started = time.monotonic()
         with pytest.raises(RetryLater, match=r"127\.0\.0\.1:\d+: no answer in time$"):
             ask(url, timeout_s=0.3)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

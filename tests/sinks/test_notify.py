@@ -235,7 +235,7 @@ def test_down_then_up(tmp_path: Path) -> None:
 
 def test_server_that_hangs(tmp_path: Path) -> None:
     def hang(connection: socket.socket) -> None:
-        connection.settimeout(5)
+        connection.settimeout(120)
         while connection.recv(1000):
             pass
 
@@ -244,7 +244,7 @@ def test_server_that_hangs(tmp_path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(RetryLater):
             sink.write([make_record()])
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 60
 
 
 def test_many_urls_from_all_places(

@@ -112,7 +112,10 @@ class LiveSource(PolledSource):
         self._send_commit()
 
     def close(self) -> None:
-        """Wait a little for commits, leave the group, and free the client; once is enough.
+        """End with nothing owed: commit all that is safe, leave the group, free the client.
+
+        Where the broker does not answer that is given up after `LAST_COMMIT_S`. A second call does
+        nothing.
 
         What is queued is served first, also with nothing to commit: a client that is closed while
         it has partitions to take over gives them up twice, and the second time confluent-kafka
@@ -123,7 +126,11 @@ class LiveSource(PolledSource):
         self._is_closed = True
         deadline = time.monotonic() + LAST_COMMIT_S
         self._send_commit()
-        while (self._serve() or self._is_committing) and time.monotonic() < deadline:
+        # One commit is under way at a time: when it is answered, newer offsets may still be owed.
+        while self._serve() or self._is_committing or self._safe:
+            if time.monotonic() > deadline:
+                log.warning("the broker has not taken the last offsets: their messages come again")
+                break
             self._send_commit()
             time.sleep(0.01)
         super().close()

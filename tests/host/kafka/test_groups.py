@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Message as ConsumedMessage
 from confluent_kafka.admin import AdminClient
 
 from icecube_hooks import Message
@@ -75,13 +76,10 @@ def members_or_none(kafka: KafkaBroker, group: str) -> list[int] | None:
         return None
 
 
-def take(source: LiveSource, batches: Iterator[list[Message]], seconds: float) -> list[Message]:
-    """Read for some time, committing."""
-    found = []
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found += next(batches)
-        source.commit()
+def step(source: LiveSource, batches: Iterator[list[Message]]) -> list[Message]:
+    """Do what a host does for each batch, also an empty one: take it, and commit."""
+    found = next(batches)
+    source.commit()
     return found
 
 
@@ -138,16 +136,64 @@ def test_a_rebalance_in_the_middle_of_a_batch(kafka: KafkaBroker) -> None:
         theirs += next(news)
     old.commit()  # its sinks have all 40 now
     (given,) = {message.partition or 0 for message in theirs}
-    assert take(old, batches, 1.0) == []
+    wait_for(lambda: not step(old, batches) and committed(kafka, topic)[1 - given] == 20)
     assert committed(kafka, topic) == {given: -1001, 1 - given: 20}
-    theirs += take(new, news, 1.0)
+    while len(theirs) < 20:
+        theirs += next(news)
+    wait_for(lambda: not step(new, news) and committed(kafka, topic)[given] == 20)
     assert [m.value for m in theirs] == [m.value for m in batch if m.partition == given]
     assert committed(kafka, topic) == {0: 20, 1: 20}
     old.idle()
     new.close()
     publish(kafka, topic, [b"after"] * 2, partitions=2)
     last: list[Message] = []
-    wait_for(lambda: len(last.__iadd__(next(batches))) == 2, 10.0)  # what was given comes back
+    wait_for(lambda: len(last.__iadd__(next(batches))) == 2)  # what was given comes back
+    old.close()
+
+
+class Slow:
+    """A consumer whose `consume` lasts until another member has taken a partition."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+
+    def consume(self, count: int, timeout_s: float) -> list[ConsumedMessage]:
+        found = self.consumer.consume(count, timeout_s)
+        while len(self.consumer.assignment()) == 2:
+            found += self.consumer.consume(count, 0.1)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.consumer, name)
+
+
+def test_a_rebalance_while_messages_are_fetched(kafka: KafkaBroker) -> None:
+    """They are handled, and not committed: their partition is another's by now."""
+    topic = "fetching"
+    kafka.create_topic(topic, partitions=2)
+    config = kafka_config(kafka, topic, options=QUICK)
+    old = LiveSource(config)
+    batches = old.batches()
+    wait_for(lambda: not next(batches) and members_or_none(kafka, topic) == [2])
+    new = LiveSource(config)
+    news = new.batches()
+    over = threading.Event()
+    joining = threading.Thread(target=lambda: any(over.is_set() for _ in news))
+    slow = Slow(old.consumer)
+    old.consumer = slow  # type: ignore[assignment]
+    publish(kafka, topic, [b"%d" % n for n in range(40)], partitions=2)
+    joining.start()
+    batch: list[Message] = []
+    while len(batch) < 40:
+        batch += next(batches)
+    over.set()
+    joining.join()
+    old.consumer = slow.consumer
+    (kept,) = {tp.partition for tp in old.consumer.assignment()}
+    old.commit()
+    wait_for(lambda: not step(old, batches) and committed(kafka, topic)[kept] == 20)
+    assert committed(kafka, topic)[1 - kept] == -1001
+    new.close()
     old.close()
 
 
@@ -164,11 +210,11 @@ def test_partitions_that_come_in_the_middle_of_a_batch(kafka: KafkaBroker) -> No
     batch = next(b for b in ones if b)
     one.idle()
     two.close()  # its partition comes over, full, while `one` has a batch in hand
-    deadline = time.monotonic() + 3.0
-    while time.monotonic() < deadline:
+    while len(one.consumer.assignment()) < 2:
         one.idle()
     one.commit()
-    batch += take(one, ones, 2.0)
+    while len(batch) < 40:
+        batch += next(ones)
     assert sorted(int(message.value) for message in batch) == list(range(40))
     one.close()
 
@@ -186,11 +232,13 @@ def test_one_name_for_two_hosts_is_refused(kafka: KafkaBroker) -> None:
     kafka.create_topic("fenced")
     config = kafka_config(kafka, "fenced", instance_id="me", options=QUICK)
     old = LiveSource(config)
-    take(old, old.batches(), 1.0)
+    olds = old.batches()
+    while not old.consumer.assignment():
+        next(olds)
     new = LiveSource(config)
     news = new.batches()
     with pytest.raises(KafkaFailure, match=r"^another host .* the same kafka\.instance_id"):
-        all(not next(news) for _ in old.batches())
+        all(not next(news) for _ in olds)
     new.close()
     old.close()
 
@@ -219,13 +267,14 @@ def test_what_is_queued_is_served_before_the_end(
 def test_a_killed_host_gets_its_partitions_back_at_once(kafka: KafkaBroker) -> None:
     topic = "static"
     kafka.create_topic(topic)
-    config = kafka_config(kafka, topic, instance_id="me")  # librdkafka's session: 45 s
+    session = {"session.timeout.ms": 280_000}
+    config = kafka_config(kafka, topic, instance_id="me", options=session)
     LiveSource(config).close()  # a static member does not leave: to the group this is a kill
     publish(kafka, topic, [b"x"])
     began = time.monotonic()
     source = LiveSource(config)
     assert [m.value for m in next(b for b in source.batches() if b)] == [b"x"]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 200
     source.close()
 
 
@@ -238,16 +287,15 @@ def test_heartbeats_are_watched_and_not_handled(kafka: KafkaBroker) -> None:
     source = LiveSource(config)
     batches = source.batches()
     assert source.heartbeat_age_s() is None
-    assert take(source, batches, 1.5) == []
+    while source.heartbeat_age_s() is None:
+        assert next(batches) == []
+    assert next(batches) == []
     assert source.last_heartbeat is None  # those of the past do not count
-    waited = source.heartbeat_age_s()
-    assert waited is not None
-    assert waited < 2.0
 
     def beats(step: Callable[[], Any]) -> bool:
         before = source.last_heartbeat
         publish(kafka, "gcn.heartbeat", [json.dumps({"alert_datetime": 1}).encode()])
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + 60.0
         while source.last_heartbeat == before and time.monotonic() < deadline:
             assert not step()
         return source.last_heartbeat != before
@@ -261,9 +309,11 @@ def test_heartbeats_are_watched_and_not_handled(kafka: KafkaBroker) -> None:
     other = LiveSource(config)
     others = other.batches()
     wait_for(lambda: not next(others) and not next(batches) and members(kafka, "beside") == [1, 1])
-    take(source, batches, 0.6)
-    ages = [source.heartbeat_age_s(), other.heartbeat_age_s()]
-    assert sum(age is None for age in ages) == 1
+
+    def watching() -> int:
+        return sum(one.heartbeat_age_s() is not None for one in (source, other))
+
+    wait_for(lambda: not next(others) and not next(batches) and watching() == 1)
     other.close()
     source.close()
 
@@ -278,11 +328,12 @@ def test_lag(kafka: KafkaBroker) -> None:
     while taken < 4:
         taken += len(next(batches))
     source.commit()
-    deadline = time.monotonic() + 6.0
-    while source.lag() != {("lag", 0): 10 - taken} and time.monotonic() < deadline:
+
+    def is_told() -> bool:
         source.idle()
-        time.sleep(0.05)
-    assert source.lag() == {("lag", 0): 10 - taken}
+        return source.lag() == {("lag", 0): 10 - taken}
+
+    wait_for(is_told)
     source.close()
 
 
@@ -296,6 +347,7 @@ def test_error_events_are_no_messages(kafka: KafkaBroker) -> None:
     assert b"Subscribed topic not available" in (event.value() or b"")
     plain.close()
     source = LiveSource(config)
-    assert take(source, source.batches(), 1.0) == []
+    batches = source.batches()
+    wait_for(lambda: not next(batches) and bool(source.errors))
     assert source.errors == {"UNKNOWN_TOPIC_OR_PART": 1}
     source.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,7 +21,7 @@ from icecube_plugin.host.kafka import KafkaFailure, LiveSource, connect
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.oidc import CLIENT_ID, CLIENT_SECRET, OidcKafka
 
-from .common import publish
+from .common import publish, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +85,14 @@ def test_login_and_refresh(oidc: OidcKafka) -> None:
     given = oidc.endpoint.given
     publish(oidc.broker, "open", [b"0"])
     source = LiveSource(config(oidc))
-    batches = (batch for batch in source.batches() if batch)
+    all_batches = source.batches()
+    batches = (batch for batch in all_batches if batch)
     assert [m.value for m in next(batches)] == [b"0"]
     source.commit()
-    time.sleep(6.0)
+    wait_for(lambda: not next(all_batches) and oidc.endpoint.given - given >= 2)
     publish(oidc.broker, "open", [b"1"])
     assert [m.value for m in next(batches)] == [b"1"]
-    source.commit()
     source.close()
-    assert oidc.endpoint.given - given >= 2
 
 
 REFUSED = "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET ("
