@@ -87,7 +87,7 @@ def _check(arguments: argparse.Namespace, file: Path) -> None:
     if file.suffix[1:].lower() not in FORMS:
         raise ConfigError(f"expected a file that ends in .png, .svg or .pdf, got {file.name!r}")
     if arguments.what == "visibility" and arguments.site is None:
-        from icecube_plugin.views.plots import SITES
+        from icecube_plugin.sky.site import SITES
 
         raise ConfigError("--what visibility needs --site", hint=f"one of {', '.join(SITES)}")
     if (arguments.skymap or arguments.fetch) and arguments.what not in WITH_SKYMAP:

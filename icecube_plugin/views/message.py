@@ -29,15 +29,15 @@ from icecube_plugin.alerts.words import (
     notice_label,
     region_text,
 )
-from icecube_plugin.sky.site import (
+from icecube_plugin.sky.directions import galactic_deg
+from icecube_plugin.sky.observing import (
     DARK_SUN_DEG,
-    Site,
     airmass,
     altitudes_deg,
     dark_times,
-    galactic_latitude_deg,
     highest,
 )
+from icecube_plugin.sky.site import Site
 
 from .summary import row, summary
 
@@ -140,7 +140,7 @@ def _sky(alert: Alert, now: datetime, site: Site | None) -> Iterator[str]:
     places = places_of(alert)
     dark = dark_times(now, site) if site is not None and places else []
     for label, where in places:
-        latitude = galactic_latitude_deg(where.ra_deg, where.dec_deg)
+        _, latitude = galactic_deg(where.ra_deg, where.dec_deg)
         yield row("Galactic", f"latitude {latitude:+.1f} deg{label}")
         if site is not None:
             view = _view(where, alert.trigger_time, now, dark, site)
@@ -157,7 +157,7 @@ def _view(
     where = place.ra_deg, place.dec_deg
     times = [now] if trigger is None else [now, trigger]
     altitudes = altitudes_deg(*where, times, site)
-    parts = [f"{clean(site.name, 60)}: {_altitude(altitudes[0])} at {_clock(now)} (now)"]
+    parts = [f"{site.name}: {_altitude(altitudes[0])} at {_clock(now)} (now)"]
     parts += [f"{_altitude(altitude)} at the trigger" for altitude in altitudes[1:]]
     parts.append(_best(where, dark, site))
     return ", ".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,24 +10,20 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from icecube_hooks import YEAR_S, AlertKind, ConfigError, GWReference, PValue, Record, Status, Tense
+from icecube_hooks import YEAR_S, AlertKind, GWReference, PValue, Record, Status, Tense
 from icecube_hooks.testing import make_record
 from icecube_plugin.significance import p_from_sigma
 from icecube_plugin.views.plots import (
-    SITES,
     PlotError,
     cumulative,
     p_ladder,
-    site_of,
     to_svg,
     visibility,
 )
 from icecube_plugin.views.plots._cumulative import counts, poisson_band
 from icecube_plugin.views.plots._ladder import rungs
-from icecube_plugin.views.plots._visibility import evening_of, night
 from tests.plot.places import circle, of
 
-PARANAL = SITES["paranal"]
 T0 = datetime(2023, 4, 16, 7, 42, 31, tzinfo=UTC)
 
 
@@ -41,51 +36,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- visibility ---------------------------------------------------------------------------------
-
-
-def sidereal_deg(time: datetime) -> float:
-    """Return Greenwich mean sidereal time [deg] (USNO's short formula, UT1 taken as UTC)."""
-    days = (time - datetime(2000, 1, 1, 12, tzinfo=UTC)).total_seconds() / 86_400
-    return (280.46061837 + 360.98564736629 * days) % 360
-
-
-@pytest.mark.parametrize("site", ["paranal", "maunakea", "la-palma"])
-def test_altitude_is_that_of_the_triangle(site: str) -> None:
-    at, place = SITES[site], circle(345.8, 9.1, 1.0)
-    found = night(place, at, date(2023, 4, 16))
-    for time, altitude in list(zip(found.times, found.target, strict=True))[::24]:
-        turn = math.radians(sidereal_deg(time) + at.lon_deg - place.ra_deg)
-        lat, dec = math.radians(at.lat_deg), math.radians(place.dec_deg)
-        height = math.sin(lat) * math.sin(dec) + math.cos(lat) * math.cos(dec) * math.cos(turn)
-        assert altitude == pytest.approx(math.degrees(math.asin(height)), abs=0.35)  # precession
-    assert max(found.target) == pytest.approx(90 - abs(at.lat_deg - place.dec_deg), abs=0.3)
-
-
-def test_night_has_the_sun_of_that_day() -> None:
-    """Paranal, 2023-04-16: the Sun at +10.2 deg is up for 11.5 h around 16:41 UTC.
-
-    Full Moon was on 2023-04-06, 04:35 UTC.
-    """
-    found = night(circle(0, 0, 1), PARANAL, date(2023, 4, 16))
-    down = [time for time, sun in zip(found.times, found.sun, strict=True) if sun < -0.83]
-    assert abs(down[0] - datetime(2023, 4, 16, 22, 26, tzinfo=UTC)) < timedelta(minutes=8)
-    assert abs(down[-1] - datetime(2023, 4, 17, 10, 57, tzinfo=UTC)) < timedelta(minutes=8)
-    assert found.moon_illumination < 0.2
-    assert night(circle(0, 0, 1), PARANAL, date(2023, 4, 5)).moon_illumination > 0.98
-
-
-@pytest.mark.parametrize(
-    ("hour", "evening"),
-    [
-        (3, date(2023, 4, 15)),
-        (9, date(2023, 4, 15)),
-        (12, date(2023, 4, 16)),
-        (23, date(2023, 4, 16)),
-    ],
-)
-def test_night_of_an_event(hour: int, evening: date) -> None:
-    """Paranal is 4.7 h behind Greenwich."""
-    assert evening_of(datetime(2023, 4, 16, hour, tzinfo=UTC), PARANAL) == evening
 
 
 def test_visibility_says_where_and_when() -> None:
@@ -107,12 +57,6 @@ def test_visibility_needs_place_and_time() -> None:
         visibility(of(None), "paranal")
     with pytest.raises(PlotError, match=r"states no time, and no night is given$"):
         visibility(of(circle(1, 2, 3), trigger_time=None), "paranal")
-
-
-@pytest.mark.parametrize("text", ["atlantis", "1", "1,2,3,4", "91,0", "0,181", "nan,0", "0,0,1e9"])
-def test_no_site(text: str) -> None:
-    with pytest.raises(ConfigError):
-        site_of(text)
 
 
 # --- ladder -------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from icecube_plugin.sky.projections import (
     mollweide_inverse,
     tangent,
 )
-from icecube_plugin.views.plots._scene import ring_of
+from icecube_plugin.views.plots._events import ring_of
 from tests.plot.places import CIRCLES, PLACES
 
 DEG2_PER_PLANE = 2 * math.degrees(1) ** 2

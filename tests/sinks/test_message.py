@@ -2,20 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import warnings
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from icecube_hooks import (
     Alert,
     AlertKind,
     AsymmetricError,
-    ConfigError,
     Direction,
     Ellipse,
     GWReference,
@@ -25,93 +23,14 @@ from icecube_hooks import (
 )
 from icecube_hooks.testing import example_records, make_localization, make_record
 from icecube_plugin import read
-from icecube_plugin.sky.site import (
-    Site,
-    airmass,
-    altitudes_deg,
-    dark_times,
-    galactic_latitude_deg,
-    highest,
-    site_of,
-    sun_altitudes_deg,
-)
+from icecube_plugin.sky.observing import dark_times
+from icecube_plugin.sky.site import Site
 from icecube_plugin.views.message import Announcement, compose
 
 NOW = datetime(2023, 4, 16, 8, 0, tzinfo=UTC)
 PARANAL = Site(name="Paranal", lat_deg=-24.627, lon_deg=-70.404, height_m=2635)
 TROMSO = Site(name="Troms\u00f8", lat_deg=69.65, lon_deg=18.96)
 POLE = Site(name="South Pole", lat_deg=-90.0, lon_deg=0.0, height_m=2835)
-
-angles = st.floats(0, 359.999), st.floats(-90, 90)
-times = st.integers(0, 14 * 366).map(
-    lambda days: datetime(2012, 1, 1, tzinfo=UTC) + timedelta(days * 0.99)
-)
-sites = st.builds(Site, name=st.just("x"), lat_deg=st.floats(-90, 90), lon_deg=st.floats(-180, 180))
-
-
-def at(site: Site, time: datetime) -> Any:
-    """astropy's frame, with its own data on the Earth's rotation, and without air."""
-    from astropy import units as u
-    from astropy.coordinates import AltAz, EarthLocation
-    from astropy.time import Time
-
-    place = EarthLocation(lat=site.lat_deg * u.deg, lon=site.lon_deg * u.deg, height=site.height_m)
-    return AltAz(obstime=Time(time), location=place)
-
-
-@settings(max_examples=15)
-@given(*angles, times, sites)
-def test_altitude_is_that_of_astropy(ra: float, dec: float, time: datetime, site: Site) -> None:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from astropy.utils import iers
-
-    with iers.conf.set_temp("auto_download", False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expected = SkyCoord(ra * u.deg, dec * u.deg).transform_to(at(site, time)).alt.deg
-    assert altitudes_deg(ra, dec, [time], site)[0] == pytest.approx(expected, abs=0.006)
-
-
-@settings(max_examples=10)
-@given(times, sites)
-def test_altitude_of_the_sun_is_that_of_astropy(time: datetime, site: Site) -> None:
-    from astropy.coordinates import get_sun
-    from astropy.utils import iers
-
-    with iers.conf.set_temp("auto_download", False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        frame = at(site, time)
-        expected = get_sun(frame.obstime).transform_to(frame).alt.deg
-    assert sun_altitudes_deg([time], site)[0] == pytest.approx(expected, abs=0.02)
-
-
-@settings(max_examples=30)
-@given(*angles)
-def test_galactic_latitude_is_that_of_astropy(ra: float, dec: float) -> None:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-
-    expected = SkyCoord(ra * u.deg, dec * u.deg).galactic.b.deg
-    assert galactic_latitude_deg(ra, dec) == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("altitude", "expected"), [(90, 1.0), (60, 1.154), (30, 1.995), (10, 5.59), (5, 10.3)]
-)
-def test_airmass_of_kasten_and_young(altitude: float, expected: float) -> None:
-    """Their table of 1989, whose values are of the same formula, to the digits of the print."""
-    assert airmass(altitude) == pytest.approx(expected, rel=5e-3)
-
-
-def test_best_time_is_dark_and_highest() -> None:
-    dark = dark_times(NOW, PARANAL)
-    steps = [NOW + number * timedelta(minutes=10) for number in range(144)]
-    suns = sun_altitudes_deg(steps, PARANAL)
-    assert dark == [time for time, sun in zip(steps, suns, strict=True) if sun < -12]
-    assert 9 < len(dark) / 6 < 12  # hours of an autumn night
-    time, altitude = highest(345.82, 9.14, dark, PARANAL)
-    assert altitude == pytest.approx(max(altitudes_deg(345.82, 9.14, dark, PARANAL)))
-    assert altitudes_deg(345.82, 9.14, [time], PARANAL)[0] == pytest.approx(altitude)
 
 
 def test_polar_day_and_a_place_below_the_horizon() -> None:
@@ -284,29 +203,3 @@ def test_links_are_kept_longer_than_details() -> None:
     message = Announcement("t", ("one", "and two", "link: https://x"), 1)
     assert message.text(23) == "one\n...\nlink: https://x"
     assert message.text(10) == "one\nand..."
-
-
-def test_site_of_the_configuration() -> None:
-    table = {"name": "La\x1b Palma", "lat_deg": 28.76, "lon_deg": -17.88, "height_m": 2396}
-    expected = Site(name="La\x1b Palma", lat_deg=28.76, lon_deg=-17.88, height_m=2396.0)
-    assert site_of(table) == expected
-    assert site_of({"lat_deg": 0, "lon_deg": 0}).name == "the site"
-
-
-@pytest.mark.parametrize(
-    ("table", "text"),
-    [
-        (5, "site: expected a table"),
-        ({"lat_deg": 1}, "site.lon_deg: is required"),
-        ({"lat_deg": 91, "lon_deg": 0}, "site.lat_deg: expected a number from -90 to 90, got 91"),
-        ({"lat_deg": True, "lon_deg": 0}, "site.lat_deg: expected a number"),
-        ({"lat_deg": 0, "lon_deg": "0"}, "site.lon_deg: expected a number"),
-        ({"lat_deg": float("nan"), "lon_deg": 0}, "site.lat_deg: expected a number"),
-        ({"lat_deg": 0, "lon_deg": 0, "name": 5}, "site.name: expected text"),
-        ({"lat": 0, "lon_deg": 0}, "site.lat: unknown option (did you mean 'lat_deg'?)"),
-    ],
-)
-def test_wrong_site(table: object, text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        site_of(table)
-    assert str(caught.value).startswith(text)

@@ -74,16 +74,16 @@ class _Map:
 
 
 def _maps(story: Story) -> Iterator[_Map]:
-    from icecube_plugin.views.plots import PlotError, light_finder, light_svg
+    from icecube_plugin.views.plots import PlotError, svg_finder, svg_map
 
     try:
         yield _Map(
-            markup(light_svg(story.records)),
+            markup(svg_map(story.records)),
             "All sky: Mollweide, right ascension grows to the left. Dashed: Galactic plane. "
             "Circle with a dot: Sun, crescent: Moon, at the time of the event.",
         )
         yield _Map(
-            markup(light_finder(story.placed)),
+            markup(svg_finder(story.placed)),
             "Around the position: offsets in degrees, north up, east left. "
             "Solid: as stated. Dashed: scaled as a Gaussian.",
         )
@@ -127,11 +127,11 @@ def _plural(word: str, count: int) -> str:
 
 
 def _season(stories: Sequence[Story]) -> _Map | None:
-    from icecube_plugin.views.plots import PlotError, light_svg
+    from icecube_plugin.views.plots import PlotError, svg_map
 
     shown = [s for s in stories if s.state == "real" and s.placed.alert.localization][:MAPPED]
     try:
-        svg = light_svg([story.placed for story in shown], with_bodies=False)
+        svg = svg_map([story.placed for story in shown], with_bodies=False)
     except PlotError:  # nothing with a position
         return None
     many = _plural("event", len(shown))

@@ -14,33 +14,30 @@ Conventions
 - ICRS, degrees, UTC; right ascension grows to the left. The caption of each figure says the rest.
 - Colours are told apart by colour-blind people, and each kind of alert has a marker of its own.
 - Retracted alerts are crossed out. Tests are left out of seasons unless asked for.
-- No network: Sun and Moon are astropy's built-in ones.
-- `light_svg` and `light_finder` draw the same maps as small SVG, in milliseconds, without
+- No network: Sun and Moon are computed (`icecube_plugin.sky.observing`).
+- `svg_map` and `svg_finder` draw the same maps as small SVG, in milliseconds, without
   matplotlib.
 
 Importing this is cheap; matplotlib (extra ``plot``) is imported by the function that draws.
 """
 
 from ._cumulative import cumulative
+from ._events import PlotError
+from ._figure import to_pdf, to_png, to_svg
 from ._finder import finder
 from ._ladder import p_ladder
-from ._light import light_finder, light_svg
 from ._maps import sky_map
-from ._paper import to_pdf, to_png, to_svg
-from ._scene import PlotError
-from ._visibility import SITES, Site, site_of, visibility
+from ._svg import svg_finder, svg_map
+from ._visibility import visibility
 
 __all__ = [
-    "SITES",
     "PlotError",
-    "Site",
     "cumulative",
     "finder",
-    "light_finder",
-    "light_svg",
     "p_ladder",
-    "site_of",
     "sky_map",
+    "svg_finder",
+    "svg_map",
     "to_pdf",
     "to_png",
     "to_svg",

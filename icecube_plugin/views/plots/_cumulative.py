@@ -11,8 +11,8 @@ from icecube_hooks import YEAR_S, Alert, AlertKind, Record
 from icecube_plugin.alerts import group
 from icecube_plugin.significance import ALERT_RATES
 
-from ._paper import INK, Axes, caption, dates, entry, legend, new_figure
-from ._scene import STYLES, PlotError
+from ._events import STYLES, PlotError
+from ._figure import INK, Axes, caption, dates, entry, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

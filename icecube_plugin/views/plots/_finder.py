@@ -10,8 +10,8 @@ from icecube_hooks import Record
 from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.projections import tangent
 
-from ._light import tick_step
-from ._paper import (
+from ._events import STYLES, Field, Shape, field_of
+from ._figure import (
     INK,
     NAMES_UP_TO,
     Axes,
@@ -23,7 +23,7 @@ from ._paper import (
     new_figure,
     rgb,
 )
-from ._scene import STYLES, Field, Shape, field_of
+from ._svg import tick_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

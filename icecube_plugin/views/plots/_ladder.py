@@ -17,8 +17,8 @@ from icecube_plugin.significance import (
     sigma_from_p,
 )
 
-from ._paper import FAINT, INK, Axes, caption, entry, legend, new_figure
-from ._scene import PlotError, shown
+from ._events import PlotError, shown
+from ._figure import FAINT, INK, Axes, caption, entry, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
 from icecube_plugin.sky import separation_deg
+from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
     Point,
     cut_line,
@@ -18,8 +19,8 @@ from icecube_plugin.sky.projections import (
     mollweide_inverse,
 )
 
-from ._light import graticule, grid_labels, plane_lines
-from ._paper import (
+from ._events import STYLES, Drawn, drawn, point_of, ring_of, size_deg
+from ._figure import (
     FAINT,
     INK,
     NAMES_UP_TO,
@@ -34,7 +35,7 @@ from ._paper import (
     title,
     write,
 )
-from ._scene import STYLES, Drawn, bodies, drawn, point_of, ring_of, size_deg
+from ._svg import graticule, grid_labels, plane_lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,14 +91,15 @@ def sky_map(
     _set_up(axes)
     for one in sorted(events, key=_size, reverse=True):
         _draw_event(axes, one, named=len(events) <= NAMES_UP_TO)
-    sky = bodies(events[0].time) if len(events) == 1 else ()
-    for name, at in sky:
+    time = events[0].time if len(events) == 1 else None
+    sky = {} if time is None else sun_and_moon(time)
+    for name, at in sky.items():
         _body(axes, name, _xy(*point_of(at)))
     if skymap is not None:
         _map_contours(axes, skymap)
     heading = title if title is not None else _heading(events)
     _title(axes, heading)
-    _map_legend(axes, events, [name for name, _ in sky], skymap is not None)
+    _map_legend(axes, events, tuple(sky), skymap is not None)
     caption(figure, _map_caption(events, bool(sky)))
     return figure
 
@@ -205,7 +207,7 @@ def _arrow(axes: Axes, a: Localization, b: Localization) -> None:
 
 
 def _body(axes: Axes, name: str, at: Any) -> None:
-    for marker, size in (("o", 9), (".", 3)) if name == "sun" else ((_crescent(), 11),):
+    for marker, size in (("o", 9), (".", 3)) if name == "Sun" else ((_crescent(), 11),):
         face = "none" if marker == "o" else INK
         axes.plot(*at, marker=marker, markersize=size, mec=INK, mfc=face, ls="none", zorder=4)
 

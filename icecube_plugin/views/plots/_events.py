@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 SAME_PLACE_DEG: Final = 0.02
 """Positions nearer than this are one: circulars round to 0.01 deg."""
 
-BODIES: Final = ("sun", "moon")
 LABEL_CHARACTERS: Final = 40
 HALF: Final = 0.5
 MOST: Final = 0.9
@@ -359,40 +356,3 @@ def _resized(error: Any, factor: float) -> Any:
         if one.name != "position_angle_deg"
     }
     return dataclasses.replace(error, **sizes)
-
-
-def bodies(time: datetime | None) -> Sequence[tuple[str, Direction]]:
-    """Return Sun and Moon as seen from the centre of the Earth; the Moon is off by up to 1 deg.
-
-    Nothing without a time, or outside of the years 1900 to 2099 of astropy's built-in ephemeris.
-    """
-    if time is None or not 1900 <= time.year < 2100:
-        return ()
-    from astropy.coordinates import get_body
-
-    from icecube_plugin.sky.points import times_of
-
-    with offline():
-        when = times_of([time])[0]
-        found: Any = [(name, get_body(name, when, ephemeris="builtin")) for name in BODIES]
-    return [
-        (name, Direction(ra_deg=body.ra.deg % 360.0, dec_deg=body.dec.deg)) for name, body in found
-    ]
-
-
-@contextmanager
-def offline() -> Iterator[None]:
-    """Let astropy do with the Earth rotation data that it has.
-
-    Its warnings are about seconds: leap seconds of the future, UT1 where it is not yet measured.
-    """
-    from astropy.utils import iers
-    from erfa import ErfaWarning
-
-    with (
-        warnings.catch_warnings(),
-        iers.conf.set_temp("auto_download", False),
-        iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
-    ):
-        warnings.simplefilter("ignore", ErfaWarning)
-        yield

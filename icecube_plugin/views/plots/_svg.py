@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 from icecube_hooks import Direction, Localization, Record
 from icecube_plugin.sky import separation_deg
+from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
     Point,
     cut_line,
@@ -27,12 +28,11 @@ from icecube_plugin.sky.projections import (
     mollweide,
 )
 
-from ._scene import (
+from ._events import (
     STYLES,
     Drawn,
     Field,
     Shape,
-    bodies,
     drawn,
     field_of,
     point_of,
@@ -40,7 +40,7 @@ from ._scene import (
     size_deg,
 )
 
-__all__ = ["light_finder", "light_svg"]
+__all__ = ["svg_finder", "svg_map"]
 
 UNIT: Final = 1000
 """Units of the drawing per unit of the map's plane: all coordinates are whole numbers."""
@@ -73,7 +73,7 @@ _MARKERS: Final = {
 }
 
 
-def light_svg(records: Record | Iterable[Record], *, with_bodies: bool = True) -> str:
+def svg_map(records: Record | Iterable[Record], *, with_bodies: bool = True) -> str:
     """Return an all-sky map as an ``<svg>`` element to stand in an HTML page.
 
     Parameters
@@ -91,13 +91,14 @@ def light_svg(records: Record | Iterable[Record], *, with_bodies: bool = True) -
     events = drawn([records] if isinstance(records, Record) else records)
     alone = events[0] if len(events) == 1 else None
     title = f"{len(events)} events" if alone is None else alone.label
-    sky = bodies(alone.time) if with_bodies and alone is not None else ()
-    parts = [_background(), *(_body(name, at) for name, at in sky)]
+    time = alone.time if with_bodies and alone is not None else None
+    sky = {} if time is None else sun_and_moon(time)
+    parts = [_background(), *(_body(name, at) for name, at in sky.items())]
     parts += [part for one in events for part in _event(one)]
     return _svg("-2080 -1080 4160 2160", f"Sky map: {title}", CONVENTION, parts)
 
 
-def light_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
+def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
     """Return a zoom on one alert as an ``<svg>`` element, see `icecube_plugin.views.plots.finder`.
 
     Raises
@@ -196,10 +197,10 @@ def _body(name: str, at: Direction) -> str:
     ((x, y),) = _flat([point_of(at)])
     shape = (
         f'<circle cx="{x}" cy="{y}" r="50"/><circle cx="{x}" cy="{y}" r="8" fill="currentColor"/>'
-        if name == "sun"
+        if name == "Sun"
         else f'<path fill="currentColor" d="M{x} {y - 50}a50 50 0 1 0 0 100a62 62 0 0 1 0-100z"/>'
     )
-    return f'<g class="body" fill-opacity="1"><title>{name.title()}</title>{shape}</g>'
+    return f'<g class="body" fill-opacity="1"><title>{name}</title>{shape}</g>'
 
 
 def _event(one: Drawn) -> Iterator[str]:
