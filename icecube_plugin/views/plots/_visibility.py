@@ -56,9 +56,11 @@ def visibility(record: Record, site: Site | str, *, night_of: date | None = None
     place = place_of(alert)
     if place is None:
         raise PlotError(f"{shown(alert.notice_id)} states no position")
-    if night_of is None and alert.trigger_time is None:
-        raise PlotError(f"{shown(alert.notice_id)} states no time, and no night is given")
-    found = night(place, at, night_of or evening_of(alert.trigger_time, at))
+    if night_of is None:
+        if alert.trigger_time is None:
+            raise PlotError(f"{shown(alert.notice_id)} states no time, and no night is given")
+        night_of = evening_of(alert.trigger_time, at)
+    found = night(place, at, night_of)
     axes = figure.add_axes((0.09, 0.22, 0.81, 0.68))
     _draw(axes, found, STYLES[alert.kind].colour)
     _time_of(axes, found, alert.trigger_time)
