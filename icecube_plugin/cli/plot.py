@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from icecube_plugin.alerts import Event
-    from icecube_plugin.sky import SkyMap
+    from icecube_plugin.sky import Pixels
 
 __all__ = ["add_arguments"]
 
@@ -147,7 +147,7 @@ def _place(record: Record) -> Any:
     return record.alert.localization or record.alert.most_probable_direction
 
 
-def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> SkyMap | None:
+def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> Pixels | None:
     """Read or fetch the map, if one is asked for, and print its areas."""
     from icecube_plugin.sky import fetch_skymap, read_skymap
 

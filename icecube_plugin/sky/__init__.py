@@ -45,13 +45,23 @@ from .regions import (
     region_or_none,
     scale_radius,
 )
-from .skymaps import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
+from .skymaps import (
+    LikelihoodScan,
+    Pixels,
+    SkyMap,
+    SkyMapError,
+    fetch_skymap,
+    parse_skymap,
+    read_skymap,
+)
 
 __all__ = [
     "BoxRegion",
     "CircleRegion",
     "EllipseRegion",
+    "LikelihoodScan",
     "NotStatedError",
+    "Pixels",
     "Placed",
     "Region",
     "SkyMap",

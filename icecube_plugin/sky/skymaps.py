@@ -7,13 +7,16 @@ A multi-order map, as `ligo.skymap` and IceCube write it, starts with::
     ORDERING= 'NUNIQ   '
     COORDSYS= 'C       '
 
-a flat one has a column PROB or PROBABILITY and ``ORDERING= 'NESTED'`` or ``'RING'``.
+a flat one has a column PROB, PROBABILITY or PROBDENSITY and ``ORDERING= 'NESTED'`` or ``'RING'``.
+Older ones of IceCube hold a scan of the likelihood, column 2LLH or 2DLLH, and say in ``COMMENTS``
+at which change of it the contours lie: ``50%(90%) uncertainty location => Change in 2LLH of
+22.2(64.2)``. They have these two regions, and no probabilities.
 
 Conventions
 -----------
 - ICRS, degrees. The density within a pixel is constant.
 - The region at a containment is the smallest one that holds so much: pixels by falling density.
-- What the map does not cover has no probability.
+- What the map does not cover has no probability; nor has a pixel that is NaN or infinite.
 - Nothing is fetched unless `fetch_skymap` is called.
 """
 
@@ -21,10 +24,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import os
+import re
 import tempfile
 import warnings
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +63,13 @@ SPLITS: Final = 6
 """How often pixels at the edge of a circle are split into four."""
 
 PROBABILITIES: Final = ("PROB", "PROBABILITY")
+SCANS: Final = ("2DLLH", "2LLH")
+STATED_CHANGE: Final = re.compile(
+    r"change in 2LLH of\s+([\d.]+)\s*\(([\d.]+)\)", re.ASCII | re.IGNORECASE
+)
+"""IceCube's header ``COMMENTS``, after "50%(90%) uncertainty location => "."""
+WILKS: Final = {0.5: 2 * math.log(2), 0.9: 2 * math.log(10)}
+"""Changes of 2 ln L at the contours where the file says "based on Wilks theorem": chi2, 2 d.o.f."""
 
 
 class SkyMapError(IceCubePluginError, ValueError):
@@ -68,9 +81,8 @@ class SkyMapError(IceCubePluginError, ValueError):
     """
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SkyMap:
-    """Where the source is, pixel by pixel.
+class Pixels(ABC):
+    """Values on pixels of the sky, each its own, none twice; what sky maps have in common.
 
     Attributes
     ----------
@@ -78,55 +90,102 @@ class SkyMap:
         HEALPix order of each pixel; nside is 2 to that power.
     ipix : array of int
         Its nested index at that order.
+    """
+
+    def __init__(self, order: Integers, ipix: Integers, values: Floats) -> None:
+        import numpy as np
+
+        order, ipix = np.asarray(order, dtype=np.int64), np.asarray(ipix, dtype=np.int64)
+        values = np.asarray(values, dtype=np.float64)
+        if not (order.shape == ipix.shape == values.shape) or order.ndim != 1 or not order.size:
+            raise SkyMapError("no pixels")
+        first = ipix << 2 * (LARGEST_ORDER - order)
+        is_order = (order >= 0) & (order <= LARGEST_ORDER)
+        if not np.all(is_order & (first >= 0) & (first < np.int64(12) << 2 * LARGEST_ORDER)):
+            raise SkyMapError("a pixel's number is out of range")
+        line = np.argsort(first, kind="stable")
+        self.order, self.ipix, self._first = order[line], ipix[line], first[line]
+        self._values = values[line]
+        self._stop = self._first + (1 << (2 * (LARGEST_ORDER - self.order)))
+        if np.any(self._first[1:] < self._stop[:-1]):
+            raise SkyMapError("pixels overlap")
+
+    @abstractmethod
+    def area_deg2(self, containment: float) -> float:
+        """Return the area of the region at a containment [deg^2]."""
+
+    @abstractmethod
+    def credible_level(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Return the containment of the smallest region that reaches a position; 1 off the map."""
+
+    @abstractmethod
+    def contains(self, ra_deg: Any, dec_deg: Any, containment: float = 0.9) -> Any:
+        """Tell whether positions [deg, ICRS] are in the region at a containment."""
+
+    @abstractmethod
+    def most_probable_deg(self) -> tuple[float, float]:
+        """Return the middle of the best pixel: right ascension, declination [deg]."""
+
+    def reach_deg(self, ra_deg: float, dec_deg: float, containment: float = 0.9) -> float:
+        """Return how far from a position the region at a containment goes [deg]."""
+        ra, dec = _centres_deg(self.order, self.ipix)
+        inside = self.contains(ra, dec, containment)
+        distance: Floats = polar_deg(ra[inside], dec[inside], ra_deg, dec_deg)[0]
+        return float((distance + _size_deg(self.order[inside])).max())
+
+    def _middle_deg(self, index: int) -> tuple[float, float]:
+        ra, dec = _centres_deg(self.order[index : index + 1], self.ipix[index : index + 1])
+        return float(ra[0]), float(dec[0])
+
+    def _pixel(self, ra_deg: Any, dec_deg: Any) -> tuple[Any, Any]:
+        """Return the pixels that hold positions, and whether there is one."""
+        import numpy as np
+        from astropy import units as u
+
+        ra, dec = np.asarray(ra_deg, dtype=float), np.asarray(dec_deg, dtype=float)
+        is_place = np.isfinite(ra) & np.isfinite(dec)
+        index = _healpix().lonlat_to_healpix(
+            np.where(is_place, ra, 0.0) * u.deg,
+            np.where(is_place, dec, 0.0) * u.deg,
+            1 << LARGEST_ORDER,
+            order="nested",
+        )
+        pixel = np.searchsorted(self._first, index, side="right") - 1
+        return pixel, is_place & (pixel >= 0) & (index < self._stop[pixel])
+
+
+class SkyMap(Pixels):
+    """Where the source is, pixel by pixel.
+
+    Attributes
+    ----------
+    order, ipix : array of int
+        See `Pixels`.
     probability : array of float
-        Its probability; they sum to 1.
+        Of each pixel; they sum to 1. What is not finite in the file is 0, as IceCube's header
+        asks: there the fit has not converged.
 
     Raises
     ------
     SkyMapError
-        If a probability is negative or not finite, pixels overlap, or the sum is not about 1.
+        If a probability is negative, pixels overlap, or the sum is not about 1.
     """
 
-    order: Integers
-    ipix: Integers
-    probability: Floats
-    _first: Integers = field(init=False, repr=False)
-    _level: Floats = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Check, put the pixels in order, and rank them by density."""
+    def __init__(self, order: Integers, ipix: Integers, probability: Floats) -> None:
         import numpy as np
 
-        order = np.asarray(self.order, dtype=np.int64)
-        first = np.asarray(self.ipix, dtype=np.int64) << 2 * (LARGEST_ORDER - order)
-        stated = np.asarray(self.probability, dtype=np.float64)
-        probability = np.where(np.isnan(stated), 0.0, stated)  # NaN: not scanned
-        _check(order, first, probability)
-        line = np.argsort(first, kind="stable")
-        _set(self, "order", order[line])
-        _set(self, "ipix", np.asarray(self.ipix, dtype=np.int64)[line])
-        _set(self, "probability", probability[line] / probability.sum())
-        _set(self, "_first", first[line])
-        if np.any(self._first[1:] < self._stop[:-1]):
-            raise SkyMapError("pixels overlap")
+        super().__init__(order, ipix, probability)
+        probability = np.where(np.isfinite(self._values), self._values, 0.0)
+        if np.any(probability < 0):
+            raise SkyMapError("a probability is negative")
+        total = float(probability.sum())
+        if abs(total - 1) > SUM_TOLERANCE:
+            raise SkyMapError(f"the probabilities sum to {total:.4g}, not to 1")
+        self.probability = probability / total
+        self._density_deg2 = self.probability / _area_deg2(self.order)
         ranked = np.argsort(-self._density_deg2, kind="stable")
-        level = np.empty_like(self.probability)
-        level[ranked] = np.cumsum(self.probability[ranked])
-        _set(self, "_level", level)
-
-    @property
-    def _stop(self) -> Integers:
-        """One behind the last index of each pixel at the largest order."""
-        size: Integers = 1 << (2 * (LARGEST_ORDER - self.order))
-        return self._first + size
-
-    @property
-    def _area_deg2(self) -> Floats:
-        return _area_deg2(self.order)
-
-    @property
-    def _density_deg2(self) -> Floats:
-        return self.probability / self._area_deg2
+        self._level = np.empty_like(self.probability)
+        self._level[ranked] = np.cumsum(self.probability[ranked])
 
     def area_deg2(self, containment: float) -> float:
         """Return the area of the region at a containment [deg^2]; part of the last pixel counts.
@@ -141,7 +200,7 @@ class SkyMap:
         if not 0.0 < containment <= 1.0:
             raise ValueError(f"expected a containment above 0, at most 1, got {containment}")
         ranked = np.argsort(self._level, kind="stable")
-        areas = np.concatenate(([0.0], np.cumsum(self._area_deg2[ranked])))
+        areas = np.concatenate(([0.0], np.cumsum(_area_deg2(self.order)[ranked])))
         levels = np.concatenate(([0.0], self._level[ranked]))
         return float(np.interp(containment, levels, areas))
 
@@ -185,28 +244,75 @@ class SkyMap:
 
     def most_probable_deg(self) -> tuple[float, float]:
         """Return the middle of the densest pixel: right ascension, declination [deg]."""
-        best = int(self._density_deg2.argmax())
-        ra, dec = _centres_deg(self.order[best : best + 1], self.ipix[best : best + 1])
-        return float(ra[0]), float(dec[0])
+        return self._middle_deg(int(self._density_deg2.argmax()))
 
-    def _pixel(self, ra_deg: Any, dec_deg: Any) -> tuple[Any, Any]:
-        """Return the pixels that hold positions, and whether there is one."""
+
+class LikelihoodScan(Pixels):
+    """A scan of the likelihood, with the contours that its file states.
+
+    It is no map of probability: only the stated containments have a region.
+
+    Attributes
+    ----------
+    order, ipix : array of int
+        See `Pixels`.
+    change : array of float
+        Twice the logarithm of the likelihood, below its maximum. Infinite where it is not known.
+    contours : mapping of float to float
+        Of each stated containment the change there.
+    """
+
+    def __init__(
+        self, order: Integers, ipix: Integers, values: Floats, contours: Mapping[float, float]
+    ) -> None:
         import numpy as np
-        from astropy import units as u
 
-        ra, dec = np.asarray(ra_deg, dtype=float), np.asarray(dec_deg, dtype=float)
-        is_place = np.isfinite(ra) & np.isfinite(dec)
-        index = _healpix().lonlat_to_healpix(
-            np.where(is_place, ra, 0.0) * u.deg,
-            np.where(is_place, dec, 0.0) * u.deg,
-            1 << LARGEST_ORDER,
-            order="nested",
-        )
-        pixel = np.searchsorted(self._first, index, side="right") - 1
-        return pixel, is_place & (pixel >= 0) & (index < self._stop[pixel])
+        super().__init__(order, ipix, values)
+        known = np.isfinite(self._values)
+        if not known.any():
+            raise SkyMapError("no pixel has a finite value")
+        self.change = np.where(known, self._values - self._values[known].min(), np.inf)
+        self.contours = dict(sorted(contours.items()))
+
+    def area_deg2(self, containment: float) -> float:
+        """Return the area of the region at a stated containment [deg^2].
+
+        Raises
+        ------
+        ValueError
+            If the file does not state that containment.
+        """
+        inside = self.change <= self._change_at(containment)
+        return float(_area_deg2(self.order)[inside].sum())
+
+    def credible_level(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Return a containment that is right at the stated ones, and in their order between."""
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        changes, levels = [0.0, *self.contours.values()], [0.0, *self.contours]
+        found = np.interp(self.change[pixel], [*changes, 2 * changes[-1]], [*levels, 1.0])
+        return scalar(np.where(is_on, found, 1.0))
+
+    def contains(self, ra_deg: Any, dec_deg: Any, containment: float = 0.9) -> Any:
+        """Tell whether positions [deg, ICRS] are in the region at a stated containment."""
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        return scalar(is_on & np.asarray(self.change[pixel] <= self._change_at(containment)))
+
+    def most_probable_deg(self) -> tuple[float, float]:
+        """Return the middle of the pixel with the largest likelihood [deg]."""
+        return self._middle_deg(int(self.change.argmin()))
+
+    def _change_at(self, containment: float) -> float:
+        if containment not in self.contours:
+            known = " and ".join(f"{level:g}" for level in self.contours)
+            raise ValueError(f"the scan states the contours at {known}, not at {containment:g}")
+        return self.contours[containment]
 
 
-def read_skymap(path: str | os.PathLike[str]) -> SkyMap:
+def read_skymap(path: str | os.PathLike[str]) -> SkyMap | LikelihoodScan:
     """Read a sky map.
 
     Parameters
@@ -227,7 +333,7 @@ def read_skymap(path: str | os.PathLike[str]) -> SkyMap:
         return parse_skymap(file.read(LARGEST_FILE + 1))
 
 
-def parse_skymap(data: bytes) -> SkyMap:
+def parse_skymap(data: bytes) -> SkyMap | LikelihoodScan:
     """Make a map of the bytes of its file; errors as of `read_skymap`."""
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyUserWarning
@@ -243,7 +349,7 @@ def parse_skymap(data: bytes) -> SkyMap:
         raise SkyMapError(f"broken FITS file: {error}") from error
 
 
-def _from_fits(content: bytes) -> SkyMap:
+def _from_fits(content: bytes) -> SkyMap | LikelihoodScan:
     """Read the first table of a FITS file."""
     from astropy.io import fits
 
@@ -330,44 +436,75 @@ def _unpacked(data: bytes) -> bytes:
     return content
 
 
-def _from_table(hdu: Any) -> SkyMap:
+def _from_table(hdu: Any) -> SkyMap | LikelihoodScan:
     """Read the table of a map, by its columns."""
     import numpy as np
 
-    header, names = hdu.header, {name.upper(): name for name in hdu.columns.names}
-    system = str(header.get("COORDSYS", "C")).strip().upper()
-    if not system.startswith(("C", "E", "I")) or system.startswith("ECL"):
-        raise SkyMapError(f"expected equatorial coordinates, got COORDSYS {system!r}")
-    if "UNIQ" in names and "PROBDENSITY" in names:
-        uniq = np.asarray(hdu.data[names["UNIQ"]], dtype=np.int64)
-        density = np.asarray(hdu.data[names["PROBDENSITY"]], dtype=np.float64)
-        return _from_uniq(uniq, density)
-    column = next((names[name] for name in PROBABILITIES if name in names), None)
+    _check_frame(hdu.header)
+    names = {name.upper(): name for name in hdu.columns.names}
+    column = next((name for name in (*PROBABILITIES, "PROBDENSITY", *SCANS) if name in names), None)
     if column is None:
         raise SkyMapError(f"no column of probabilities among {', '.join(names) or 'none'}")
-    return _from_flat(hdu, np.asarray(hdu.data[column], dtype=np.float64).ravel(), names)
+    values = np.asarray(hdu.data[names[column]], dtype=np.float64).ravel()
+    order, ipix = _uniq_pixels(hdu, names) if "UNIQ" in names else _flat_pixels(hdu, names, values)
+    if column in SCANS:
+        return LikelihoodScan(order, ipix, values, _contours(hdu.header))
+    if column == "PROBDENSITY":
+        per_deg2 = _per_deg2(hdu.columns[names[column]].unit)
+        values = values * per_deg2 * _area_deg2(order)
+    return SkyMap(order, ipix, values)
 
 
-def _from_uniq(uniq: Integers, density_sr: Floats) -> SkyMap:
-    """Make a map of multi-order pixels, uniq = ipix + 4 nside^2, and densities [1/sr]."""
+def _check_frame(header: Any) -> None:
+    """Refuse what is not equatorial. HEALPix's letter E is ecliptic, if nothing else is said."""
+    system = str(header.get("COORDSYS", "C")).strip().upper()
+    said = header.comments["COORDSYS"].upper() if "COORDSYS" in header else ""
+    if not system.startswith(("C", "EQ", "I")) and not (system == "E" and "EQUATORIAL" in said):
+        raise SkyMapError(f"expected equatorial coordinates, got COORDSYS {system!r}")
+
+
+def _per_deg2(unit: str | None) -> float:
+    """Return what turns a density in its unit, 1/sr if none is stated, into one of 1/deg^2."""
+    from astropy import units as u
+
+    try:
+        return float(u.Unit(unit or "sr-1").to("deg-2"))
+    except (ValueError, u.UnitConversionError) as error:
+        raise SkyMapError(f"expected a density in 1/sr, got {unit!r}") from error
+
+
+def _contours(header: Any) -> Mapping[float, float]:
+    """Return the changes of 2 ln L that the header states for 50 and 90 %."""
+    said = " ".join(str(header.get(name, "")) for name in ("COMMENTS", "COMMENT"))
+    stated = STATED_CHANGE.search(said)
+    if stated is not None:
+        return {0.5: float(stated[1]), 0.9: float(stated[2])}
+    if "wilks" in said.casefold():
+        return WILKS
+    raise SkyMapError("a scan of the likelihood whose header does not state its contours")
+
+
+def _uniq_pixels(hdu: Any, names: Mapping[str, str]) -> tuple[Integers, Integers]:
+    """Return order and index of multi-order pixels, uniq = ipix + 4 nside^2."""
     import numpy as np
 
+    uniq = np.asarray(hdu.data[names["UNIQ"]], dtype=np.int64)
     if np.any(uniq < 4):
         raise SkyMapError("a UNIQ number is below 4")
     order, ipix = _healpix().uniq_to_level_ipix(uniq)
-    return SkyMap(order, ipix, density_sr * (4 * np.pi / (12.0 * 4.0**order)))
+    return order, ipix
 
 
-def _from_flat(hdu: Any, probability: Floats, names: dict[str, str]) -> SkyMap:
-    """Make a map of pixels of one size."""
+def _flat_pixels(hdu: Any, names: Mapping[str, str], values: Floats) -> tuple[Integers, Integers]:
+    """Return order and index of pixels of one size."""
     import numpy as np
 
     header = hdu.header
     is_explicit = str(header.get("INDXSCHM", "IMPLICIT")).strip().upper() == "EXPLICIT"
-    pixels = np.arange(len(probability))
+    pixels = np.arange(len(values))
     if is_explicit and "PIXEL" in names:
         pixels = np.asarray(hdu.data[names["PIXEL"]], dtype=np.int64).ravel()
-    nside = int(header.get("NSIDE", round((len(probability) / 12) ** 0.5)))
+    nside = int(header.get("NSIDE", round((len(values) / 12) ** 0.5)))
     if nside < 1 or nside & (nside - 1) or (not is_explicit and 12 * nside**2 != len(pixels)):
         raise SkyMapError(f"{len(pixels)} pixels do not fit NSIDE {nside}")
     ordering = str(header.get("ORDERING", "RING")).strip().upper()
@@ -375,29 +512,7 @@ def _from_flat(hdu: Any, probability: Floats, names: dict[str, str]) -> SkyMap:
         raise SkyMapError(f"expected ORDERING RING or NESTED, got {ordering!r}")
     if ordering == "RING":
         pixels = _healpix().HEALPix(nside).ring_to_nested(pixels)
-    order = np.full(len(pixels), nside.bit_length() - 1)
-    return SkyMap(order, pixels, probability)
-
-
-def _check(order: Integers, first: Integers, probability: Floats) -> None:
-    import numpy as np
-
-    if not (order.shape == first.shape == probability.shape) or order.ndim != 1 or not order.size:
-        raise SkyMapError("no pixels")
-    is_order = (order >= 0) & (order <= LARGEST_ORDER)
-    if not np.all(is_order & (first >= 0) & (first < np.int64(12) << 2 * LARGEST_ORDER)):
-        raise SkyMapError("a pixel's number is out of range")
-    if not np.all(np.isfinite(probability) & (probability >= 0)):
-        raise SkyMapError("a probability is negative or not finite")
-    total = float(probability.sum())
-    if abs(total - 1) > SUM_TOLERANCE:
-        raise SkyMapError(f"the probabilities sum to {total:.4g}, not to 1")
-
-
-def _set(of: SkyMap, name: str, value: Any) -> None:
-    """Set a field of a frozen object while it is made."""
-    value.setflags(write=False)
-    object.__setattr__(of, name, value)
+    return np.full(len(pixels), nside.bit_length() - 1), pixels
 
 
 def _distance_deg(order: Integers, ipix: Integers, ra_deg: float, dec_deg: float) -> Floats:

@@ -9,7 +9,7 @@ import pytest
 from icecube_plugin.cli.command import main
 from icecube_plugin.sinks.sqlite import Sqlite
 from tests.plot.places import circle, of
-from tests.plot.test_skymaps import uniq_file
+from tests.sky.test_skymaps import uniq_file
 
 GOLD = "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD"
 LVK = "gcn.notices.icecube.lvk_nu_track_search"

@@ -28,14 +28,14 @@ from ._svg import tick_step
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky import SkyMap
+    from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats
 
 __all__ = ["finder"]
 
 
 def finder(
-    record: Record, *, others: Iterable[Record] = (), skymap: SkyMap | None = None
+    record: Record, *, others: Iterable[Record] = (), skymap: Pixels | None = None
 ) -> Figure:
     """Draw the surroundings of one alert.
 
@@ -45,7 +45,7 @@ def finder(
         The notice in the centre.
     others : iterable of Record
         More notices: other revisions of the event, and what else lies in the field.
-    skymap : SkyMap, optional
+    skymap : SkyMap or LikelihoodScan, optional
         Its 50 and 90 % contours are drawn.
 
     Returns
@@ -209,7 +209,7 @@ def _finder_entries(field: Field) -> list[Any]:
     return list(seen.values())[:NAMES_UP_TO]
 
 
-def _finder_contours(axes: Axes, field: Field, skymap: SkyMap) -> None:
+def _finder_contours(axes: Axes, field: Field, skymap: Pixels) -> None:
     import numpy as np
 
     line = np.linspace(-field.half_deg, field.half_deg, 401)

@@ -40,7 +40,7 @@ from ._svg import graticule, grid_labels, plane_lines
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky import SkyMap
+    from icecube_plugin.sky import Pixels
 
 
 __all__ = ["sky_map"]
@@ -56,7 +56,7 @@ def sky_map(
     *,
     title: str | None = None,
     tests: bool = False,
-    skymap: SkyMap | None = None,
+    skymap: Pixels | None = None,
 ) -> Figure:
     """Draw alerts on the whole sky.
 
@@ -68,7 +68,7 @@ def sky_map(
         By default the name and time of a single event, or the number of events.
     tests : bool
         Draw what is not real (tests, injections, mock events) too.
-    skymap : SkyMap, optional
+    skymap : SkyMap or LikelihoodScan, optional
         Its 50 and 90 % contours are drawn.
 
     Returns
@@ -223,7 +223,7 @@ def _crescent() -> Any:
     return Path(np.vstack((rim, bite, rim[:1])))
 
 
-def _map_contours(axes: Axes, skymap: SkyMap) -> None:
+def _map_contours(axes: Axes, skymap: Pixels) -> None:
     import numpy as np
 
     x, y = np.meshgrid(np.linspace(-2, 2, 1001), np.linspace(-1, 1, 501))

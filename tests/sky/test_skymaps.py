@@ -20,7 +20,14 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from scipy.optimize import brentq
 
-from icecube_plugin.sky import SkyMap, SkyMapError, fetch_skymap, parse_skymap, read_skymap
+from icecube_plugin.sky import (
+    LikelihoodScan,
+    SkyMap,
+    SkyMapError,
+    fetch_skymap,
+    parse_skymap,
+    read_skymap,
+)
 from icecube_plugin.views.plots import finder, sky_map
 from tests.plot.places import circle, of
 
@@ -168,6 +175,7 @@ def test_part_of_the_sky_and_gzip(tmp_path: Path) -> None:
 
 
 GOOD = np.full(12, 1 / 12)
+STATED = "50%(90%) uncertainty location => Change in 2LLH of 22.2(64.2)"
 EXPLICIT = {"nside": 1, "indxschm": "EXPLICIT", "ordering": "NESTED"}
 
 
@@ -180,8 +188,12 @@ EXPLICIT = {"nside": 1, "indxschm": "EXPLICIT", "ordering": "NESTED"}
         (table({"PROB": GOOD})[:2880], "no table in the FITS file"),
         (table({"OTHER": GOOD}), "no column of probabilities among OTHER"),
         (table({"PROB": GOOD * 2}, nside=1), "sum to 2, not to 1"),
-        (table({"PROB": GOOD - 1}, nside=1), "negative or not finite"),
-        (table({"PROB": GOOD * math.inf}, nside=1), "negative or not finite"),
+        (table({"PROB": GOOD - 1}, nside=1), "a probability is negative"),
+        (table({"PROB": GOOD * math.inf}, nside=1), "sum to 0, not to 1"),
+        (table({"2LLH": GOOD}, nside=1), "header does not state its contours"),
+        (table({"2LLH": GOOD * math.nan}, nside=1, comments=STATED), "no pixel has a finite value"),
+        (table({"PROB": GOOD}, coordsys="E"), "expected equatorial coordinates, got COORDSYS 'E'"),
+        (table({"PROB": GOOD}, coordsys="ECL"), "equatorial coordinates, got COORDSYS 'ECL'"),
         (table({"PROB": GOOD}, nside=2), "12 pixels do not fit NSIDE 2"),
         (table({"PROB": GOOD}, ordering="X"), "expected ORDERING RING or NESTED, got 'X'"),
         (table({"PROB": GOOD}, coordsys="G"), "expected equatorial coordinates, got COORDSYS 'G'"),
@@ -196,6 +208,85 @@ EXPLICIT = {"nside": 1, "indxschm": "EXPLICIT", "ordering": "NESTED"}
 def test_what_is_no_map_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(SkyMapError, match=reason.replace("(", r"\(")):
         parse_skymap(data)
+
+
+@pytest.mark.parametrize("system", ["C", "CELESTIAL", "ICRS", "Equatorial", None])
+def test_equatorial_maps_are_read(system: str | None) -> None:
+    header = {} if system is None else {"coordsys": system}
+    assert parse_skymap(table({"PROB": GOOD}, nside=1, **header)).area_deg2(1) > 41_000
+
+
+def test_ecliptic_letter_that_means_equatorial() -> None:
+    data = table({"PROB": GOOD}, nside=1, coordsys=("E", "equatorial"))
+    assert parse_skymap(data).area_deg2(1) > 41_000
+
+
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_pixels_without_a_value_are_ignored(odd: float) -> None:
+    """IceCube's header: "Please ignore pixels with infinite or NaN values"."""
+    values = np.append(np.full(6, 1 / 6), np.full(6, odd))
+    found = parse_skymap(table({"PROB": values}, nside=1, ordering="NESTED"))
+    assert isinstance(found, SkyMap)
+    assert found.probability.tolist() == [*[1 / 6] * 6, *[0.0] * 6]
+
+
+def test_map_with_an_infinite_pixel(corpus: Path) -> None:
+    found = read_skymap(corpus.parent / "field" / "skymap_uniq_inf_pixel.fits")
+    assert 0 < found.area_deg2(0.5) < found.area_deg2(0.9)
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale"), [(None, 1.0), ("sr-1", 1.0), ("deg-2", math.radians(1) ** 2)]
+)
+def test_flat_densities(unit: str | None, scale: float) -> None:
+    _, ipix, probability = flat()
+    area_sr = 4 * math.pi / len(ipix)
+    column = fits.Column("PROBDENSITY", "D", unit=unit, array=probability / area_sr * scale)
+    hdu = fits.BinTableHDU.from_columns([column])
+    hdu.header.update({"ORDERING": "NESTED", "NSIDE": 2**ORDER})
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(file)
+    found = parse_skymap(file.getvalue())
+    assert isinstance(found, SkyMap)
+    assert found.probability == pytest.approx(probability, abs=1e-12)
+
+
+def scan(comments: str = STATED, **columns: Any) -> LikelihoodScan:
+    """Return a scan whose 2 ln L falls by r^2 [deg^2], as IceCube's files hold it."""
+    ipix = np.arange(12 * 4**ORDER)
+    lon, lat = healpix.healpix_to_lonlat(ipix, 2**ORDER, order="nested")
+    distance = SkyCoord(RA, DEC, unit="deg").separation(SkyCoord(lon, lat)).deg
+    values = {"2LLH": distance**2 + 1000.0} | columns
+    found = parse_skymap(table(values, nside=2**ORDER, ordering="NESTED", comments=comments))
+    assert isinstance(found, LikelihoodScan)
+    return found
+
+
+def test_scan_has_the_contours_that_it_states() -> None:
+    found = scan()
+    assert found.contours == {0.5: 22.2, 0.9: 64.2}
+    for level, change in found.contours.items():
+        radius = math.sqrt(change)
+        assert found.area_deg2(level) == pytest.approx(cap_deg2(radius), rel=0.03)
+        assert found.reach_deg(RA, DEC, level) == pytest.approx(radius, abs=1)
+        north = DEC + np.array([radius - 0.7, radius + 0.7])
+        assert found.contains(np.full(2, RA), north, level).tolist() == [True, False]
+        inner, outer = found.credible_level(np.full(2, RA), north)
+        assert inner < level < outer
+    best = SkyCoord(*found.most_probable_deg(), unit="deg")
+    assert best.separation(SkyCoord(RA, DEC, unit="deg")).deg < 0.6
+
+
+def test_scan_has_no_others() -> None:
+    with pytest.raises(
+        ValueError, match=r"^the scan states the contours at 0.5 and 0.9, not at 0.68$"
+    ):
+        scan().area_deg2(0.68)
+
+
+def test_scan_after_wilks() -> None:
+    found = scan("50%(90%) uncertainty location => Change in 2LLH based on Wilks theorem")
+    assert list(found.contours.values()) == pytest.approx([1.386, 4.605], abs=1e-3)
 
 
 @pytest.mark.parametrize("cut", [3000, 6000, 9000])
