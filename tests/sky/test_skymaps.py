@@ -109,7 +109,9 @@ FILES = {"multi-order": uniq_file, "ring": ring_file, "nested": nested_file}
 
 @pytest.fixture(scope="module", params=FILES)
 def skymap(request: pytest.FixtureRequest) -> SkyMap:
-    return parse_skymap(FILES[request.param]())
+    found = parse_skymap(FILES[request.param]())
+    assert isinstance(found, SkyMap)
+    return found
 
 
 def test_area_is_that_of_the_gaussian(skymap: SkyMap) -> None:
