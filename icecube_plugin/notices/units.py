@@ -21,7 +21,7 @@ kind           result  known
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from icecube_hooks import YEAR_S
@@ -31,7 +31,6 @@ __all__ = [
     "ENERGY",
     "FRACTION",
     "NUMBER",
-    "QUANTITY",
     "RATE",
     "SOLID_ANGLE",
     "TIME",
@@ -39,6 +38,7 @@ __all__ = [
     "factor_of",
     "plain",
     "quantity",
+    "quantity_behind",
 ]
 
 FRACTION: Final = "fraction"
@@ -228,7 +228,13 @@ class Quantity:
 
     def value(self, kind: str) -> float | None:
         """Return the value in the unit of `kind`; ``None`` if it is none, see `why_not`."""
-        return None if self.why_not(kind) else float(f"{self.number * self.factor:.15g}")
+        if self.why_not(kind):
+            return None
+        # Divided where a unit is one over a whole number: the same bits as one per year elsewhere.
+        whole = round(1 / self.factor) if 0 < self.factor < 1 else 1
+        divides = abs(whole * self.factor - 1) < 1e-12
+        value = self.number / whole if divides else self.number * self.factor
+        return float(f"{value:.15g}") if kind == FRACTION else value  # 0.57 / 100 is not 0.0057
 
     def why_not(self, kind: str) -> str:
         """Say why this states no value of `kind`; empty if it does."""
@@ -241,23 +247,21 @@ class Quantity:
         return f"the unit is not one of {kind}"
 
 
-_BOUND: Final = (
-    r"(?i:in excess of|above|over|greater than|at least|more than|less than|lower than|below|under|"
-    r"at most|up to|no more than|between|from)|[<>\u2264\u2265]"
+_LIMITS: Final = (
+    r"(?i:in excess of|above|greater than|at least|(?:no )?more than|less than|lower than|below|"
+    r"at most|up to)|[<>\u2264\u2265]"
 )
+_BOUND: Final = rf"{_LIMITS}|(?i:over|under|between|from)"
 _ABOUT: Final = r"(?i:about|around|approximately|approx\.?|roughly|nearly|almost|just|only)|~|="
-_TO: Final = rf" ?(?:-|\.\.|\bto\b) ?{NUMBER}"
-_ERROR: Final = rf" ?\+ ?/ ?- ?{NUMBER}"
+_BEFORE: Final = rf"(?P<bound>(?:{_BOUND}) ?=? ?)?(?P<about>(?:{_ABOUT}) ?)*(?P<sign>[-+] ?)?"
+_ONE: Final = r"\b[oO]ne(?= (?:\w{1,20} )?(?:per|every|in)\b)"
 
-QUANTITY: Final = (
-    rf"(?P<bound>(?:{_BOUND}) ?=? ?)?(?P<about>(?:{_ABOUT}) ?)*(?P<sign>[-+] ?)?"
-    rf"(?P<number>{NUMBER}|\b[oO]ne\b)"
-)
-"""A number with the words before it that limit it, as the last piece of an expression."""
-
-_AT_NUMBER = re.compile(QUANTITY)
-_RANGE = re.compile(_TO)
-_WITH_ERROR = re.compile(_ERROR)
+_AT_NUMBER = re.compile(rf"{_BEFORE}(?P<number>{NUMBER}|{_ONE})")
+_GAP = re.compile(rf"(?P<gap>(?:(?!{_ONE})[^.\d\ufffd]){{0,60}})(?=\.?\d|{_ONE})")
+_WORDS_AT_END = re.compile(rf"{_BEFORE}$")
+_LIMITED = re.compile(_LIMITS)
+_RANGE = re.compile(rf" ?(?:-|\.\.|\bto\b) ?{NUMBER}")
+_WITH_ERROR = re.compile(rf" ?\+ ?/ ?- ?{NUMBER}")
 _BEFORE_UNIT = re.compile(r"[ -]{0,2}[\[(]?")
 _AFTER_NUMBER = re.compile(
     r" ?(?:$|[.;:)\]!?,]|\((?![^()]{0,40}\) ?[%x*])|(?:from|for|in|on|at|with|when|where|and|or|of|"
@@ -305,6 +309,23 @@ def quantity(text: str, start: int = 0) -> Quantity | None:
         about=(match["about"] or "").strip().lower() not in {"", "just", "only", "="},
         end=end,
     )
+
+
+def quantity_behind(text: str, start: int) -> Quantity | None:
+    """Read the first number behind a label that ends at `start`, within its sentence.
+
+    Examples
+    --------
+    >>> quantity_behind("signalness of this event is just 20%", 10).value(FRACTION)
+    0.2
+    """
+    match = _GAP.match(text, start)
+    words = None if match is None else _WORDS_AT_END.search(match["gap"])
+    if match is None or words is None:
+        return None
+    found = quantity(text, start + words.start())
+    limit = _LIMITED.search(match["gap"])
+    return replace(found, bound=limit[0]) if found is not None and limit is not None else found
 
 
 def _unit_at(text: str, start: int) -> tuple[str, str, float, int]:

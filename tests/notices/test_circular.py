@@ -84,7 +84,7 @@ def test_registers_one_parser() -> None:
     (parser,) = circular.register_parsers()
     assert (parser.name, parser.topics, parser.parse) == (
         "circulars",
-        ("gcn.circulars",),
+        ("gcn.circulars", "gcn.circulars.*"),
         circular.parse,
     )
 
@@ -451,7 +451,7 @@ class TestDistrust:
     def test_a_labelled_rate_outweighs_another(self) -> None:
         alert = about("FAR: 1.5 per year\n\nThe false alarm rate of it is 3.1 per year.")
         assert alert.far_per_year == pytest.approx(1.5)
-        assert concerns(alert)["FAR"] == "the circular states more than one rate [1/yr]"
+        assert concerns(alert)["FAR"] == "the circular states more than one rate"
 
     def test_several_events_in_the_subject(self) -> None:
         alert = about("Two events.", subject="IceCube-230416A and IceCube-230416B")
@@ -482,7 +482,7 @@ class TestDistrust:
 
     def test_a_radius_without_a_unit(self) -> None:
         alert = about("RA: 10.5\nDec: 5.25\nError radius: 0.5 (90%)\n")
-        assert concerns(alert)["error radius"] == "the unit of the radius is not stated"
+        assert concerns(alert)["error radius"] == "stated without a unit of angle"
 
     def test_another_radius(self) -> None:
         alert = about("RA: 1.5\nDec: 5.2\nError: 0.5 deg (90%)\nError: 0.7 deg (90%)\n")
@@ -521,21 +521,6 @@ class TestDistrust:
         alert = about("It shows signs of being consistent with a rare muon background event.")
         assert alert.status is None
         assert concerns(alert)["status"] == "speaks of background, and retracts nothing"
-
-    @pytest.mark.parametrize(
-        ("subject", "body"),
-        [
-            ("IceCube-230416A: Event likely due to background", "It was a muon bundle."),
-            ("IceCube-230416A retraction", "It was nothing."),
-            (NAMED, "The event was found to likely not be of astrophysical origin."),
-            (NAMED, "We now believe this event to likely be due to a muon bundle."),
-            (NAMED, "This alert should be disregarded."),
-        ],
-    )
-    def test_retractions(self, subject: str, body: str) -> None:
-        alert = about(body, subject=subject)
-        assert alert.status is Status.RETRACTION
-        assert alert.event_names == ("IceCube-230416A",)
 
     @pytest.mark.parametrize(
         ("words", "kind"),
@@ -755,7 +740,7 @@ class TestEnvelope:
         alert = read(json.dumps(data))
         assert alert is not None
         assert alert.notice_time == datetime(2022, 2, 21, 2, 21, 2, tzinfo=UTC)
-        assert alert.unread["version"] == 2
+        assert alert.comments[1:] == ("version 2 of this circular",)
 
     @pytest.mark.parametrize(("name", "value"), [("circularId", "x"), ("createdOn", "yesterday")])
     def test_what_cannot_be_read_is_a_concern(self, name: str, value: str) -> None:
@@ -962,11 +947,21 @@ class TestPublished:
                     assert event.p_value(search) == expected
 
     def test_searches_are_complete(self, published: Published) -> None:
+        """Searches of 2019 and later; those of 2017 state no time, see `test_circular_values`."""
+        counted: Counter[str] = Counter()
         for name, (content, alert) in published.items():
-            if alert is not None and alert.kind is AlertKind.LVK_SEARCH:
-                assert alert.gw is not None, name
-                assert alert.trigger_time is not None or b"Correction" in content, name
-                assert ("table" in concerns(alert)) is False, name
+            if not name.startswith("lvk_nu_") or alert is None:
+                continue
+            assert alert.gw is not None, name
+            assert alert.trigger_time is not None or b"Correction" in content, name
+            assert ("table" in concerns(alert)) is False, name
+            counted["searches"] += 1
+            counted["with a table"] += bool(alert.coincident_events)
+            counted["with p-values"] += bool(alert.p_values)
+        print(dict(counted))
+        assert counted["searches"] >= 56
+        assert counted["with a table"] >= 15
+        assert counted["with p-values"] >= 15
 
 
 def tracks(published: Published) -> Iterator[tuple[bytes, Alert]]:

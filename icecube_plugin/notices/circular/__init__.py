@@ -39,11 +39,13 @@ from __future__ import annotations
 from typing import Final
 
 from icecube_hooks import Alert, Message, ParserType, hookimpl
-from icecube_plugin.notices._quick import late
+
+from ._reader import read
 
 __all__ = ["TOPICS", "parse", "register_parsers"]
 
-TOPICS: Final = ("gcn.circulars",)
+TOPICS: Final = ("gcn.circulars", "gcn.circulars.*")
+"""All circulars, and the topics of one type of event each (neutrino, retraction, gw ...)."""
 
 
 @hookimpl
@@ -66,5 +68,4 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is ours, and no text that could be searched: broken JSON, or too long.
     """
-    alert: Alert | None = late("circular._reader").parse(message)
-    return alert
+    return read(message)

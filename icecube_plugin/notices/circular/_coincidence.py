@@ -15,25 +15,22 @@ from icecube_hooks import Status, Tense
 from icecube_plugin.notices._draft import Draft
 from icecube_plugin.notices._values import decimal
 
+from ._days import CLOCK, DAY, at_clock, nearest, possible_days
 from ._envelope import Circular
-from ._event import is_retraction, read_rate, read_times
+from ._event import read_rate, read_times
+from ._names import amon_names, day_of
 from ._position import read_position
-from ._prose import CLOCK, DAY, at_clock, name_day, nearest, possible_days
+from ._status import read_status
 
 __all__ = ["read_coincidence"]
 
-_NAMES: Final = (
-    re.compile(r"\bNuEm[- ]?(?P<digits>\d{6}) ?(?P<letter>[A-Z])\b", re.IGNORECASE),
-    re.compile(r"\b(?P<prefix>ANTARES) (?P<digits>\d{6}) ?(?P<letter>[A-Z])?\b", re.IGNORECASE),
-)
-_UPDATE = re.compile(r"\b(?:updated?|correct(?:ed|ion)|erratum)\b", re.IGNORECASE)
 _TRANSIT = re.compile(
     rf"transit interval[^\d]{{0,30}}(?P<day>{DAY}),? ?(?:at )?(?P<clock>{CLOCK}) ?(?:UTC?)? ?"
     rf"(?:to|-|until|and)? ?(?P<last_day>{DAY}),? ?(?:at )?(?P<last_clock>{CLOCK})",
     re.IGNORECASE,
 )
 _AMON_NUMBER = re.compile(r"^AMON_NUM:[ \t]{0,20}(\d{1,12})[ \t]{0,20}$", re.MULTILINE)
-_SECONDS = r"^{}:[ \t]{{0,20}}(\d{{1,9}}(?:\.\d{{1,9}})?)[ \t]{{0,20}}\[sec\]"
+_SECONDS: Final = r"^{}:[ \t]{{0,20}}(\d{{1,9}}(?:\.\d{{1,9}})?)[ \t]{{0,20}}\[sec\]"
 _DELTA_T = re.compile(_SECONDS.format("DELTA_T"), re.MULTILINE | re.IGNORECASE)
 _SIGMA_T = re.compile(_SECONDS.format("SIGMA_T"), re.MULTILINE | re.IGNORECASE)
 
@@ -41,35 +38,18 @@ _SIGMA_T = re.compile(_SECONDS.format("SIGMA_T"), re.MULTILINE | re.IGNORECASE)
 def read_coincidence(circular: Circular, draft: Draft) -> None:
     """Read a coincidence of a neutrino with gamma rays."""
     draft.tense = Tense.OBSERVATION
-    draft.status = _status(circular)
-    name, day = _name(circular)
+    texts = (circular.subject, circular.event, circular.flat)
+    name = next((name for text in texts for name in amon_names(text)), None)
     draft.put("event_names", (name,) if name else None)
-    whole = draft.status is None
-    if not _read_transit(circular, day, draft):
-        read_times(circular, draft, day, required=whole)
+    draft.status = read_status(circular, {name} if name else set(), draft)
+    whole = draft.status is None or circular.is_corrected
+    if not _read_transit(circular, day_of(name), draft):
+        read_times(circular, draft, day_of(name), required=whole)
     read_position(circular, draft, required=draft.status is not Status.RETRACTION)
     read_rate(circular, draft, required=whole)
     _read_appended(circular, draft)
     if name is None and "amon_id" not in draft.values:
         draft.doubt("event", "", None, "the circular names no event, and no AMON number")
-
-
-def _status(circular: Circular) -> Status | None:
-    if is_retraction(circular):
-        return Status.RETRACTION
-    return Status.UPDATE if _UPDATE.search(circular.subject) else None
-
-
-def _name(circular: Circular) -> tuple[str | None, date | None]:
-    for text in (circular.subject, circular.event, circular.flat):
-        for pattern in _NAMES:
-            match = pattern.search(text)
-            if match is not None and name_day(match["digits"]) is not None:
-                prefix = match.groupdict().get("prefix")
-                letter = (match["letter"] or "").upper()
-                name = f"{prefix.upper()} " if prefix else "NuEm-"
-                return f"{name}{match['digits']}{letter}", name_day(match["digits"])
-    return None, None
 
 
 def _read_transit(circular: Circular, named: date | None, draft: Draft) -> bool:

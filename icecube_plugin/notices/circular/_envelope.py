@@ -13,14 +13,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from icecube_hooks import Message, NoticeError
 from icecube_plugin.notices._draft import Draft
 from icecube_plugin.notices._json_fields import decode
 from icecube_plugin.notices._values import iso_time
+from icecube_plugin.notices.units import plain
 
-__all__ = ["CIRCULAR_LIMIT", "Circular", "clean", "open_circular"]
+__all__ = ["CIRCULAR_LIMIT", "Circular", "clean", "open_circular", "sentences"]
 
 CIRCULAR_LIMIT: Final = 100_000
 """Largest circular that is read [characters]; IceCube's have under 10,000."""
@@ -34,6 +36,10 @@ _DIGIT_NEXT = re.compile(r"[ \t]{0,3}[\d.]")
 _CUT = re.compile(r"\S{0,40}(?:\d\.?|[-+])\Z")
 """A number at the very end of a file: more of it may have followed."""
 _MARKUP = re.compile(r"\\(?=[-+*_.()\[\]#|~])|[*`]")
+_LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^()\s]{1,500})\)")
+_TABLE_RULE = re.compile(r"(?=[-: ]{0,100}\|)[-:| ]{3,400}")
+_SENTENCE = re.compile(r"(?<=[.:]) (?=[A-Z\[])")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 
 _PLAIN: Final = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
@@ -44,7 +50,7 @@ _PLAIN: Final = str.maketrans(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Circular:
     """A circular out of its envelope.
 
@@ -58,6 +64,8 @@ class Circular:
         As found; `describe` reads them.
     event : str
         Name that GCN gives to the event.
+    version : int
+        GCN counts the corrections of a circular; 1 is the first.
     rest : mapping
         What else the envelope holds.
     repeated : tuple of str
@@ -70,18 +78,38 @@ class Circular:
     number: object = None
     created: object = None
     event: str = ""
+    version: int = 1
     rest: Mapping[str, Any] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
 
     @property
-    def flat(self) -> str:
-        """The prose on one line, without a notice that is appended to it."""
-        return " ".join(self.body.split("//////", 1)[0].split())
+    def is_corrected(self) -> bool:
+        """Whether this is a later version of a circular."""
+        return self.version > 1
 
-    @property
+    @cached_property
+    def prose(self) -> str:
+        """The text without a notice that is appended to it."""
+        return self.body.split("//////", 1)[0]
+
+    @cached_property
+    def flat(self) -> str:
+        """The prose on one line."""
+        return " ".join(self.prose.split())
+
+    @cached_property
     def lines(self) -> list[str]:
-        """The lines of the prose, without the blank ones at its ends."""
-        return [line.strip() for line in self.body.split("//////", 1)[0].strip().splitlines()]
+        """The lines of the prose, each with single blanks, without empty ones at its ends."""
+        return [" ".join(line.split()) for line in self.prose.strip().splitlines()]
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """The sentences of the prose, roughly; none runs over the end of a paragraph."""
+        return [
+            sentence
+            for paragraph in _PARAGRAPH.split(self.prose)
+            for sentence in sentences(" ".join(paragraph.split()))
+        ]
 
     def describe(self, draft: Draft) -> None:
         """Put what the envelope says into the alert."""
@@ -89,7 +117,8 @@ class Circular:
             draft.put("circular_number", draft.attempt(_number, self.number))
         if self.created is not None:
             draft.put("notice_time", draft.attempt(_created, self.created))
-        draft.put("comments", (self.subject,) if self.subject else None)
+        corrected = f"version {self.version} of this circular" if self.is_corrected else ""
+        draft.put("comments", tuple(text for text in (self.subject, corrected) if text) or None)
         draft.unread |= self.rest
         draft.doubt_repeated(self.repeated)
 
@@ -112,16 +141,17 @@ def _from_json(message: Message) -> Circular | None:
     if fields is None or not all(isinstance(fields.data.get(k), str) for k in ("subject", "body")):
         return None
     sender = f"{fields.take('submitter') or ''} {fields.take('email') or ''}".strip()
-    edited = fields.take("editedOn")
+    edited, created, version = (fields.take(name) for name in ("editedOn", "createdOn", "version"))
     for name in ("$schema", "format"):
         fields.take(name)
     return Circular(
         subject=clean(fields.take("subject")),
-        body=clean(fields.take("body")),
+        body=with_labelled_rows(clean(fields.take("body"))),
         sender=sender,
         number=fields.take("circularId"),
-        created=edited if edited is not None else fields.take("createdOn"),
+        created=edited if edited is not None else created,
         event=str(fields.take("eventId") or ""),
+        version=version if isinstance(version, int) and not isinstance(version, bool) else 1,
         rest=fields.unread() | ({"submitter": sender} if sender else {}),
         repeated=fields.repeated,
     )
@@ -134,7 +164,7 @@ def _from_text(text: str) -> Circular | None:
         return None
     return Circular(
         subject=clean(header.get("SUBJECT", "")),
-        body=_CUT.sub("", clean(body)),
+        body=_CUT.sub("", with_labelled_rows(clean(body))),
         sender=header.get("FROM", ""),
         number=header.get("NUMBER"),
         created=header.get("DATE"),
@@ -183,19 +213,76 @@ def _created(value: object) -> datetime:
     return iso_time(iso, "createdOn")
 
 
+def sentences(flat: str) -> list[str]:
+    """Split a text, roughly, into its sentences."""
+    return _SENTENCE.split(flat)
+
+
 def clean(text: str) -> str:
-    r"""Return `text` in plain characters, without markup.
+    r"""Return `text` in plain characters and numbers, without markup.
 
     Examples
     --------
     >>> clean("Dec: \u221220.70\u00b0 (\u00b10.5)")
     'Dec: -20.70 deg  (+/-0.5)'
+    >>> clean("The [IceCube Collaboration](https://a.b) reports: **RA** 3 x 10**-3")
+    'The IceCube Collaboration (https://a.b) reports: RA 3e-3'
     """
-    text = _LOST.sub(_stand_in, html.unescape(text))
-    return _MARKUP.sub("", text.translate(_PLAIN))
+    text = plain(_LOST.sub(_stand_in, html.unescape(text)).translate(_PLAIN))
+    return _MARKUP.sub("", _LINK.sub(r"\1 (\2)", text))
 
 
 def _stand_in(lost: re.Match[str]) -> str:
     """Return what lost characters are replaced by: one that stays, or a blank."""
     sign = len(lost[0]) % 2 and _DIGIT_NEXT.match(lost.string, lost.end())
     return "\ufffd" if sign else " "
+
+
+def with_labelled_rows(text: str) -> str:
+    r"""Write the Markdown tables of a position as lines: ``| RA | 1.5 |`` as ``RA: 1.5``.
+
+    Tables of coincident events stay as they are.
+
+    Examples
+    --------
+    >>> print(with_labelled_rows("| RA [deg] | Dec [deg] |\n|---|---|\n| 1.5 | -2.5 |"))
+    <BLANKLINE>
+    RA [deg]: 1.5
+    Dec [deg]: -2.5
+    """
+    lines = text.split("\n")
+    done: list[str] = []
+    at = 0
+    while at < len(lines):
+        if at + 1 < len(lines) and _TABLE_RULE.fullmatch(lines[at + 1].strip()):
+            stop = next((i for i in range(at + 2, len(lines)) if "|" not in lines[i]), len(lines))
+            rows = [_table_cells(line) for line in (lines[at], *lines[at + 2 : stop])]
+            done += _labelled(rows) or lines[at:stop]
+            at = stop
+        else:
+            done.append(lines[at])
+            at += 1
+    return "\n".join(done)
+
+
+def _table_cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _labelled(rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table that has RA and Dec in its first row or its first column."""
+    heads, labels = {_head(cell) for cell in rows[0]}, {_head(row[0]) for row in rows}
+    if "dt" in heads | labels:
+        return []
+    if {"ra", "dec"} <= heads:
+        pairs = (pair for row in rows[1:] for pair in zip(rows[0], row, strict=False))
+        return ["", *(f"{head}: {cell}" for head, cell in pairs)]
+    if {"ra", "dec"} <= labels:
+        return ["", *(f"{row[0].rstrip(':')}: {' '.join(row[1:])}" for row in rows)]
+    return []
+
+
+def _head(cell: str) -> str:
+    """Return the first word of a cell, in one spelling."""
+    word = cell.split(" ")[0].split("(")[0].replace(".", "").strip(" :").lower()
+    return {"right": "ra", "declination": "dec", "decl": "dec"}.get(word, word)

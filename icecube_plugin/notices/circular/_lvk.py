@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from icecube_hooks import (
+    CoincidentEvent,
     Direction,
     FluxSensitivity,
     GWReference,
@@ -22,11 +23,11 @@ from icecube_hooks import (
 )
 from icecube_plugin.notices._draft import Draft
 from icecube_plugin.notices._values import iso_time, within
+from icecube_plugin.notices.units import FRACTION, NUMBER, Quantity, quantity
 
-from ._envelope import Circular
-from ._prose import NUMBER, sentences
+from ._envelope import Circular, sentences
 from ._searches import implied_in, named_in
-from ._table import read_table
+from ._table import read_tables
 
 __all__ = ["SUPEREVENT", "read_search"]
 
@@ -53,31 +54,32 @@ _DAYS_AROUND = re.compile(
     re.IGNORECASE,
 )
 
-_P_NUMBER = rf"(?P<value>{NUMBER})(?: ?[x*] ?10 ?\^ ?\{{?(?P<power>-?\d{{1,3}})\}}?)?"
 _P_VALUE = re.compile(
-    rf"p-? ?values?\b(?: ?\([^()]{{0,40}}\))? ?(?:of|=|:|is|was) {_P_NUMBER}", re.IGNORECASE
+    r"\bp-? ?values?\b(?: ?\([^()]{0,40}\))? ?(?:of|=|:|is|was|are|were)? ?(?:an? )?", re.IGNORECASE
 )
-_FURTHER_P = re.compile(
-    rf"(?:and|,) (?:an? )?(?:of )?{_P_NUMBER}"
-    r"(?= ?(?:\([^()]{0,40}\) ?)?(?:for|from|in|using) the )",
-    re.IGNORECASE,
-)
+_FURTHER_P = re.compile(r"(?:and|,) (?:an? )?(?:overall )?(?:of )?", re.IGNORECASE)
+_FOR_THE = re.compile(r" ?(?:\([^()]{0,40}\) ?)?(?:for|from|in|using) the ", re.IGNORECASE)
+_AFTER_TRIALS = re.compile(r"(?:post-? ?trials?|trials?[- ]corrected|global) ?$", re.IGNORECASE)
+_DISAGREE: Final = 5.0
+"""Ratio of the overall p-value to the smallest of the table that is no rounding: in published
+circulars it is 0.4 to 1.3."""
 _ELSEWHERE = re.compile(
     r"from the (?:direction|position|location) of (?!(?:the )?(?:GW|gravitational|L[IV]|S\d))",
     re.IGNORECASE,
 )
 
+_NUMERAL: Final = r"no|an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3}"
 _COUNT = re.compile(
-    r"\b(?P<count>no|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})(?: significant)? "
-    r"(?:track-like|coincident|counterpart|neutrino|candidate)[a-z -]{0,40}? "
-    r"(?:is|are|was|were|has been|have been) (?:found|detected|observed|identified)",
+    rf"\b(?P<count>{_NUMERAL})(?: significant)? "
+    r"(?:track-like|coincident(?! (?:HESE|supernova))|counterpart|neutrino|candidate)"
+    r"[a-z ()-]{0,40}? (?:is|are|was|were|has been|have been) "
+    r"(?:found|detected|observed|identified)"
+    rf"|\bfound (?P<found>{_NUMERAL}) coincident (?:online )?track-like neutrino candidates?",
     re.IGNORECASE,
 )
 _LIMIT: Final = 20
 """Largest number of p-values, and of windows, that are read from the prose."""
-_WORDS: Final[tuple[str, ...]] = (
-    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-)
+_WORDS: Final = re.findall(r"\w+", "no one two three four five six seven eight nine ten")
 _MOST_PROBABLE = re.compile(
     r"most[- ]probable[^.]{0,80}?direction[^.]{0,120}?\bRA\b[^.\d]{0,20}"
     r"(?P<ra>\d{1,3}(?:\.\d{1,6})?)"
@@ -102,8 +104,8 @@ def read_search(circular: Circular, draft: Draft) -> None:
         )
         draft.doubt("search", circular.subject, None, why)
         return
-    table = read_table(circular, draft)
-    draft.put("p_values", _overall(circular, table, draft))
+    prose = read_tables(circular, draft)
+    draft.put("p_values", _overall(prose, draft))
     _read_count(circular.flat, draft)
     _read_direction(circular.flat, draft)
     _read_sensitivity(circular.flat, draft)
@@ -112,7 +114,8 @@ def read_search(circular: Circular, draft: Draft) -> None:
 def _status(circular: Circular) -> Status | None:
     if _RETRACTION.search(circular.subject):
         return Status.RETRACTION
-    return Status.UPDATE if _UPDATE.search(circular.subject) else None
+    changed = _UPDATE.search(circular.subject) or circular.is_corrected
+    return Status.UPDATE if changed else None
 
 
 def _read_reference(circular: Circular, draft: Draft) -> None:
@@ -205,30 +208,29 @@ def _in_order(start: datetime, stop: datetime, draft: Draft) -> bool:
     return False
 
 
-def _overall(
-    circular: Circular, table: tuple[int, int] | None, draft: Draft
-) -> tuple[PValue, ...] | None:
+def _overall(prose: Sequence[str], draft: Draft) -> tuple[PValue, ...] | None:
     """Read the p-values of the prose, each with the search that the words around it name."""
-    lines = circular.lines
-    prose = lines if table is None else [*lines[: table[0]], "", *lines[table[1] :]]
-    whole = " ".join(prose)
     found: dict[str, float] = {}
-    for match, sentence, before in islice(_stated(prose, whole), _LIMIT):
-        _put_p_value(match, _search_of(match, sentence, before, draft), found, draft)
-    p_values = tuple(PValue(search=search, value=value) for search, value in found.items())
+    for p_value, search in islice(_stated(prose, draft), _LIMIT):
+        _put_p_value(p_value, search, found, draft)
+    p_values = tuple(
+        PValue(search=search, value=value)
+        for search, value in found.items()
+        if _agrees_with_table(search, value, draft)
+    )
     return p_values or None
 
 
-def _stated(
-    prose: Sequence[str], whole: str
-) -> Iterator[tuple[re.Match[str], str, tuple[str, ...]]]:
-    """Return each p-value with its sentence and the texts before it, the nearest first."""
+def _stated(prose: Sequence[str], draft: Draft) -> Iterator[tuple[Quantity, str | None]]:
+    """Return each p-value with the search that is named behind it, or nearest before it."""
+    whole = " ".join(prose)
     earlier = [whole]
     for paragraph in _paragraphs(prose):
         before = ""
         for sentence in sentences(paragraph):
-            for match in _p_values(sentence):
-                yield match, sentence, (before, *earlier[:0:-1], whole)
+            for start, p_value in _p_values(sentence, draft):
+                texts = (sentence[:start], before, *earlier[:0:-1], whole)
+                yield p_value, _search_of(sentence[p_value.end :], texts, draft)
             before += f" {sentence}"
         earlier.append(paragraph)
 
@@ -238,23 +240,28 @@ def _paragraphs(lines: Sequence[str]) -> list[str]:
     return [" ".join(text.split()) for text in texts]
 
 
-def _p_values(sentence: str) -> list[re.Match[str]]:
+def _p_values(sentence: str, draft: Draft) -> Iterator[tuple[int, Quantity]]:
     """Return the p-values of a sentence, with those that follow an ``and``."""
     first = list(_P_VALUE.finditer(sentence))
-    if not first:
-        return []
-    return first + list(_FURTHER_P.finditer(sentence, first[0].end()))
+    for match in first:
+        p_value = quantity(sentence, match.end())
+        if p_value is not None and _AFTER_TRIALS.search(sentence, 0, match.start()):
+            draft.doubt("p-value", p_value.text, None, "corrected for trials: another quantity")
+        elif p_value is not None:
+            yield match.start(), p_value
+    for match in _FURTHER_P.finditer(sentence, first[0].end()) if first else ():
+        p_value = quantity(sentence, match.end())
+        if p_value is not None and _FOR_THE.match(sentence, p_value.end):
+            yield match.start(), p_value
 
 
-def _search_of(
-    match: re.Match[str], sentence: str, before: Sequence[str], draft: Draft
-) -> str | None:
+def _search_of(after: str, before: Sequence[str], draft: Draft) -> str | None:
     """Return the one search that is named behind the number, or in the nearest text before it.
 
     The last of `before` is the whole prose: what is named there at all, or implied.
     """
-    behind = re.split(r"\bp-? ?values?\b|, and |\band (?=\d|of|an? )", sentence[match.end() :])[0]
-    for text in (behind, sentence[: match.start()], *before):
+    behind = re.split(r"\bp-? ?values?\b|, and |\band (?=\d|of|an? )", after)[0]
+    for text in (behind, *before):
         named = named_in(text)
         if named:
             return named[0] if len(named) == 1 else None
@@ -262,22 +269,38 @@ def _search_of(
 
 
 def _put_p_value(
-    match: re.Match[str], search: str | None, found: dict[str, float], draft: Draft
+    stated: Quantity, search: str | None, found: dict[str, float], draft: Draft
 ) -> None:
-    value = float(match["value"]) * 10.0 ** int(match["power"] or 0)
+    value = stated.value(FRACTION)
+    if value is None:
+        draft.doubt("p-value", stated.text + stated.unit, None, stated.why_not(FRACTION))
+        return
     p_value = draft.attempt(within, value, 0.0, 1.0, "p-value")
     if p_value is None:
         return
     if search is None:
-        draft.doubt("p-value", match[0], None, "the circular does not say of which search")
+        draft.doubt("p-value", stated.text, None, "the circular does not say of which search")
     elif found.setdefault(search, p_value) != p_value:
-        draft.doubt("p-value", match[0], found[search], f"another {search} p-value is stated too")
+        why = f"another {search} p-value is stated too"
+        draft.doubt("p-value", stated.text, found[search], why)
+
+
+def _agrees_with_table(search: str, value: float, draft: Draft) -> bool:
+    """Whether a p-value of the prose is of the size of those in the circular's own table."""
+    events: tuple[CoincidentEvent, ...] = draft.values.get("coincident_events", ())
+    listed = [p for event in events if (p := event.p_value(search)) is not None]
+    if not listed or min(listed) / _DISAGREE <= value <= min(listed) * _DISAGREE:
+        return True
+    why = f"the circular's own table has {min(listed):g}: one of them lacks its unit?"
+    draft.doubt("p-value", value, None, why)
+    return False
 
 
 def _read_count(flat: str, draft: Draft) -> None:
     """Set the number of coincident events that is stated."""
     events = draft.values.get("coincident_events")
-    stated = {_count(match["count"].lower()) for match in _COUNT.finditer(flat)}
+    words = (match["count"] or match["found"] for match in _COUNT.finditer(flat))
+    stated = {_count(word.lower()) for word in words}
     if len(stated) == 1:
         draft.put("n_coincident", stated.pop())
     elif stated:
@@ -288,7 +311,9 @@ def _read_count(flat: str, draft: Draft) -> None:
 
 
 def _count(word: str) -> int:
-    return int(word) if word.isdigit() else _WORDS.index(word)
+    if word.isdigit():
+        return int(word)
+    return 1 if word in {"a", "an"} else _WORDS.index(word)
 
 
 def _read_direction(flat: str, draft: Draft) -> None:

@@ -12,6 +12,7 @@ the position of the event. Errors without a unit are in deg, like the coordinate
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from dataclasses import dataclass
 from icecube_hooks import AsymmetricError
 from icecube_plugin.notices._draft import Draft
 from icecube_plugin.notices._values import within
+from icecube_plugin.notices.units import ANGLE, NUMBER, Quantity, factor_of, quantity
 
 from ._envelope import Circular
-from ._prose import NUMBER, unit_scale
 
 __all__ = ["read_position"]
 
@@ -43,7 +44,8 @@ _DEC_LINE = re.compile(rf"\W{{0,8}}{_DEC}(?P<rest>[^A-Za-z].{{0,300}})", re.IGNO
 _DEGREES = re.compile(_VALUE)
 _RA_SEXAGESIMAL = re.compile(_HMS)
 _DEC_SEXAGESIMAL = re.compile(_DMS)
-_MENTIONS_DEC = re.compile(r"\bDec", re.IGNORECASE)
+_GIVES_DEC = re.compile(rf"{_DEC}[-+]? ?\d", re.IGNORECASE)
+_NEAR_POLE = re.compile(r"\b(?:near|close) (?:to )?(?:the )?(?:celestial )?pole\b", re.IGNORECASE)
 
 _OWN = (
     r"\b(?:(?:direction|position|locali[sz]ation|coordinates|location) (?:\w{1,20} ){0,3}"
@@ -64,11 +66,24 @@ _APART = re.compile(
     re.IGNORECASE,
 )
 
-_SYMMETRIC = re.compile(rf"[^-+\d]{{0,16}}(?:\+ ?/ ?-|\+-) ?(?P<both>{NUMBER})", re.IGNORECASE)
+_SYMMETRIC = re.compile(rf"[^-+\d]{{0,16}}(?:\+ ?/ ?-|\+-) ?()({NUMBER})", re.IGNORECASE)
 _UNIT_FIRST = re.compile(r" ?d(?:eg(?:rees?)?)?\b\.?", re.IGNORECASE)
-_SIDE = re.compile(rf"([-+]) ?({NUMBER})(?! ?[hms'])", re.IGNORECASE)
+_NO_UNIT = re.compile(
+    r"[ ,]{0,3}(?:$|[-+(\[{<~;,.)]|(?:J ?2000|ICRS|FK5|with|and|Dec|degrees?|deg)\b)", re.IGNORECASE
+)
+"""What may follow a coordinate in deg that does not say so."""
+_PLAIN_SIDE = re.compile(
+    r"[ ,/>)\]}]{0,4}(?:$|[-+({<]|\d{1,3}(?:\.\d{1,3})? ?%|(?:PSF|C\.?L|containment|stat|sys"
+    r"|at|J ?2000|RA|Dec|uncertainty|error)\b)",
+    re.IGNORECASE,
+)
+"""What may follow an error that has the unit of its coordinate."""
+_ANY_ANGLE = re.compile(
+    r"(?<![A-Za-z])(?:deg|arc ?min|arc ?sec|m?rad|mas)[a-z]{0,8}", re.IGNORECASE
+)
+_SIDE = re.compile(rf"([-+]) ?({NUMBER})(?! ?(?:[hs']|m(?!rad|as)))", re.IGNORECASE)
 _BRACES = re.compile(r"\{[^{}]{0,60}\}")
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?%")
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) ?(?:%|per ?cent)", re.IGNORECASE)
 _STAT_ONLY = re.compile(r"stat\w{0,8}\.?[- ](?:errors? |uncertaint\w{1,4} )?only", re.IGNORECASE)
 _SYSTEMATIC = re.compile(
     r"stat\w{0,8}\.? ?(?:\+|and) ?sys|(?:includ\w{1,4}|with) systematic|systematics? included",
@@ -81,12 +96,13 @@ _RADIUS_LINE = re.compile(
     re.IGNORECASE,
 )
 _RADIUS = re.compile(
-    r"(?P<percent>\d{1,3}) ?% (?:(?:PSF|containment|C\.?L\.?|statistical|error|angular) ){0,3}"
-    rf"(?:uncertainty|radius|error)(?: radius)? of (?P<value>{NUMBER}) ?(?P<unit>deg|arcmin)",
+    r"(?P<percent>\d{1,3}) ?(?:%|per ?cent) "
+    r"(?:(?:PSF|containment|C\.?L\.?|statistical|error|angular) ){0,3}"
+    rf"(?:uncertainty|radius|error)(?: radius)? of (?P<value>{NUMBER}) ?(?:deg|arc|m?rad)",
     re.IGNORECASE,
 )
 _RADIUS_BEHIND = re.compile(
-    rf"(?P<value>{NUMBER}) ?(?P<unit>deg|arcmin)[a-z]{{0,8}} (?:or (?P<minutes>{NUMBER}) ?arcmin"
+    rf"(?P<value>{NUMBER}) ?(?:deg|arcmin)[a-z]{{0,8}} (?:or (?P<minutes>{NUMBER}) ?arcmin"
     r"[a-z]{0,8} )?radius ?\((?P<words>[^()]{0,60}?(?P<percent>\d{1,3}) ?%[^()]{0,30})\)",
     re.IGNORECASE,
 )
@@ -138,11 +154,11 @@ def read_position(circular: Circular, draft: Draft, *, required: bool) -> None:
 
 def _blocks(circular: Circular) -> Iterator[_Place]:
     """Find two lines that hold a right ascension and a declination, and nothing else."""
-    lines = [" ".join(line.split()) for line in circular.lines]
+    lines = circular.lines
     filled = [index for index, line in enumerate(lines) if line]
     for at, index in enumerate(filled[:-1]):
         ra = _axis(lines[index], _RA_LINE, _RA_SEXAGESIMAL, 15.0)
-        if ra is None or _MENTIONS_DEC.search(ra.tail):
+        if ra is None or _GIVES_DEC.search(ra.tail):
             continue
         dec = _axis(lines[filled[at + 1]], _DEC_LINE, _DEC_SEXAGESIMAL, 1.0)
         previous = lines[index - 1] if index else ""
@@ -166,17 +182,27 @@ def _axis(
 def _coordinate(text: str, sexagesimal: re.Pattern[str], scale: float) -> _Axis | None:
     match = _DEGREES.match(text)
     if match is not None:
-        degrees = float(match["degrees"])
+        degrees = float(match["degrees"]) * (_unit_factor(text, match) or math.nan)
     else:
         match = sexagesimal.match(text)
         if match is None or int(match["b"]) > 59 or float(match["c"]) >= 60:
             return None
         parts = int(match["a"]) + int(match["b"]) / 60 + float(match["c"]) / 3600
         degrees = round(scale * parts, 9)
+    if math.isnan(degrees):
+        return None
     negative = (match.groupdict().get("sign") or "").startswith("-")
     unit = _UNIT_FIRST.match(text, match.end())
     tail = text[match.end() if unit is None else unit.end() :]
     return _Axis(degrees=-degrees if negative else degrees, tail=tail)
+
+
+def _unit_factor(text: str, number: re.Match[str]) -> float | None:
+    """Return the degrees in the unit of a coordinate; ``None`` if it is no unit of angle."""
+    if _UNIT_FIRST.match(text, number.end()) or _NO_UNIT.match(text, number.end()):
+        return 1.0
+    found = quantity(text, number.start())
+    return found.factor if found is not None and found.kind == ANGLE else None
 
 
 def _in_prose(circular: Circular) -> Iterator[_Place]:
@@ -205,6 +231,9 @@ def _read_box(place: _Place, draft: Draft) -> None:
     ra, dec = _sides(place.ra, "RA", draft), _sides(place.dec, "Dec", draft)
     if ra is None and dec is None:
         return
+    if ra is None and dec is not None and _NEAR_POLE.search(place.ra.tail):
+        ra = (180.0, 180.0)
+        draft.doubt("RA", place.ra.tail.strip(), "+/-180 deg", "no error so near the pole: any RA")
     if ra is None or dec is None:
         missing = "RA" if ra is None else "Dec"
         draft.doubt("error", missing, None, "an error is stated for one coordinate only")
@@ -218,6 +247,8 @@ def _read_box(place: _Place, draft: Draft) -> None:
 
 def _agreed_containment(place: _Place, draft: Draft) -> float | None:
     ra, dec = place.ra.containment(), place.dec.containment()
+    if ra is None and _NEAR_POLE.search(place.ra.tail):
+        ra = dec
     stated = {value for value in (ra, dec) if value is not None}
     if len(stated) == 1 and 0.0 < min(stated) <= 1.0:
         return stated.pop()
@@ -234,18 +265,30 @@ def _systematic(text: str) -> bool | None:
 def _sides(axis: _Axis, field: str, draft: Draft) -> tuple[float, float] | None:
     """Return minus and plus error [deg]; ``None``, with a concern unless there are no numbers."""
     both = _SYMMETRIC.match(axis.tail)
-    if both is not None:
-        sides = [("-", both["both"]), ("+", both["both"])]
-    else:
-        sides = _SIDE.findall(_BRACES.sub("", axis.tail))[:2]
-    if not sides:
+    found = [both] if both else list(_SIDE.finditer(_BRACES.sub("", axis.tail)))[:2]
+    if not found:
         return None
-    signs = {sign: float(number) for sign, number in sides}
-    scale = unit_scale(axis.tail) or 1.0
-    if len(signs) == 2 and all(0.0 < value * scale <= 180.0 for value in signs.values()):
+    signs = {sign: float(match[2]) for match in found for sign in (match[1] or "+-")}
+    scale = _side_factor(found[-1])
+    if scale is None:
+        draft.doubt(field, axis.tail.strip(), None, "the unit of the error is not known")
+    elif len(signs) == 2 and all(0.0 < value * scale <= 180.0 for value in signs.values()):
         return round(signs["-"] * scale, 9), round(signs["+"] * scale, 9)
-    draft.doubt(field, axis.tail.strip(), None, "expected one error up and one down")
+    else:
+        draft.doubt(field, axis.tail.strip(), None, "expected one error up and one down")
     return None
+
+
+def _side_factor(last: re.Match[str]) -> float | None:
+    """Return the degrees in the unit that follows the last of the errors, at once or later."""
+    text = last.string
+    found = quantity(text, last.start(2))
+    if found is not None and found.kind == ANGLE:
+        return found.factor
+    later = _ANY_ANGLE.search(text)
+    if later is not None:
+        return factor_of(later[0], ANGLE)
+    return 1.0 if _PLAIN_SIDE.match(text, last.end()) else None
 
 
 def _read_radii(circular: Circular, draft: Draft) -> None:
@@ -253,12 +296,12 @@ def _read_radii(circular: Circular, draft: Draft) -> None:
     if draft.asymmetric is not None:
         return
     for line in circular.lines:
-        match = _RADIUS_LINE.match(" ".join(line.split()))
+        match = _RADIUS_LINE.match(line)
         if match is not None:
             words = f"{match['before']} {match['after']}"
             percent = _PERCENT.search(words)
             stated = match["r"] or (percent[1] if percent else None)
-            _put_radius(draft, match["value"], match["after"], stated, words)
+            _put_radius(draft, quantity(line, match.start("value")), stated, words)
     if draft.error_radius_deg is None and draft.error_radius_50_deg is None:
         _read_radius_in_prose(circular.flat, draft)
     if draft.error_radius_deg is None and draft.error_radius_50_deg is not None:
@@ -266,23 +309,23 @@ def _read_radii(circular: Circular, draft: Draft) -> None:
 
 
 def _read_radius_in_prose(flat: str, draft: Draft) -> None:
-    match = _RADIUS.search(flat)
+    match = _RADIUS.search(flat) or _RADIUS_BEHIND.search(flat)
     if match is not None:
-        _put_radius(draft, match["value"], match["unit"], match["percent"], match[0])
-        return
-    match = _RADIUS_BEHIND.search(flat)
-    if match is not None and match["minutes"] is not None:
-        _put_radius(draft, match["minutes"], "arcmin", match["percent"], match["words"])
-    elif match is not None:
-        _put_radius(draft, match["value"], match["unit"], match["percent"], match["words"])
+        words = match.groupdict().get("words") or match[0]
+        # "0.6 degrees or 36 arcminuntes" was published: the number whose unit is known counts.
+        names = ("minutes", "value") if match.groupdict().get("minutes") else ("value",)
+        stated = [quantity(flat, match.start(name)) for name in names]
+        known = (found for found in stated if found is not None and found.kind == ANGLE)
+        _put_radius(draft, next(known, stated[0]), match["percent"], words)
 
 
-def _put_radius(draft: Draft, value: str, unit: str, percent: str | None, words: str) -> None:
-    scale = unit_scale(unit)
-    if scale is None:
-        draft.doubt("error radius", value, None, "the unit of the radius is not stated")
+def _put_radius(draft: Draft, stated: Quantity | None, percent: str | None, words: str) -> None:
+    radius = None if stated is None else stated.value(ANGLE)
+    if stated is None or radius is None:
+        why = "no number" if stated is None else stated.why_not(ANGLE)
+        draft.doubt("error radius", "" if stated is None else stated.text, None, why)
         return
-    radius = round(float(value) * scale, 9)
+    radius = round(radius, 9)
     half = percent is not None and float(percent) == 50.0
     name = "error_radius_50_deg" if half else "error_radius_deg"
     if getattr(draft, name) not in (None, radius):

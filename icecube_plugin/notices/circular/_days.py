@@ -1,4 +1,4 @@
-"""Numbers, days and times as people write them.
+"""Days and times as people write them.
 
 Every pattern is bounded: the time to search a text grows with its length, not faster.
 """
@@ -13,29 +13,13 @@ from typing import Final
 __all__ = [
     "CLOCK",
     "DAY",
-    "NUMBER",
     "at_clock",
     "name_day",
     "nearest",
     "possible_days",
-    "sentences",
-    "unit_scale",
 ]
 
-_MONTHS: Final = (
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-)
+_MONTHS: Final = re.findall("...", "janfebmaraprmayjunjulaugsepoctnovdec")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _TH = r"(?:st|nd|rd|th)?"
 
@@ -50,24 +34,6 @@ DAY: Final = (
 
 CLOCK: Final = r"\d{1,2}:\d{2}:\d{2}(?:\.\d{1,12})?(?![\d:])"
 """A time of day."""
-
-NUMBER: Final = r"\d{1,9}(?:\.\d{1,9})?(?:e[+-]?\d{1,3})?(?![\d:]|\.\d)"
-"""A number without a sign."""
-
-_SENTENCE = re.compile(r"(?<=[.:]) (?=[A-Z\[])")
-_UNIT = re.compile(r"(arcmin|deg|arcsec)", re.IGNORECASE)
-_SCALES: Final = {"deg": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600}
-
-
-def sentences(flat: str) -> list[str]:
-    """Split a text, roughly, into its sentences."""
-    return _SENTENCE.split(flat)
-
-
-def unit_scale(text: str) -> float | None:
-    """Return the degrees in the first unit of angle that is named, ``None`` without one."""
-    match = _UNIT.search(text)
-    return None if match is None else _SCALES[match[1].lower()]
 
 
 def possible_days(text: str) -> tuple[date, ...]:
