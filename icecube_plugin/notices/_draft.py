@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct, field
 
 from icecube_hooks import (
     YEAR_S,
@@ -25,7 +26,7 @@ from icecube_hooks import (
     WireFormat,
 )
 
-from ._values import decimal, within
+from ._values import decimal, iso_time, within
 
 __all__ = [
     "ADDRESS",
@@ -72,12 +73,25 @@ TENSES: Final = {
 NO_ID: Final = 2**31 - 1
 """What stands in the place of a number that there is not."""
 
+_SENTINELS: Final = frozenset(
+    end / scale for end in (2**31, 2**31 - 1) for scale in (1.0, 100.0, 1e4)
+)
+"""What GCN makes of an unset word of its packets, which hold hundredths and 1e-4 in integers."""
+
 DEFAULT_RADIUS_ARCMIN: Final = (30.80, 12.00)
 """90 % and 50 % radius that revision 0 carries when no reconstruction gave one."""
 
 HESE_DEFAULT_CHARGE_PE: Final = 1510.0
 
 ADDRESS: Final = re.compile(r"https?://[!-~]{1,2000}")
+
+_MATTERS = re.compile(
+    r"retract|err(?:or)?s?(?![a-z])|uncert|signaln|astro|energy|p_?val"
+    r"|(?:^|[_.])(?:far|ids?)(?:$|_)|(?<=[a-z])(?:FAR|IDs?|Id)$",
+    re.IGNORECASE,
+)
+"""Names that speak of what alerts are judged by, however a new layout may spell them."""
+_NO_DOUBT: Final = frozenset({"pair_name_id"})  # which two instruments AMON has combined
 
 _WORDS: Final = (
     (AlertKind.GOLD, re.compile(r"\bGOLD\b")),
@@ -139,17 +153,22 @@ def same(one: float, other: float, tolerance: float) -> bool:
     return abs(one - other) <= tolerance
 
 
+@lru_cache(512)
+def _resembles(name: str) -> bool:
+    return name.lower() not in _NO_DOUBT and _MATTERS.search(name) is not None
+
+
 def check_size(message: Message, limit: int) -> None:
     """Refuse a message that is larger than any notice."""
     if len(message.value) > limit:
         raise NoticeError(f"the message has {len(message.value)} bytes, more than {limit}")
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct, kw_only=True, eq=False):
     """An alert in the making. Readers set what they find; `alert` judges and freezes it.
 
-    Attributes carry the names and units of `Alert` and `Localization`.
+    Attributes carry the names and units of `Alert` and `Localization`; `path` is where position
+    and region stand in the notice, such as ``coincident_events[1].``.
     """
 
     kind: AlertKind
@@ -172,6 +191,7 @@ class Draft:
     systematic_included: bool | None = None
     skymap_fits_url: str | None = None
     skymap_png_url: str | None = None
+    path: str = ""
 
     def doubt(self, field: str, found: object, taken: object, why: str) -> None:
         """Note a concern; `taken` is ``None`` where the value is left unstated."""
@@ -196,6 +216,11 @@ class Draft:
         if value is not None:
             self.values[name] = value
 
+    def put_time(self, name: str, text: str | None, field: str) -> None:
+        """Set a time if it is stated and can be read; else it is a concern."""
+        if text is not None:
+            self.put(name, self.attempt(iso_time, text, field))
+
     def unit_interval(self, value: float, field: str) -> float | None:
         """Return a probability, or ``None`` and a concern outside [0, 1]."""
         if value == -1.0:
@@ -213,10 +238,14 @@ class Draft:
     def number(self, text: str, field: str) -> float | None:
         """Read a decimal; one that is none leaves the field unstated, with a concern."""
         try:
-            return decimal(text, field)
+            value = decimal(text, field)
         except NoticeError as error:
             self.doubt(field, error.value, None, error.reason)
             return None
+        if abs(value) in _SENTINELS:
+            self.doubt(field, text, None, "the end of 32-bit integers stands for no number")
+            return None
+        return value
 
     def p_value(self, search: str, value: float, field: str) -> PValue | None:
         """Return a p-value of a classic notice; 0 is what AMON sends when there is none."""
@@ -267,10 +296,10 @@ class Draft:
 
     def alert(self, message: Message) -> Alert:
         """Judge what was found and make the alert."""
-        for name in ("run_id", "event_id", "revision"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise NoticeError("expected a number of 0 or more", field=name, value=value)
+        if self.unread:
+            self._doubt_unread()
+        if (self.run_id or 0) < 0 or (self.event_id or 0) < 0 or (self.revision or 0) < 0:
+            self._refuse_negative_ids()
         return Alert(
             kind=self.kind,
             format=self.format,
@@ -286,23 +315,49 @@ class Draft:
             **self.values,
         )
 
+    def _doubt_unread(self) -> None:
+        """Say of a field that nobody reads that it may matter: so a new layout is noticed."""
+        for name, value in self.unread.items():
+            inner = value if isinstance(value, dict) else {}
+            for path in (name, *(f"{name}.{key}" for key in inner)):
+                if _resembles(path.rpartition(".")[2][:80]):
+                    found = inner.get(path[len(name) + 1 :], value)
+                    why = "not read, though its name resembles one that matters"
+                    self.doubt(path, str(found)[:200], None, why)
+
+    def _refuse_negative_ids(self) -> None:
+        for name in ("run_id", "event_id", "revision"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise NoticeError("expected a number of 0 or more", field=name, value=value)
+
     def _status(self) -> Status | None:
         """Fall back to the revision: 0 is the first notice, a later one an update of it."""
         if self.status is not None or self.revision is None:
             return self.status
         return Status.UPDATE if self.revision else Status.INITIAL
 
+    def has_region(self) -> bool:
+        """Whether an error region is stated."""
+        regions = (self.error_radius_deg, self.ellipse, self.asymmetric)
+        return regions != (None, None, None)
+
     def localization(self) -> Localization | None:
         """Return the position with its error region, or ``None`` if none was measured."""
-        if self.ra_deg is None or self.dec_deg is None or self._is_no_position():
+        ra, dec = self.ra_deg, self.dec_deg
+        if ra is None or dec is None or (dec == 0.0 and self._is_no_position()):
             return None
-        self._judge_radii()
+        self.error_radius_deg = radius = self._radius(self.error_radius_deg, "error_radius_deg")
+        half = self._radius(self.error_radius_50_deg, "error_radius_50_deg")
+        if self.revision == 0 and has_default_radii(radius, half):
+            why = "the default of the first notice (30.80 arcmin), not a measured error"
+            self.doubt("error_radius_deg", radius, radius, why)
         return Localization(
-            ra_deg=within(self.ra_deg, 0.0, 360.0, "ra") % 360.0,
-            dec_deg=within(self.dec_deg, -90.0, 90.0, "dec"),
-            error_radius_deg=self.error_radius_deg,
-            containment=self.containment if self._has_region() else None,
-            error_radius_50_deg=self.error_radius_50_deg,
+            ra_deg=within(ra, 0.0, 360.0, f"{self.path}ra") % 360.0,
+            dec_deg=within(dec, -90.0, 90.0, f"{self.path}dec"),
+            error_radius_deg=radius,
+            containment=self.containment if self.has_region() else None,
+            error_radius_50_deg=half,
             ellipse=self.ellipse,
             asymmetric=self.asymmetric,
             systematic_included=self.systematic_included,
@@ -310,31 +365,18 @@ class Draft:
             skymap_png_url=self.skymap_png_url,
         )
 
-    def _has_region(self) -> bool:
-        regions = (self.error_radius_deg, self.ellipse, self.asymmetric)
-        return any(region is not None for region in regions)
-
     def _is_no_position(self) -> bool:
         """Recognise (0, 0) or (-1, 0) without an error: nobody measured that."""
-        nowhere = self.dec_deg == 0.0 and self.ra_deg in (0.0, -1.0)
-        if nowhere and not self.error_radius_deg and self.ellipse is None:
+        if self.ra_deg in (0.0, -1.0) and not self.error_radius_deg and self.ellipse is None:
             found = f"({self.ra_deg}, {self.dec_deg}), error {self.error_radius_deg}"
             self.doubt("position", found, None, "stands for a position that is not known")
             return True
         return False
 
-    def _judge_radii(self) -> None:
-        """Drop radii that are no radii; say where they are the default of revision 0."""
-        for name in ("error_radius_deg", "error_radius_50_deg"):
-            radius = getattr(self, name)
-            if radius is not None and not 0.0 < radius <= 180.0:
-                self.doubt(name, radius, None, "only a radius above 0 and up to 180 deg is one")
-                setattr(self, name, None)
-        radii = self.error_radius_deg, self.error_radius_50_deg
-        if self.revision == 0 and has_default_radii(*radii):
-            self.doubt(
-                "error_radius_deg",
-                self.error_radius_deg,
-                self.error_radius_deg,
-                "the default of the first notice (30.80 arcmin), not a measured error",
-            )
+    def _radius(self, radius_deg: float | None, field: str) -> float | None:
+        """Return a radius, unless it is none."""
+        if radius_deg is None or 0.0 < radius_deg <= 180.0:
+            return radius_deg
+        why = "only a radius above 0 and up to 180 deg is one"
+        self.doubt(field, radius_deg, None, why)
+        return None

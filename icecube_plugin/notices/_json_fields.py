@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from icecube_hooks import AsymmetricError, Ellipse, Message, NoticeError, PValue
+from icecube_hooks import Message, NoticeError
 
-from ._draft import Draft, check_size
-from ._values import iso_time, json_number, within
+from ._draft import check_size
+from ._values import iso_time, json_number
 
-__all__ = ["JSON_LIMIT", "Fields", "decode", "p_value", "read_error", "read_region"]
+__all__ = ["JSON_LIMIT", "Fields", "decode"]
 
 JSON_LIMIT: Final = 16 << 20
 """Largest JSON notice that is read [bytes]: one may carry a sky map in base64."""
@@ -231,91 +231,3 @@ class Fields:
     def unread(self) -> dict[str, Any]:
         """Return the fields that nobody asked for, by path."""
         return {self.at(name): value for name, value in self.left.items()}
-
-
-def p_value(fields: Fields, search: str, name: str, draft: Draft) -> PValue | None:
-    """Read a p-value: ``None`` if the key is absent, a `PValue` of ``None`` if it is null.
-
-    The text ``'null'``, which older producers sent, is null.
-    """
-    if name not in fields.data:
-        return None
-    value = fields.take(name)
-    if value.__class__ is float and 0.0 <= value <= 1.0:
-        return PValue(search=search, value=value)
-    if value == "null":
-        draft.doubt(fields.at(name), "'null'", None, "text in place of null")
-        value = None
-    if value is None:
-        return PValue(search=search, value=None)
-    path = fields.at(name)
-    return PValue(search=search, value=within(json_number(value, path), 0.0, 1.0, path))
-
-
-def read_region(fields: Fields, draft: Draft) -> None:
-    """Read position and error region, in any of the spellings of the schema's versions.
-
-    ``ra_dec_error`` is a radius or [major, minor, position angle] (v4 and later);
-    ``ra_uncertainty`` and ``dec_uncertainty`` are lists of one (circle) or two (sides of a
-    rectangle) numbers (v1 to v3).
-    """
-    draft.ra_deg, draft.dec_deg = fields.number("ra"), fields.number("dec")
-    if (draft.ra_deg is None) != (draft.dec_deg is None):
-        missing = "ra" if draft.ra_deg is None else "dec"
-        raise NoticeError("half of the position is missing", field=fields.at(missing))
-    if draft.ra_deg is not None and draft.dec_deg is not None:
-        within(draft.ra_deg, 0.0, 360.0, fields.at("ra"))
-        within(draft.dec_deg, -90.0, 90.0, fields.at("dec"))
-    draft.attempt(read_error, fields, draft)
-    containment = draft.attempt(fields.number, "containment_probability")
-    if containment is not None:
-        path = fields.at("containment_probability")
-        draft.containment = draft.attempt(within, containment, 1e-6, 1.0, path)
-    draft.systematic_included = draft.attempt(fields.boolean, "systematic_included")
-    draft.skymap_fits_url = draft.url(draft.attempt(fields.text, "healpix_url"), "healpix_url")
-
-
-def read_error(fields: Fields, draft: Draft) -> None:
-    """Read the error region alone, see `read_region`."""
-    axes = fields.numbers("ra_dec_error")
-    ra = fields.numbers("ra_uncertainty", "ra_axis", "semi_major")
-    dec = fields.numbers("dec_uncertainty", "dec_axis")
-    shape = fields.text("uncertainty_shape")
-    angle = fields.number("position_angle")
-    if len(axes) == 1:
-        draft.error_radius_deg = axes[0]
-    elif len(axes) in (2, 3):
-        draft.ellipse = _ellipse(axes, fields)
-    elif len(ra) == 1 and not dec and shape in (None, "circle"):
-        draft.error_radius_deg = ra[0]
-    elif len(ra) == len(dec) == 2:
-        draft.asymmetric = _box(ra, dec, angle, fields)
-    elif axes or ra or dec:
-        found = {"ra_dec_error": axes, "ra": ra, "dec": dec, "shape": shape}
-        raise NoticeError("no known error region", field=fields.at("ra_dec_error"), value=found)
-
-
-def _ellipse(axes: tuple[float, ...], fields: Fields) -> Ellipse:
-    if min(axes[:2]) <= 0.0 or max(axes[:2]) > 180.0:
-        path = fields.at("ra_dec_error")
-        raise NoticeError("expected semi-axes above 0 and up to 180 deg", field=path, value=axes)
-    return Ellipse(
-        semi_major_deg=max(axes[:2]),
-        semi_minor_deg=min(axes[:2]),
-        position_angle_deg=axes[2] if len(axes) == 3 else None,
-    )
-
-
-def _box(
-    ra: tuple[float, ...], dec: tuple[float, ...], angle: float | None, fields: Fields
-) -> AsymmetricError:
-    if not all(-180.0 <= low <= 0.0 <= high <= 180.0 for low, high in (ra, dec)):
-        path = fields.at("ra_uncertainty")
-        raise NoticeError("expected a side below and one above", field=path, value=(ra, dec))
-    return AsymmetricError(
-        ra_minus_deg=-ra[0],
-        ra_plus_deg=ra[1],
-        dec_minus_deg=-dec[0],
-        dec_plus_deg=dec[1],
-        position_angle_deg=angle,
-    )

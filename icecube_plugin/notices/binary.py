@@ -94,7 +94,7 @@ def _read_identity(words: tuple[int, ...], draft: Draft) -> None:
     run, event = words[23], words[4]
     if event < 0 or run < 0:
         raise NoticeError("expected a number above 0", field="event, run", value=(event, run))
-    if run:
+    if run or draft.kind is AlertKind.NU_EM:  # whose run is 0 in every format
         draft.run_id, draft.event_id = run, event
     elif event == NO_ID:
         draft.doubt("event", event, None, "the largest 32-bit integer stands for no number")

@@ -36,7 +36,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -57,21 +57,23 @@ from ._draft import (
     same,
     tense_from_words,
 )
-from ._quick import late
-from ._values import TJD_0, decimal, integer, plausible
+from ._fields import Fields, ratio
+from ._values import TJD_0, plausible
+from .units import ANGLE, FRACTION, RATE, TIME
 
 __all__ = ["TOPICS", "fields_of", "parse", "parse_fields", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.text.ICECUBE_*", "gcn.classic.text.AMON_*")
 
-# Possessive blanks (``\s*+``): runs of them in a hostile notice must not be tried in every split.
-_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,40}):[ \t]*")
+_KEY_LIMIT: Final = 41
+"""Longest name of a field that is taken for one [characters]."""
 _CIRCULAR = re.compile(rb"\s{0,20}TITLE:\s{0,20}GCN CIRCULAR")
 """Some circulars end with the notice that they are about."""
-_NUMBER = re.compile(r"\s*([^\s\[]+)")
+# Runs are bounded or possessive: long ones in a hostile notice must not be tried in every split.
 _EPOCH = re.compile(
-    r"\s*(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s*+d?\s*+[{]?(?P<sexagesimal>[^{}()\n]{0,60})[}]?\s*"
-    r"\(\s*(?P<epoch>J2000|current|1950)\s*\)\s*"
+    r"(?:^|[,\n])\s{0,20}(?P<deg>[+-]?\d{1,3}(?:\.\d{0,12})?)\s{0,20}+d?\s{0,20}+"
+    r"[{]?(?P<sexagesimal>[^{}()\n]{0,60}+)[}]?\s{0,20}+"
+    r"\(\s{0,20}(?P<epoch>J2000|current|1950)\s{0,20}\)"
 )
 _SEXAGESIMAL = re.compile(
     r"\s*(?P<sign>[+-]?)(?P<a>\d{1,3})[^\d.+-]{1,5}(?P<b>\d{1,2})[^\d.+-]{1,5}"
@@ -81,9 +83,9 @@ _CONTAINMENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*+%?\s*+containment")
 _DATE = re.compile(r"\s*(\d{1,5})\s*TJD;[\s\ufffd]*(\d{1,3})\s*DOY;[\s\ufffd]*(\S{1,12})")
 _YYMMDD = re.compile(r"(\d\d)/(\d{1,2})/(\d{1,2})", re.ASCII)
 _TIME = re.compile(
-    r"\s*(\d{1,5}(?:\.\d{0,6})?)\s*SOD\s*+[{]?\s*+([^{}\s]{0,20})\s*+[}]?\s*+(?:UT)?\s*"
+    r"\s*+(\d{1,5}(?:\.\d{0,6})?)\s*+SOD\s*+[{]?\s*+([^{}\s]{0,20}+)\s*+[}]?\s*+(?:UT)?\s*+"
 )
-_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d{1,6})?)")
 _NOTICE_DATE = re.compile(
     r"\s*(?:[A-Za-z]{3,9},?\s+)?(\d{1,2})\s+([A-Za-z]{3})[a-z]{0,6}\s+(\d{2}|\d{4})\s+"
     r"(\d\d:\d\d:\d\d(?:\.\d{1,6})?)\s+UTC?\s*"
@@ -120,11 +122,6 @@ def parse(message: Message) -> Alert | None:
     """
     if b"NOTICE_TYPE" not in message.value and b"notice_type" not in message.value:
         return None
-    return late("_usual_text").text_alert(message) or parse_any(message)
-
-
-def parse_any(message: Message) -> Alert | None:
-    """Read a notice of any form, as `parse` does with those that are not of the usual one."""
     if message.value.lstrip()[:1] == b"<" or _CIRCULAR.match(message.value) is not None:
         return None
     check_size(message, NOTICE_LIMIT)
@@ -141,16 +138,18 @@ def fields_of(text: str) -> dict[str, list[str]]:
     >>> fields_of("SRC_RA:  1.0d (J2000),\n   2.0d (1950)\nCOMMENTS: a\nCOMMENTS: b")
     {'SRC_RA': ['1.0d (J2000),\n2.0d (1950)'], 'COMMENTS': ['a', 'b']}
     """
-    fields: dict[str, list[list[str]]] = {}
-    lines: list[str] | None = None
-    for line in text.replace("\\'", "'").replace('\\"', '"').splitlines():
-        match = _KEY.match(line)
-        if match is not None:
-            lines = [line[match.end() :].strip()]
-            fields.setdefault(match[1].upper(), []).append(lines)
-        elif lines is not None and line.strip():
-            lines.append(line.strip())
-    return {key: ["\n".join(value) for value in values] for key, values in fields.items()}
+    if "\\" in text:
+        text = text.replace("\\'", "'").replace('\\"', '"')
+    fields: dict[str, list[str]] = {}
+    values: list[str] | None = None
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if colon and 1 < len(key) <= _KEY_LIMIT and key.isidentifier() and key.isascii():
+            values = fields.setdefault(key.upper(), [])
+            values.append(value.strip())
+        elif values is not None and (value := line.strip()):
+            values[-1] += f"\n{value}"
+    return fields
 
 
 def _dictionary(text: str) -> dict[str, list[str]] | None:
@@ -193,75 +192,42 @@ def parse_fields(fields: Mapping[str, list[str]], message: Message) -> Alert | N
     if kind is None:
         return None
     draft = Draft(kind=kind, format=WireFormat.TEXT, tense=tense_from_words(title))
-    notice = _Fields(fields, draft)
+    notice = Fields({key: values[0] for key, values in fields.items()}, draft)
     _read_ids(notice, draft)
     _read_time(notice, draft)
     _read_position(notice, draft)
     _read_physics(notice, draft)
+    _doubt_repeated(fields, notice, draft)
     comments = fields.get("COMMENTS", [])
     draft.put("comments", tuple(line.strip() for text in comments for line in text.split("\n")))
-    draft.unread = notice.unread()
+    draft.unread = {key: "\n".join(fields[key]) for key in notice.left if key not in _DERIVED}
     return draft.alert(message)
 
 
-class _Fields:
-    """The fields of one notice; remembers which were read."""
+_DERIVED: Final = frozenset(
+    {"TITLE", "NOTICE_TYPE", "COMMENTS", "SUN_POSTN", "SUN_DIST", "MOON_POSTN", "MOON_DIST"}
+    | {"GAL_COORDS", "ECL_COORDS"}
+)
+"""Known fields that say nothing of their own: follow from position and time, or are read."""
 
-    __slots__ = ("draft", "fields", "left")
 
-    DERIVED: Final = frozenset(
-        {"TITLE", "NOTICE_TYPE", "COMMENTS", "SUN_POSTN", "SUN_DIST", "MOON_POSTN", "MOON_DIST"}
-        | {"GAL_COORDS", "ECL_COORDS"}
-    )
-    """Known fields that say nothing of their own: follow from position and time, or are read."""
-
-    def __init__(self, fields: Mapping[str, list[str]], draft: Draft) -> None:
-        self.fields = fields
-        self.draft = draft
-        self.left = dict.fromkeys(key for key in fields if key not in self.DERIVED)
-
-    def get(self, key: str) -> str | None:
-        """Return the first value of `key`; further ones that differ are a concern."""
-        values = self.fields.get(key)
-        if values is None:
-            return None
-        is_new = key in self.left
-        self.left.pop(key, None)
-        if is_new and len(values) > 1:  # said once, however often it is read
+def _doubt_repeated(fields: Mapping[str, list[str]], notice: Fields, draft: Draft) -> None:
+    """Note the fields that were read and that the notice states twice, in two ways."""
+    for key, values in fields.items():
+        if len(values) > 1 and key not in _DERIVED and key not in notice.left:
             for other in values[1:]:
                 if other != values[0]:
-                    self.draft.doubt(key, other, values[0], "the notice states this field twice")
-        return values[0]
-
-    def first_word(self, key: str) -> str | None:
-        """Return the text before the first blank or bracket."""
-        value = self.get(key)
-        match = None if value is None else _NUMBER.match(value)
-        return value if match is None else match[1]
-
-    def number(self, key: str) -> float | None:
-        """Return the number at the start of a value; what is none is a concern."""
-        word = self.first_word(key)
-        return None if word is None else self.draft.number(word, key)
-
-    def integer(self, key: str) -> int | None:
-        """Return an integer; raises for anything else."""
-        word = self.first_word(key)
-        return None if word is None else integer(word, key)
-
-    def unread(self) -> dict[str, str]:
-        """Return the fields that nobody asked for."""
-        return {key: "\n".join(self.fields[key]) for key in self.left}
+                    draft.doubt(key, other, values[0], "the notice states this field twice")
 
 
-def _read_ids(notice: _Fields, draft: Draft) -> None:
+def _read_ids(notice: Fields, draft: Draft) -> None:
     draft.run_id = notice.integer("RUN_NUM")
     draft.event_id = notice.integer("EVENT_NUM")
     draft.revision = notice.integer("REVISION")
     amon = notice.integer("AMON_NUM")
     draft.put("amon_id", None if amon is None else str(amon))
     draft.put("stream", draft.attempt(notice.integer, "STREAM"))
-    name = notice.get("EVENT_NAME")
+    name = notice.text("EVENT_NAME")
     draft.put("event_names", (name,) if name else None)
     if draft.run_id is None and draft.event_id is None and amon is None:
         raise NoticeError("the notice names no event", field="RUN_NUM")
@@ -270,16 +236,16 @@ def _read_ids(notice: _Fields, draft: Draft) -> None:
         raise NoticeError("run and event number belong together", field=missing)
 
 
-def _read_time(notice: _Fields, draft: Draft) -> None:
-    when = notice.get("NOTICE_DATE")
+def _read_time(notice: Fields, draft: Draft) -> None:
+    when = notice.text("NOTICE_DATE")
     if when is not None:
         draft.put("notice_time", draft.attempt(_notice_time, when))
-    day = notice.get("DISCOVERY_DATE") or notice.get("EVENT_DATE")
-    clock = notice.get("DISCOVERY_TIME") or notice.get("EVENT_TIME")
-    if day is None or clock is None:
+    day = notice.text("DISCOVERY_DATE", "EVENT_DATE")
+    clock = notice.text("DISCOVERY_TIME", "EVENT_TIME")
+    if not day or not clock:
         raise NoticeError(
             "the notice states no time of the event",
-            field="DISCOVERY_DATE" if day is None else "DISCOVERY_TIME",
+            field="DISCOVERY_TIME" if day else "DISCOVERY_DATE",
         )
     moment = _day(day, draft) + _time_of_day(clock, draft)
     draft.put("trigger_time", plausible(moment, "DISCOVERY_DATE", day))
@@ -306,7 +272,7 @@ def _day(text: str, draft: Draft) -> datetime:
         raise NoticeError("expected TJD, DOY and yy/mm/dd", field="DISCOVERY_DATE", value=text)
     from_tjd = TJD_0 + timedelta(days=int(match[1]))
     written = _yymmdd(match[3])
-    two_agree = from_tjd.timetuple().tm_yday == int(match[2])
+    two_agree = (from_tjd - from_tjd.replace(month=1, day=1)).days + 1 == int(match[2])
     if written is None and not two_agree:
         raise NoticeError("expected yy/mm/dd", field="DISCOVERY_DATE", value=text)
     taken = from_tjd if two_agree or written is None else written
@@ -331,36 +297,36 @@ def _yymmdd(text: str) -> datetime | None:
 def _time_of_day(text: str, draft: Draft) -> timedelta:
     """Read ``14400 SOD {04:00:00.25} UT``."""
     match = _TIME.fullmatch(text)
-    if match is None:
-        raise NoticeError("expected SOD and {hh:mm:ss}", field="DISCOVERY_TIME", value=text)
-    seconds = timedelta(seconds=decimal(match[1], "DISCOVERY_TIME"))
-    if seconds > timedelta(days=1):
-        raise NoticeError("expected seconds of a day", field="DISCOVERY_TIME", value=text)
+    seconds = 0.0 if match is None else float(match[1])
+    if match is None or seconds > 86_400.0:
+        why = "expected SOD and {hh:mm:ss}" if match is None else "expected seconds of a day"
+        raise NoticeError(why, field="DISCOVERY_TIME", value=text)
     clock = _clock(match[2])
-    if clock is not None and abs(clock - seconds) < timedelta(seconds=1.5):
-        return clock
-    draft.doubt("DISCOVERY_TIME", match[2], seconds, "disagrees with the seconds of day")
-    return seconds
+    if clock is not None and abs(clock - seconds) < 1.5:
+        return timedelta(seconds=clock)
+    draft.doubt(
+        "DISCOVERY_TIME", match[2], timedelta(seconds=seconds), "disagrees with the seconds of day"
+    )
+    return timedelta(seconds=seconds)
 
 
-def _clock(text: str) -> timedelta | None:
+def _clock(text: str) -> float | None:
+    """Return the seconds of a day that ``04:00:00.25`` stands for; six digits are exact here."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         return None
-    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3])
-    microseconds = int((match[4] or "0").ljust(6, "0"))
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
-def _read_position(notice: _Fields, draft: Draft) -> None:
-    ra, dec = notice.get("SRC_RA"), notice.get("SRC_DEC")
+def _read_position(notice: Fields, draft: Draft) -> None:
+    ra, dec = notice.text("SRC_RA"), notice.text("SRC_DEC")
     if (ra is None) != (dec is None):
         missing = "SRC_RA" if ra is None else "SRC_DEC"
         raise NoticeError("half of the position is missing", field=missing)
     if ra is not None and dec is not None:
         draft.ra_deg = _coordinate(ra, "SRC_RA", 15.0, RA_TOLERANCE_DEG, draft)
         draft.dec_deg = _coordinate(dec, "SRC_DEC", 1.0, DEC_TOLERANCE_DEG, draft)
-    main = "SRC_ERROR" if "SRC_ERROR" in notice.fields else "SRC_ERROR90"
+    main = "SRC_ERROR" if "SRC_ERROR" in notice.left else "SRC_ERROR90"
     radius = _radius(notice, main, draft)
     if radius is not None:
         draft.error_radius_deg, draft.containment, draft.systematic_included = radius
@@ -368,27 +334,22 @@ def _read_position(notice: _Fields, draft: Draft) -> None:
     draft.error_radius_50_deg = draft.error_radius_deg if draft.containment == 0.5 else None
     if half is not None:
         draft.error_radius_50_deg = half[0]
-    draft.skymap_fits_url = draft.url(notice.get("SKYMAP_FITS_URL"), "SKYMAP_FITS_URL")
-    draft.skymap_png_url = draft.url(notice.get("SKYMAP_PNG_URL"), "SKYMAP_PNG_URL")
+    draft.skymap_fits_url = draft.url(notice.text("SKYMAP_FITS_URL"), "SKYMAP_FITS_URL")
+    draft.skymap_png_url = draft.url(notice.text("SKYMAP_PNG_URL"), "SKYMAP_PNG_URL")
 
 
 def _coordinate(text: str, field: str, scale: float, tolerance: float, draft: Draft) -> float:
     """Read the J2000 line of a coordinate and hold the other statements against it."""
-    epochs = {}
-    for line in re.split(r",[ \t]*\n?|\n", text):
-        match = _EPOCH.fullmatch(line)
-        if match is not None:
-            epochs[match["epoch"]] = (
-                float(match["deg"]),
-                _sexagesimal(match["sexagesimal"], scale),
-            )
-    if "J2000" not in epochs:
+    epochs = _EPOCH.finditer(text)
+    match = next((match for match in epochs if match["epoch"] == "J2000"), None)
+    if match is None:
         raise NoticeError("expected a J2000 position", field=field, value=text)
-    degrees, written = epochs["J2000"]
+    degrees, written = _stated_twice(match, scale)
     if written is None:
         draft.doubt(field, text.split("\n")[0], degrees, "the sexagesimal cannot be read")
     elif not same(degrees, written, tolerance):
-        taken = _settle(degrees, written, tolerance, epochs)
+        pairs = [_stated_twice(match, scale) for match in _EPOCH.finditer(text)]
+        taken = _settle(degrees, written, tolerance, pairs)
         draft.doubt(
             field,
             f"{degrees:g} and {written:.4f}",
@@ -397,6 +358,11 @@ def _coordinate(text: str, field: str, scale: float, tolerance: float, draft: Dr
         )
         return taken
     return degrees
+
+
+def _stated_twice(match: re.Match[str], scale: float) -> tuple[float, float | None]:
+    """Return the decimal and the sexagesimal of one epoch [deg]."""
+    return float(match["deg"]), _sexagesimal(match["sexagesimal"], scale)
 
 
 def _sexagesimal(text: str, scale: float) -> float | None:
@@ -411,7 +377,7 @@ def _settle(
     degrees: float,
     written: float,
     tolerance: float,
-    epochs: Mapping[str, tuple[float, float | None]],
+    epochs: Sequence[tuple[float, float | None]],
 ) -> float:
     """Choose between decimal and sexagesimal: by the sign that most statements show.
 
@@ -419,25 +385,27 @@ def _settle(
     """
     if not same(abs(degrees), abs(written), tolerance):
         return degrees
-    signs = [value < 0 for pair in epochs.values() for value in pair if value is not None]
+    signs = [value < 0 for pair in epochs for value in pair if value is not None]
     negative = 2 * sum(signs) >= len(signs)
     return -abs(degrees) if negative else abs(degrees)
 
 
 def _radius(
-    notice: _Fields, key: str, draft: Draft
+    notice: Fields, key: str, draft: Draft
 ) -> tuple[float, float | None, bool | None] | None:
     """Read ``41.20 [arcmin radius, stat-only, 90% containment]``: deg, containment, systematics."""
-    text = notice.get(key)
+    text = notice.text(key)
     if text is None:
         return None
-    value = notice.number(key)
-    scale = 60.0 if "arcmin" in text else 1.0 if "deg" in text else None
-    if value is None or scale is None:
-        draft.doubt(key, text, None, "an error needs a number and a unit, arcmin or deg")
+    number, _, words = text.partition("[")
+    unit = words.split(None, 1)[0].strip(",]") if words.strip() else ""
+    factor = ratio(unit, "deg", ANGLE)
+    value = draft.number(number.strip(), key)
+    if value is None or factor is None:
+        draft.doubt(key, text, None, "an error needs a number and a unit, such as arcmin or deg")
         return None
-    systematic = "stat+sys" in text if "stat" in text else None
-    return round(value / scale, 9), _containment(text, key, draft), systematic
+    systematic = "stat+sys" in words if "stat" in words else None
+    return round(value * factor, 9), _containment(words, key, draft), systematic
 
 
 def _containment(text: str, key: str, draft: Draft) -> float | None:
@@ -449,12 +417,14 @@ def _containment(text: str, key: str, draft: Draft) -> float | None:
     return None
 
 
-def _read_physics(notice: _Fields, draft: Draft) -> None:
-    energy, far = notice.number("ENERGY"), notice.number("FAR")
-    signalness, trackness = notice.number("SIGNALNESS"), notice.number("SIGNAL_TRACKNESS")
-    charge, p_value = notice.number("CHARGE"), notice.number("PVALUE")
+def _read_physics(notice: Fields, draft: Draft) -> None:
+    energy = notice.energy_tev("ENERGY")
+    far = notice.number("FAR", unit="yr^-1", kind=RATE)
+    signalness = notice.number("SIGNALNESS", kind=FRACTION)
+    trackness = notice.number("SIGNAL_TRACKNESS", kind=FRACTION)
+    charge = notice.number("CHARGE", unit="pe")
+    p_value = notice.number("PVALUE", kind=FRACTION)
     if energy is not None:
-        _check_unit(notice, "ENERGY", "TeV", draft)
         draft.put("energy_tev", draft.positive(energy, "ENERGY"))
     if far is not None:
         draft.put_rate_per_year(far, "FAR")
@@ -467,11 +437,5 @@ def _read_physics(notice: _Fields, draft: Draft) -> None:
         found = draft.p_value("amon", p_value, "PVALUE")
         draft.put("p_values", (found,) if found else None)
     draft.put("n_events", draft.attempt(notice.integer, "N_EVENTS"))
-    draft.put("delta_t_s", notice.number("DELTA_T"))
-    draft.put("sigma_t_s", notice.number("SIGMA_T"))
-
-
-def _check_unit(notice: _Fields, key: str, unit: str, draft: Draft) -> None:
-    text = notice.get(key) or ""
-    if "[" in text and f"[{unit}]" not in text:
-        draft.doubt(key, text, unit, f"the unit is always {unit} in these notices")
+    draft.put("delta_t_s", notice.number("DELTA_T", unit="sec", kind=TIME))
+    draft.put("sigma_t_s", notice.number("SIGMA_T", unit="sec", kind=TIME))

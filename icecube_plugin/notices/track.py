@@ -17,12 +17,22 @@ Conventions
   ``["run_event"]``.
 - ``$schema`` is not trusted: producers send stale ones.
 - Without ``record_number`` the revision is the one in ``id``, or not stated.
+- ``ra_dec_error`` of a track stands for an asymmetric region: until May 2026 it was the quadrature
+  sum of both mean errors, sqrt((dRA cos Dec)^2 + dDec^2), since then their geometric mean,
+  sqrt(dRA cos Dec * dDec). The older radii are larger by a factor of 1.41 where both errors are
+  alike, and by more where they are not. The radius is taken as it is stated.
+- Without ``containment_probability`` a region has the schema's default, 0.9, with a concern.
+- A retraction may state no more than what it is, whose, and its ``id``: its kind is then `TRACK`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import cache
+from typing import Any, ClassVar, Final
+
+from msgspec import field
+from msgspec.json import Decoder
 
 from icecube_hooks import (
     Alert,
@@ -35,11 +45,24 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._draft import TENSES, Draft, kind_from_words
-from ._json_fields import Fields, decode, read_region
-from ._quick import late
+from ._draft import Draft, kind_from_words
+from ._values import iso_time
+from ._wire import (
+    Get,
+    Number,
+    Region,
+    Text,
+    Texts,
+    Time,
+    Whole,
+    is_about_icecube,
+    one_or_more,
+    read_region,
+    read_status,
+    read_wire,
+)
 
-__all__ = ["TENSES", "TOPICS", "parse", "register_parsers"]
+__all__ = ["TOPICS", "parse", "register_parsers"]
 
 TOPICS: Final = (
     "gcn.notices.icecube.gold_bronze_track_alerts",
@@ -48,19 +71,47 @@ TOPICS: Final = (
     "gcn.notices.icecube.single_neutrino_alerts",
 )
 
-_MARKS: Final = (b'"nu_energy"', b'"pipeline"', b'"additional_info"')
+_MARKS: Final = (b'"nu_energy"', b'"pipeline"', b'"additional_info"', b'"IceCube"')
 _KIND_FIELDS: Final = ("pipeline", "additional_info", "analysis_pipeline", "type")
-_CONSTANTS: Final = (
-    "analysis_pipeline",
-    "$schema",
-    "mission",
-    "instrument",
-    "messenger",
-    "alert_topology",
-    "type",
-)
+_OF_SEARCHES: Final = ("ref_ID", "ref_id", "pval_generic", "pval_bayesian")
 _ID = re.compile(r"(\d{1,18})_(\d{1,18})(?:_(\d{1,9}))?", re.ASCII)
 _KINDS: Final = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.CASCADE)
+
+
+class Neutrino(Region):
+    """The notice."""
+
+    VITAL: ClassVar = Region.VITAL | {
+        *("id", "record_number", "event_name", "trigger_time", "alert_type", "alert_tense")
+    }
+
+    schema: Any = field(name="$schema", default=None)
+    mission: Any = None
+    instrument: Any = None
+    messenger: Any = None
+    type: Any = None
+    pipeline: Any = None
+    additional_info: Text = None
+    analysis_pipeline: Any = None
+    record_number: Whole = None
+    event_name: Texts = None
+    id: Texts = None
+    alert_datetime: Time = None
+    datetime_of_notice: Time = None
+    alert_type: Text = None
+    alert_tense: Text = None
+    alert_topology: Any = None
+    number_of_events: Whole = None
+    trigger_time: Time = None
+    nu_energy: Number = None
+    p_astro: Number = None
+    signalness: Number = None
+    far: Number = None
+
+
+@cache
+def _decoder() -> Decoder[Neutrino]:
+    return Decoder(Neutrino)
 
 
 @hookimpl
@@ -83,57 +134,69 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
-    return late("_usual").track_alert(message) or parse_any(message)
-
-
-def parse_any(message: Message) -> Alert | None:
-    """Read a notice of any form, as `parse` does with those that are not of the usual one."""
-    fields = decode(message, _MARKS)
-    kind = None if fields is None else _kind(fields)
-    if fields is None or kind is None:
+    draft = Draft(kind=AlertKind.TRACK, format=WireFormat.JSON)
+    notice = read_wire(message, _decoder(), TOPICS, _MARKS, _is_alert, draft)
+    if notice is None:
         return None
-    draft = Draft(kind=kind, format=WireFormat.JSON)
-    draft.doubt_repeated(fields.repeated)
-    _read_identity(fields, draft)
-    read_region(fields, draft)
-    _read_physics(fields, draft)
-    draft.unread = fields.unread()
+    kind = _kind(notice)
+    if kind is None:
+        why = "nothing says which selection (gold, bronze, cascade) it is of"
+        draft.doubt("pipeline", notice.pipeline or "not stated", AlertKind.TRACK, why)
+    draft.kind = kind or AlertKind.TRACK
+    _read_identity(notice, draft)
+    read_region(notice, draft)
+    _read_physics(notice, draft)
     return draft.alert(message)
 
 
-def _kind(fields: Fields) -> AlertKind | None:
+def _is_alert(fields: Get, on_own_topic: bool) -> bool:
+    """Whether this is an alert: by its kind; without one a retraction, or any on an own topic."""
+    if _kind(fields) is not None:
+        return True
+    if any(fields.get(name, None) is not None for name in _OF_SEARCHES):
+        return False
+    is_short = fields.get("alert_type", None) == Status.RETRACTION and not fields.get(
+        "pipeline", None
+    )
+    return (on_own_topic or is_short) and is_about_icecube(fields, on_own_topic)
+
+
+def _kind(fields: Get) -> AlertKind | None:
     """Find the kind in the pipeline's name, or in the sentence that older versions send."""
     for name in _KIND_FIELDS:
-        words = fields.data.get(name)
+        words = fields.get(name, None)
         kind = kind_from_words(words) if isinstance(words, str) else None
         if kind in _KINDS:
             return kind
     return None
 
 
-def _read_identity(fields: Fields, draft: Draft) -> None:
-    _read_id(fields, draft)
-    draft.put("event_names", fields.texts("event_name") or None)
-    draft.put("n_events", draft.attempt(fields.integer, "number_of_events"))
-    draft.put("notice_time", draft.attempt(fields.time, "alert_datetime", "datetime_of_notice"))
-    draft.put("trigger_time", fields.time("trigger_time"))
-    if "trigger_time" not in draft.values:
+def _read_identity(notice: Neutrino, draft: Draft) -> None:
+    _read_id(notice, draft)
+    draft.put("event_names", one_or_more(notice.event_name) or None)
+    draft.put("n_events", notice.number_of_events)
+    made = notice.datetime_of_notice if notice.alert_datetime is None else notice.alert_datetime
+    draft.put_time("notice_time", made, "alert_datetime")
+    read_status(notice.alert_type, notice.alert_tense, draft)
+    schema = notice.schema
+    if draft.tense is None and isinstance(schema, str) and "/test/" in schema:
+        why = "names the test topic; the notice itself does not say what it is"
+        draft.doubt("$schema", schema, None, why)
+    if notice.trigger_time is not None:
+        draft.put("trigger_time", iso_time(notice.trigger_time, "trigger_time"))
+    elif draft.status is not Status.RETRACTION:
         raise NoticeError("the notice states no time of the event", field="trigger_time")
-    _read_alert_type(fields, draft)
-    info = draft.attempt(fields.text, "additional_info")
-    draft.put("comments", None if info is None else (info,))
-    fields.take("pipeline")
-    for name in _CONSTANTS:
-        fields.take(name)
+    if notice.additional_info:
+        draft.put("comments", (notice.additional_info,))
 
 
-def _read_id(fields: Fields, draft: Draft) -> None:
-    ids = fields.texts("id")
+def _read_id(notice: Neutrino, draft: Draft) -> None:
+    ids = one_or_more(notice.id)
     match = _ID.fullmatch("_".join(ids)) if len(ids) in (1, 2) else None
     if match is None:
         raise NoticeError("expected run_event", field="id", value=ids)
     draft.run_id, draft.event_id = int(match[1]), int(match[2])
-    draft.revision = fields.integer("record_number")
+    draft.revision = notice.record_number
     suffix = None if match[3] is None else int(match[3])
     if draft.revision is None:
         draft.revision = suffix
@@ -141,30 +204,11 @@ def _read_id(fields: Fields, draft: Draft) -> None:
         draft.compare_ids("id", draft.run_id, draft.event_id, suffix)
 
 
-def _read_alert_type(fields: Fields, draft: Draft) -> None:
-    kind, tense = fields.text("alert_type"), fields.text("alert_tense")
-    try:
-        draft.status = None if kind is None else Status(kind)
-    except ValueError:
-        draft.doubt("alert_type", kind, None, "no type that the GCN schema knows")
-    if draft.status is Status.INITIAL and draft.revision:
-        draft.doubt("alert_type", kind, kind, f"but this is revision {draft.revision}")
-    draft.tense = TENSES.get(tense or "")
-    if tense is not None and draft.tense is None:
-        draft.doubt("alert_tense", tense, None, "no tense that the GCN schema knows")
-    schema = fields.data.get("$schema")
-    if draft.tense is None and isinstance(schema, str) and "/test/" in schema:
-        why = "names the test topic; the notice itself does not say what it is"
-        draft.doubt("$schema", schema, None, why)
-
-
-def _read_physics(fields: Fields, draft: Draft) -> None:
-    energy = draft.attempt(fields.number, "nu_energy")
-    signalness = draft.attempt(fields.number, "p_astro", "signalness")
-    far = draft.attempt(fields.number, "far")
-    if energy is not None:
-        draft.put("energy_tev", draft.positive(energy, "nu_energy"))
+def _read_physics(notice: Neutrino, draft: Draft) -> None:
+    signalness = notice.signalness if notice.p_astro is None else notice.p_astro
+    if notice.nu_energy is not None:
+        draft.put("energy_tev", draft.positive(notice.nu_energy, "nu_energy"))
     if signalness is not None:
         draft.put("signalness", draft.unit_interval(signalness, "p_astro"))
-    if far is not None:
-        draft.put("far_hz", draft.positive(far, "far"))
+    if notice.far is not None:
+        draft.put("far_hz", draft.positive(notice.far, "far"))

@@ -17,7 +17,13 @@ Conventions
 -----------
 - Times without a zone are UTC. ``Who/Date`` is the time of the notice, not of the event.
 - Position: C1, C2 of the first position, which must be named RA and Dec.
-- Energies are TeV and rates per year, whatever ``unit`` says: in June 2019 it said GeV.
+- A number is in the unit that stands beside it, and in that of GCN's description (TeV, per year,
+  deg) where none does. In June 2019 GCN wrote GeV beside energies in TeV: where that gives less
+  than any alert has, TeV is taken, with a concern.
+- Names of parameters are compared regardless of case, for GCN writes ``signalness`` and
+  ``Signalness``, ``run_id`` and ``Run_ID``. AMON's coincidences with gamma rays (NU_EM) have radii
+  ``src_err_90`` and ``src_err_50`` in arcmin, run 0, and a name made of ``Event_Date``.
+- ``Error2Radius`` is the 90 % radius in some packets and the 50 % radius in others.
 - ``RADec_valid`` is "false" in every packet, also beside a good position; that is a concern.
 
 Security: no DTD, no entities, no network, bounded size and depth (lxml's own limits).
@@ -26,6 +32,8 @@ Security: no DTD, no entities, no network, bounded size and depth (lxml's own li
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,14 +51,15 @@ from icecube_hooks import (
 )
 
 from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size
-from ._quick import late
+from ._fields import Fields, ratio
 from ._values import decimal, integer, iso_time, tjd_time
+from .units import ANGLE, FRACTION, RATE, TIME
 
 if TYPE_CHECKING:
     from lxml.etree import XMLParser
     from lxml.etree import _Element as Element
 
-__all__ = ["TOPICS", "parse", "parse_any", "parse_element", "register_parsers"]
+__all__ = ["TOPICS", "parse", "parse_element", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.voevent.ICECUBE_*", "gcn.classic.voevent.AMON_*")
 
@@ -69,10 +78,13 @@ NOT_VALID: Final = Concern(
 """The concern that every packet gives."""
 
 _IVORN_TAIL = re.compile(r"_(\d{1,18})_(\d{1,18})_(\d{1,9})$", re.ASCII)
-_ASTRO = "WhereWhen/ObsDataLocation/ObservationLocation/AstroCoords"
+_NUEM_DATE = re.compile(r"\d{6}[A-Z]", re.ASCII)
 _FLAGS: Final = "Trigger_ID"
+_YES: Final = frozenset({"true", "1", "yes"})
+_FRAMES: Final = ("ICRS", "FK5")
 
 Params = dict[str, "Element"]
+"""Parameters by their names in lower case: GCN writes ``signalness`` and ``Signalness``."""
 
 
 @hookimpl
@@ -97,11 +109,6 @@ def parse(message: Message) -> Alert | None:
     """
     if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<" or b"VOEvent" not in message.value:
         return None
-    return late("_usual_voevent").voevent_alert(message) or parse_any(message)
-
-
-def parse_any(message: Message) -> Alert | None:
-    """Read a VOEvent notice of any form, as `parse`."""
     check_size(message, NOTICE_LIMIT)
     return parse_element(_element(message.value), message)
 
@@ -119,19 +126,20 @@ def parse_element(root: Element, message: Message) -> Alert | None:
     if not isinstance(root.tag, str) or root.tag.rpartition("}")[2] != "VOEvent":
         return None
     params, groups = _params(root)
-    kind = _kind(root, params)
+    author, made = _author(root)
+    kind = _kind(root, author, params)
     if kind is None:
         return None
     draft = Draft(kind=kind, format=WireFormat.VOEVENT)
-    packet = _Packet(params, draft)
-    astro = _find(root, _ASTRO)
-    position = None if astro is None else _find(astro, "Position2D")
-    _read_identity(root, packet)
-    _read_flags(root, groups, position, draft)
-    _read_time(root, astro, packet)
-    _read_position(position, packet)
-    _read_physics(packet)
-    draft.unread = packet.unread(groups)
+    packet = Fields({name: p.get("value", "") for name, p in params.items()}, draft, params)
+    when, place = _where_when(root)
+    _read_identity(root, packet, draft)
+    _read_flags(root, groups, packet, bool(place), draft)
+    draft.put_time("notice_time", made, "Who/Date")
+    _read_time(when, packet, draft)
+    _read_position(place, params, packet, draft)
+    _read_physics(packet, draft)
+    draft.unread = _unread(packet, groups)
     return draft.alert(message)
 
 
@@ -164,109 +172,94 @@ def _params(root: Element) -> tuple[Params, dict[str, Params]]:
     params: Params = {}
     groups: dict[str, Params] = {}
     for what in root.iterchildren("What"):
-        for child in what.iterchildren("Param"):
-            params.setdefault(child.get("name", ""), child)
-        for child in what.iterchildren("Group"):
-            group = groups.setdefault(child.get("name", ""), {})
+        for child in what.iterchildren("Param", "Group"):
+            name = child.get("name", "")
+            if child.tag == "Param":
+                params.setdefault(name.lower(), child)
+                continue
+            group = groups.setdefault(name, {})
             for param in child.iterchildren("Param"):
-                group.setdefault(param.get("name", ""), param)
+                group.setdefault(param.get("name", "").lower(), param)
     return params, groups
 
 
-def _find(root: Element, path: str) -> Element | None:
-    """Do what ``root.find(path)`` does, in a quarter of the time if the first children lead on."""
-    tags = path.split("/")
-    found = root
-    for tag in tags:
-        child = next(found.iterchildren(tag), None)
-        if child is None:
-            return root.find(path) if len(tags) > 1 else None
-        found = child
-    return found
+def _author(root: Element) -> tuple[str, str | None]:
+    """Return who made the packet, and when."""
+    for who in root.iterchildren("Who"):
+        found = {child.tag: child.text or "" for child in who.iterchildren("AuthorIVORN", "Date")}
+        return found.get("AuthorIVORN", ""), found.get("Date")
+    return "", None
 
 
-def _text(root: Element, path: str) -> str | None:
-    """Do what ``root.findtext(path)`` does."""
-    element = _find(root, path)
-    return None if element is None else element.text or ""
+def _where_when(root: Element) -> tuple[str | None, dict[str, str]]:
+    """Return the time, and the texts of the first position by their tags.
+
+    An observatory has a position, too: it stands beside ``ObservationLocation``, not in it.
+    """
+    for location in root.iter("ObservationLocation"):
+        when = next(location.iter("ISOTime"), None)
+        position = next(location.iter("Position2D"), None)
+        place = {}
+        if position is not None:
+            around = position.getparent()
+            system = "" if around is None else around.get("coord_system_id", "")
+            place = {"unit": position.get("unit", ""), "system": system}
+            for element in position.iter("Name1", "Name2", "C1", "C2", "Error2Radius"):
+                place.setdefault(element.tag, (element.text or "").strip())
+        return None if when is None else when.text or "", place
+    return None, {}
 
 
-def _kind(root: Element, params: Params) -> AlertKind | None:
-    packet = params.get("Packet_Type")
+def _kind(root: Element, author: str, params: Params) -> AlertKind | None:
+    packet = params.get("packet_type")
     if packet is not None:
         return PACKET_KINDS.get(integer(packet.get("value", ""), "Packet_Type"))
     ivorn = root.get("ivorn", "").lower()
-    author = (_text(root, "Who/AuthorIVORN") or "").lower()
-    is_amon = "amon" in ivorn or "icecube" in ivorn or "icecube" in author
+    is_amon = "amon" in ivorn or "icecube" in ivorn or "icecube" in author.lower()
     return AlertKind.AMON if is_amon and "false_pos" in params else None
 
 
-class _Packet:
-    """The parameters of one VOEvent; remembers which were read."""
-
-    __slots__ = ("draft", "left", "params")
-
-    KNOWN: Final = frozenset(("Packet_Type", "Pkt_Ser_Num", "Trigger_ID", "Misc_flags", "psf_type"))
-
-    def __init__(self, params: Params, draft: Draft) -> None:
-        self.params = params
-        self.draft = draft
-        self.left = dict.fromkeys([name for name in params if name not in self.KNOWN])
-
-    def text(self, *names: str) -> str | None:
-        """Return the value of the first parameter that is there."""
-        for name in names:
-            param = self.params.get(name)
-            if param is not None:
-                self.left.pop(name, None)
-                return param.get("value", "").strip()
-        return None
-
-    def integer(self, *names: str) -> int | None:
-        """Return an integer; raises for anything else but a whole number such as ``0.0``."""
-        text = self.text(*names)
-        return None if text is None else integer(text.removesuffix(".0"), names[0])
-
-    def number(self, *names: str) -> float | None:
-        """Return a number; what is none is a concern."""
-        text = self.text(*names)
-        return None if text is None else self.draft.number(text, names[0])
-
-    def unread(self, groups: dict[str, Params]) -> dict[str, Any]:
-        """Return the parameters that nobody asked for."""
-        left: dict[str, Any] = {name: self.params[name].get("value") for name in self.left}
-        for group, params in groups.items():
-            if group != _FLAGS and params:
-                left[group] = {name: param.get("value") for name, param in params.items()}
-        return left
+_KNOWN: Final = ("packet_type", "pkt_ser_num", "trigger_id", "misc_flags", "psf_type")
+"""Parameters that say nothing of their own."""
 
 
-def _read_identity(root: Element, packet: _Packet) -> None:
-    draft = packet.draft
+def _unread(packet: Fields, groups: dict[str, Params]) -> dict[str, Any]:
+    """Return the parameters that nobody asked for."""
+    for name in _KNOWN:
+        packet.left.pop(name, None)
+    left = packet.unread()
+    for group, params in groups.items():
+        if group != _FLAGS and params:
+            left[group] = {param.get("name", ""): param.get("value") for param in params.values()}
+    return left
+
+
+def _read_identity(root: Element, packet: Fields, draft: Draft) -> None:
     draft.run_id = packet.integer("run_id")
     draft.event_id = packet.integer("event_id")
-    draft.revision = packet.integer("Rev", "rev")
+    draft.revision = packet.integer("rev")
     ivorn = root.get("ivorn", "").strip()
     draft.put("ivorn", ivorn or None)
     name = packet.text("event_name")
+    day = packet.text("event_date") if draft.kind is AlertKind.NU_EM else None
+    if not name and day and _NUEM_DATE.fullmatch(day):
+        name = f"NuEm-{day}"
     draft.put("event_names", (name,) if name else None)
-    draft.put("stream", draft.attempt(packet.integer, "Stream", "stream"))
+    draft.put("stream", draft.attempt(packet.integer, "stream"))
     if (draft.run_id is None) != (draft.event_id is None):
         missing = "run_id" if draft.run_id is None else "event_id"
         raise NoticeError("run and event number belong together", field=missing)
-    _read_amon_id(packet)
+    _read_amon_id(packet, draft)
     tail = _IVORN_TAIL.search(ivorn)
     if tail is not None and draft.run_id is not None:
         draft.compare_ids("ivorn", *(int(number) for number in tail.groups()))
 
 
-def _read_amon_id(packet: _Packet) -> None:
+def _read_amon_id(packet: Fields, draft: Draft) -> None:
     """Keep AMON's number where it is more than the digits of run and event."""
-    draft = packet.draft
-    amon = packet.text("AMON_ID", "amon_id", "TrigID", "id")
+    amon = packet.text("amon_id", "trigid", "id")
     run, event = draft.run_id, draft.event_id
-    usual = (f"{run}{event}", f"{event}{run}", str(event))
-    if amon is None or (run is not None and amon in usual):
+    if amon is None or (run is not None and amon in (f"{run}{event}", f"{event}{run}", str(event))):
         return
     if amon == str(NO_ID):
         draft.doubt("TrigID", amon, None, "the largest 32-bit integer stands for no number")
@@ -277,73 +270,84 @@ def _read_amon_id(packet: _Packet) -> None:
 
 
 def _read_flags(
-    root: Element, groups: dict[str, Params], position: Element | None, draft: Draft
+    root: Element, groups: Mapping[str, Params], packet: Fields, has_position: bool, draft: Draft
 ) -> None:
     role = root.get("role", "observation")
     draft.tense = _ROLES.get(role)
     if draft.tense is None:
         draft.doubt("role", role, None, "no role that VOEvent knows")
-    flags = {name: param.get("value") == "true" for name, param in groups.get(_FLAGS, {}).items()}
-    if flags.get("Test") or flags.get("InternalTest"):
+    found = {name: param.get("value", "") for name, param in groups.get(_FLAGS, {}).items()}
+    flags = {name for name, value in found.items() if value.lower() in _YES}
+    if packet.flag("private") or "privateflag" in flags:
+        draft.doubt("private", "true", None, "the notice calls itself one for AMON's members only")
+    if flags & {"test", "internaltest"}:
         draft.tense = Tense.TEST
-    if flags.get("Retraction"):
+    if packet.flag("retraction") or any("retract" in name for name in flags):
         draft.status = Status.RETRACTION
-    if flags.get("RADec_valid") is False and position is not None:
+    if has_position and "radec_valid" in found and "radec_valid" not in flags:
         draft.concerns.append(NOT_VALID)
 
 
-def _read_time(root: Element, astro: Element | None, packet: _Packet) -> None:
-    draft = packet.draft
-    made = _text(root, "Who/Date")
-    if made is not None:
-        draft.put("notice_time", draft.attempt(iso_time, made, "Who/Date"))
-    when = None if astro is None else _text(astro, "Time/TimeInstant/ISOTime")
+def _read_time(when: str | None, packet: Fields, draft: Draft) -> None:
     if when is None:
         raise NoticeError("the notice states no time of the event", field="ISOTime")
     draft.put("trigger_time", iso_time(when, "ISOTime"))
-    tjd, sod = packet.text("Event_TJD"), packet.text("Event_SOD")
+    tjd, sod = packet.text("event_tjd"), packet.text("event_sod")
     if tjd is not None and sod is not None:
         found = draft.attempt(_tjd_sod, tjd, sod)
         if found is not None:
             draft.compare_time("Event_TJD, Event_SOD", found, 0.02)
 
 
-def _tjd_sod(tjd: str, sod: str) -> Any:
+def _tjd_sod(tjd: str, sod: str) -> datetime:
     seconds = decimal(sod, "Event_SOD")
     return tjd_time(integer(tjd, "Event_TJD"), round(seconds * 1e6), "Event_TJD")
 
 
-def _read_position(position: Element | None, packet: _Packet) -> None:
-    draft = packet.draft
-    if position is not None:
-        _read_coordinates(position, draft)
-    radius = packet.number("src_error_90")
+def _read_position(place: Mapping[str, str], params: Params, packet: Fields, draft: Draft) -> None:
+    factor = _read_coordinates(place, draft) if place else None
+    radius = packet.number("src_error_90", "src_err_90", unit="deg", kind=ANGLE)
     if radius is not None:
         draft.error_radius_deg, draft.containment = radius, 0.9
-    half = packet.number("src_error_50")
+    half = packet.number("src_error_50", "src_err_50", unit="deg", kind=ANGLE)
     draft.error_radius_50_deg = half
-    circle = None if position is None else _text(position, "Error2Radius")
-    if circle is not None:
-        _read_circle(circle, draft)
-    draft.systematic_included = _systematics(packet.params)
-    draft.skymap_fits_url = draft.url(packet.text("skymap_fits", "SKYMAP_URL"), "skymap_fits")
+    if factor is not None and "Error2Radius" in place:
+        _read_circle(place["Error2Radius"], factor, draft)
+    draft.systematic_included = _systematics(params)
+    draft.skymap_fits_url = draft.url(packet.text("skymap_fits", "skymap_url"), "skymap_fits")
     draft.skymap_png_url = draft.url(packet.text("skymap_png"), "skymap_png")
 
 
-def _read_coordinates(position: Element, draft: Draft) -> None:
-    names = (_text(position, "Name1") or "").strip(), (_text(position, "Name2") or "").strip()
+def _read_coordinates(place: Mapping[str, str], draft: Draft) -> float | None:
+    """Read the position; return what turns its unit into degrees, ``None`` if it is not known."""
+    names = place.get("Name1", ""), place.get("Name2", "")
     if names != ("RA", "Dec"):
         raise NoticeError("expected the coordinates RA and Dec", field="Name1, Name2", value=names)
-    draft.ra_deg = decimal((_text(position, "Value2/C1") or "").strip(), "C1")
-    draft.dec_deg = decimal((_text(position, "Value2/C2") or "").strip(), "C2")
+    ra, dec = decimal(place.get("C1", ""), "C1"), decimal(place.get("C2", ""), "C2")
+    unit, system = place["unit"].strip().partition("-")[0], place["system"]
+    factor = 1.0 if unit in ("", "deg") else ratio(unit, "deg", ANGLE)
+    if factor is None:
+        draft.doubt("Position2D", f"{ra}, {dec} {unit}", None, "the unit is not one of angle")
+        return None
+    if system and not any(frame in system.upper() for frame in _FRAMES):
+        why = "expected equatorial coordinates, FK5 or ICRS"
+        draft.doubt("coord_system_id", f"{ra}, {dec} in {system}", None, why)
+        return None
+    draft.ra_deg, draft.dec_deg = ra * factor, dec * factor
+    return factor
 
 
-def _read_circle(text: str, draft: Draft) -> None:
+def _read_circle(text: str, factor: float, draft: Draft) -> None:
     """Read ``Error2Radius``: the only radius of some packets, a repetition in others."""
-    radius = draft.number(text.strip(), "Error2Radius")
+    radius = draft.number(text, "Error2Radius")
     if radius is None:
         return
-    if draft.error_radius_deg is None:
+    radius *= factor
+    half = draft.error_radius_50_deg
+    if half is not None and abs(radius - half) <= 1e-4:
+        if draft.error_radius_deg is None:
+            draft.error_radius_deg, draft.containment = half, 0.5
+    elif draft.error_radius_deg is None:
         draft.error_radius_deg, draft.containment = radius, _CIRCLE_CONTAINMENT.get(draft.kind)
         if draft.containment == 0.5:
             draft.error_radius_50_deg = radius
@@ -352,34 +356,37 @@ def _read_circle(text: str, draft: Draft) -> None:
         draft.doubt("Error2Radius", radius, draft.error_radius_deg, why)
 
 
-_CIRCLE_CONTAINMENT: Final = {AlertKind.HESE: 0.9, AlertKind.EHE: 0.5, AlertKind.AMON: 0.5}
+_CIRCLE_CONTAINMENT: Final = {
+    AlertKind.HESE: 0.9,
+    AlertKind.EHE: 0.5,
+    AlertKind.AMON: 0.5,
+    AlertKind.NU_EM: 0.5,
+}
 """What ``Error2Radius`` contains where the packet has no other radius (GCN's AMON page)."""
 
 
 def _systematics(params: Params) -> bool | None:
     """Tell from the words beside the radius whether it covers systematic effects."""
-    param = params.get("src_error_90")
-    words = "" if param is None else (_text(param, "Description") or "").lower()
+    param = params.get("src_error_90", params.get("src_err_90"))
+    described = None if param is None else next(param.iterchildren("Description"), None)
+    words = "" if described is None else (described.text or "").lower()
     if "systematic" in words and "statistical only" not in words:
         return True
     return False if "statistical only" in words else None
 
 
-def _read_physics(packet: _Packet) -> None:
-    draft = packet.draft
-    energy, far = packet.number("energy"), packet.number("FAR")
-    signalness, charge = packet.number("signalness"), packet.number("charge")
-    p_value, trackness = packet.number("pvalue"), packet.number("signal_trackness", "signal_t")
+def _read_physics(packet: Fields, draft: Draft) -> None:
+    energy = packet.energy_tev("energy")
+    far = packet.number("far", unit="yr^-1", kind=RATE)
+    signalness = packet.number("signalness", kind=FRACTION, wrong="pe")
+    charge = packet.number("charge", unit="pe")
+    p_value = packet.number("pvalue", kind=FRACTION)
+    trackness = packet.number("signal_trackness", "signal_t", kind=FRACTION)
     if energy is not None:
-        unit = packet.params["energy"].get("unit")
-        if unit not in ("TeV", None):
-            draft.doubt("energy", unit, "TeV", "the unit is always TeV in these notices")
         draft.put("energy_tev", draft.positive(energy, "energy"))
     if far is not None:
         draft.put_rate_per_year(far, "FAR")
     if signalness is not None:
-        if packet.params["signalness"].get("unit") == "pe":
-            draft.doubt("signalness", "pe", signalness, "a probability has no unit")
         draft.put("signalness", draft.unit_interval(signalness, "signalness"))
     if trackness is not None:
         draft.put("signal_trackness", draft.unit_interval(trackness, "signal_trackness"))
@@ -387,6 +394,6 @@ def _read_physics(packet: _Packet) -> None:
     if p_value is not None:
         found = draft.p_value("amon", p_value, "pvalue")
         draft.put("p_values", (found,) if found else None)
-    draft.put("n_events", draft.attempt(packet.integer, "Nevents", "nevents"))
-    draft.put("delta_t_s", packet.number("deltaT"))
-    draft.put("sigma_t_s", packet.number("sigmaT"))
+    draft.put("n_events", draft.attempt(packet.integer, "nevents"))
+    draft.put("delta_t_s", packet.number("deltat", unit="sec", kind=TIME))
+    draft.put("sigma_t_s", packet.number("sigmat", unit="sec", kind=TIME))

@@ -33,12 +33,12 @@ from statistics import NormalDist
 from typing import Any, Final, TextIO
 
 import msgspec
+from lxml import etree
 from scipy.stats import norm
 
 from icecube_hooks import Message, Record
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.host.process import own_process
-from icecube_plugin.notices import _usual_voevent
 from icecube_plugin.sinks import sqlite
 from icecube_plugin.sinks._schema import rows_of
 from icecube_plugin.sinks.json_lines import _parts
@@ -57,16 +57,14 @@ def searches(notice: SearchStruct) -> list[tuple[float, int]]:
     return [(p_values[0], TRIALS), (p_values[1], TRIALS), (min(p_values), 2 * TRIALS)]
 
 
-def rate(found: tuple[str, ...]) -> list[tuple[float, int]]:
+def rate(found: float) -> list[tuple[float, int]]:
     """Return the chance in a year from the rate of a VOEvent."""
-    return [(-math.expm1(-float(found[12])), 1)]
+    return [(-math.expm1(-found), 1)]
 
 
-def match(value: bytes) -> tuple[str, ...]:
-    """Return all values of a VOEvent."""
-    found = _usual_voevent._NOTICE.fullmatch(value.decode("ascii"))
-    assert found is not None
-    return found.groups()
+def match(value: bytes) -> float:
+    """Parse a VOEvent and return its rate."""
+    return float(etree.fromstring(value).find("What/Param[@name='FAR']").get("value"))
 
 
 def sigmas(looks: Sequence[tuple[float, int]]) -> list[float]:

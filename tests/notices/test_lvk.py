@@ -152,7 +152,8 @@ def test_only_what_identifies_is_needed() -> None:
     needed = {name: LATEST[name] for name in ("type", "ref_ID", "trigger_time")}
     alert = read(json.dumps(needed).encode())
     stated = {name for name in Alert.__slots__ if getattr(alert, name) not in (None, (), {})}
-    assert stated == {"kind", "format", "tense", "trigger_time", "gw", "raw"}
+    assert stated == {"kind", "format", "tense", "trigger_time", "gw", "raw", "concerns"}
+    assert [c.why for c in alert.concerns] == ["a search without p-values"]
     assert alert.gw == GWReference(superevent_id="S260502ab")
 
 
@@ -441,7 +442,7 @@ def test_flux_sensitivity_in_any_order(flux: Any, energy: Any, expected: tuple[A
 def test_flux_sensitivity_that_is_none(item: Any) -> None:
     alert = read(notice(neutrino_flux_sensitivity_range=item))
     assert alert.flux_sensitivity is None
-    assert [c.taken for c in alert.concerns] == [None]
+    assert {c.taken for c in alert.concerns} == {None}
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ from icecube_hooks import (
     Tense,
     WireFormat,
 )
-from icecube_plugin.notices._json_fields import DEPTH_LIMIT, JSON_LIMIT
-from icecube_plugin.notices.track import TENSES, TOPICS, parse, register_parsers
+from icecube_plugin.notices._draft import TENSES
+from icecube_plugin.notices._wire import DEPTH_LIMIT, JSON_LIMIT
+from icecube_plugin.notices.track import TOPICS, parse, register_parsers
 
 SCHEMAS = "https://gcn.nasa.gov/schema/v7.2.1/gcn/notices/icecube"
 LATEST: dict[str, Any] = {
