@@ -64,7 +64,8 @@ def rate(found: float) -> list[tuple[float, int]]:
 
 def match(value: bytes) -> float:
     """Parse a VOEvent and return its rate."""
-    return float(etree.fromstring(value).find("What/Param[@name='FAR']").get("value"))
+    found: Any = etree.fromstring(value).find("What/Param[@name='FAR']")
+    return float(found.get("value"))
 
 
 def sigmas(looks: Sequence[tuple[float, int]]) -> list[float]:
