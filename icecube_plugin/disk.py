@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import math
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from icecube_hooks import ConfigError, Record, RetryLater
 
@@ -204,17 +204,4 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 def indented_json(record: Record) -> str:
     """Return ``record.to_json()`` over many lines, without a newline at the end."""
-    data = record.to_dict()
-    try:
-        return json.dumps(data, indent=2, allow_nan=False)
-    except ValueError:  # NaN or infinity, which Python's JSON reader lets into `Alert.unread`
-        return json.dumps(_finite(data), indent=2, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """Return `value` with ``"nan"``, ``"inf"`` and ``"-inf"`` in place of such numbers."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+    return msgspec.json.format(record.to_json(), indent=2)

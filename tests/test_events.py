@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -190,7 +189,7 @@ def test_a_name_without_its_letter() -> None:
     assert same_event(make_alert(), short)
     assert same_event(short, make_alert())
     assert len(group([make_alert(), short])) == 1
-    assert len(group([make_alert(), replace(short, trigger_time=None)])) == 2
+    assert len(group([make_alert(), short.replace(trigger_time=None)])) == 2
 
 
 def test_the_start_of_the_observation_is_a_time_too() -> None:
@@ -211,7 +210,7 @@ def test_numbers_of_other_detectors_are_not_turned() -> None:
     """Sub-threshold HAWC coincidences have run numbers of their own, small ones."""
     nu_em = notice(kind=AlertKind.NU_EM, run_id=8, event_id=123456)
     assert group([nu_em])[0].key == nu_em.event_key == "8_123456"
-    assert not same_event(nu_em, replace(nu_em, run_id=123456, event_id=8))
+    assert not same_event(nu_em, nu_em.replace(run_id=123456, event_id=8))
 
 
 def test_one_name_for_two_events() -> None:
@@ -254,8 +253,8 @@ def test_numbers_and_names_join_across_formats() -> None:
 
 def test_coincidences_have_numbers_of_their_own() -> None:
     nu_em = notice(kind=AlertKind.NU_EM, run_id=None, event_id=None, amon_id="1441204786")
-    coinc = replace(nu_em, kind=AlertKind.COINC)
-    xml = replace(nu_em, format=WireFormat.VOEVENT)
+    coinc = nu_em.replace(kind=AlertKind.COINC)
+    xml = nu_em.replace(format=WireFormat.VOEVENT)
     told = circular(
         event_names=("NuEm-230416A",), kind=AlertKind.NU_EM, trigger_time=nu_em.trigger_time
     )
@@ -268,8 +267,8 @@ def test_coincidences_have_numbers_of_their_own() -> None:
 
 def test_an_alert_without_any_identity_is_an_event() -> None:
     bare = notice(run_id=None, event_id=None)
-    packet = replace(bare, ivorn="ivo://Amon/a#1", raw=b"1")
-    again = replace(packet, ivorn="ivo://amon/A#1", raw=b"2")
+    packet = bare.replace(ivorn="ivo://Amon/a#1")
+    again = packet.replace(ivorn="ivo://amon/A#1")
     events = group([bare, bare, packet, again])
     assert [len(event.alerts) for event in events] == [1, 1, 2]
     assert events[0].key == bare.notice_id
@@ -375,7 +374,7 @@ def test_latest_stated_value() -> None:
 
 def test_shared_neutrinos() -> None:
     coincidence = CoincidentEvent(run_id=137840, event_id=57034692, delta_t_s=12.9)
-    better = replace(coincidence, delta_t_s=12.91)
+    better = coincidence.replace(delta_t_s=12.91)
     other = CoincidentEvent(run_id=137840, event_id=1)
     events = group(
         [
@@ -495,7 +494,7 @@ def test_a_circular_rounds() -> None:
     old = notice(far_hz=2.5320 / (365 * 86400), localization=place(345.8549, 9.1401, 0.61))
     new = circular(far_hz=2.53 / (365 * 86400), localization=place(345.85, 9.14, 0.61))
     assert texts(old, new) == []
-    assert texts(old, replace(new, format=WireFormat.TEXT)) == [
+    assert texts(old, new.replace(format=WireFormat.TEXT)) == [
         "moved by 0.00484 deg",
     ]
 
@@ -519,7 +518,7 @@ def stories(draw: st.DrawFn) -> list[Alert]:
                 trigger_time=draw(st.sampled_from([None, time])),
                 notice_time=draw(st.sampled_from([None, time])),
                 tense=draw(st.sampled_from([Tense.OBSERVATION, Tense.TEST])),
-                raw=bytes([len(alerts)]),
+                comments=(str(len(alerts)),),
             )
         )
     return alerts
@@ -532,14 +531,14 @@ def test_groups_do_not_depend_on_the_order(alerts: list[Alert], random: Any) -> 
     assert partition(alerts) == partition(shuffled)
 
 
-def partition(alerts: list[Alert]) -> set[frozenset[bytes]]:
-    return {frozenset(alert.raw for alert in event.alerts) for event in group(alerts)}
+def partition(alerts: list[Alert]) -> set[frozenset[str]]:
+    return {frozenset(map(repr, event.alerts)) for event in group(alerts)}
 
 
 @given(stories())
 def test_groups_hold_every_alert_once(alerts: list[Alert]) -> None:
     events = group(alerts)
-    assert sorted(a.raw for event in events for a in event.alerts) == sorted(a.raw for a in alerts)
+    assert sorted(repr(a) for event in events for a in event.alerts) == sorted(map(repr, alerts))
     assert len({event.key for event in events}) == len(events)
 
 

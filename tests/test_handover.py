@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,7 +19,7 @@ from lxml import etree
 
 from icecube_hooks import Alert, IceCubePluginError, Message, NoticeError
 from icecube_hooks.messages import LITERAL_LIMIT, HandoverError, message_from
-from icecube_hooks.testing import make_alert
+from icecube_hooks.testing import make_record
 from icecube_plugin.notices import lvk, text, track, voevent
 
 TEXT = b"""\
@@ -161,7 +161,7 @@ def parsed(message: Message) -> Alert:
     for parse in (lvk.parse, track.parse, text.parse, voevent.parse):
         alert = parse(message)
         if alert is not None:
-            return replace(alert, raw=b"")
+            return alert
     raise AssertionError(message.value)
 
 
@@ -208,7 +208,7 @@ MODEL = {key: value for key, value in EVENT.items() if key in VOEvent.__dataclas
             ("GCNTextNotice", GCNTextNotice(TEXT, FIELDS), TEXT),
             ("VOEvent", VOEvent(**MODEL, _raw=XML), XML),
             ("Blob", Blob(TEXT), TEXT),
-            ("alert", make_alert(raw=TEXT), TEXT),
+            ("record", make_record(message=Message(value=TEXT)), TEXT),
             ("message", Message(value=TEXT), TEXT),
             ("dump of bytes", repr(TEXT), TEXT),
             ("empty", b"", b""),

@@ -180,8 +180,8 @@ def test_newest_revision_tests_and_retraction(tmp_path: Path) -> None:
         make_record(revision=10, status=Status.UPDATE),
         make_record(revision=2, status=Status.RETRACTION),
         make_record(revision=11, tense=Tense.TEST),
-        make_record(run_id=None, event_names=(), raw=b"one"),
-        make_record(run_id=None, event_names=(), raw=b"two"),
+        make_record(run_id=None, event_names=(), comments=("one",)),
+        make_record(run_id=None, event_names=(), comments=("two",)),
     ]
     url = filled(f"sqlite:///{tmp_path}/a.sqlite", made)
     found = list(ask(url, Question()))

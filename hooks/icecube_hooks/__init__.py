@@ -1,6 +1,6 @@
 """The contract between hosts of IceCube alerts and their plugins.
 
-Needs the standard library and pluggy, and imports in milliseconds. A complete plugin is a module
+Needs msgspec and pluggy. A complete plugin is a module
 and an entry point. The module, here ``my_sink.py``::
 
     from icecube_hooks import SinkType, hookimpl
@@ -35,9 +35,7 @@ After ``pip install`` the sink is in ``icecube-alerts plugins``, and a configura
 Hosts start at `icecube_hooks.host`, tests of sinks at `icecube_hooks.testing`.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from . import _specs
+from . import hookspecs
 from ._errors import (
     ConfigError,
     IceCubePluginError,
@@ -48,19 +46,12 @@ from ._errors import (
     RetryLater,
     SinkError,
 )
-from ._specs import (
-    ENTRY_POINT_GROUP,
-    HOOKSPEC_VERSION,
-    PROJECT_NAME,
-    ParserType,
-    SignificanceType,
-    Sink,
-    SinkType,
-)
 from ._types import (
+    HOOKSPEC_VERSION,
     YEAR_S,
     Alert,
     AlertKind,
+    Annotation,
     AsymmetricError,
     CoincidentEvent,
     Concern,
@@ -79,10 +70,18 @@ from ._types import (
     Tense,
     Verdict,
     WireFormat,
+    record_schema,
 )
-
-if TYPE_CHECKING:
-    from ._specs import hookimpl, hookspec
+from .hookspecs import (
+    ENTRY_POINT_GROUP,
+    PROJECT_NAME,
+    ParserType,
+    SignificanceType,
+    Sink,
+    SinkType,
+    hookimpl,
+    hookspec,
+)
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -91,6 +90,7 @@ __all__ = [
     "YEAR_S",
     "Alert",
     "AlertKind",
+    "Annotation",
     "AsymmetricError",
     "CoincidentEvent",
     "Concern",
@@ -123,11 +123,6 @@ __all__ = [
     "WireFormat",
     "hookimpl",
     "hookspec",
+    "hookspecs",
+    "record_schema",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Give the markers, which import pluggy, to who asks for them."""
-    if name in ("hookimpl", "hookspec"):
-        return getattr(_specs, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,31 +9,37 @@ Conventions
 - Times are time-zone-aware UTC, microsecond resolution.
 - Rates are in Hz. IceCube converts per-year rates with a year of 365 days (`YEAR_S`), so
   ``far_per_year`` undoes exactly that.
-- All are frozen: a changed copy is ``dataclasses.replace(alert, ...)``.
+- All are frozen `msgspec.Struct` classes: a changed copy is ``alert.replace(...)``. Nobody needs
+  msgspec to use them: ``to_dict``, ``to_json``, ``from_dict``, ``from_json``.
+- A value is checked against its annotation where it enters: from JSON, from a dictionary, and from
+  a plugin's parser (`checked`). The constructors check nothing, for our own readers' sake.
 
 Nothing here reads a clock, a file or the environment.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Any, Final, Self, TypeVar
 
-from ._json import Jsonable, object_text, value_text
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass, field
-else:  # the same, in less time
-    from ._frozen import dataclass, field
+from ._errors import NoticeError
 
 __all__ = [
+    "HOOKSPEC_VERSION",
     "YEAR_S",
     "Alert",
     "AlertKind",
+    "Annotation",
     "AsymmetricError",
     "CoincidentEvent",
     "Concern",
@@ -52,13 +58,36 @@ __all__ = [
     "Tense",
     "Verdict",
     "WireFormat",
+    "record_schema",
 ]
+
+_OPEN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}", re.ASCII)
+
+HOOKSPEC_VERSION: Final = "2.0"
+"""Version of this contract: the second number grows with an addition, the first with a break."""
 
 YEAR_S: Final = 365 * 86_400.0
 """Seconds in the year of 365 days with which IceCube converts false-alarm rates."""
 
 
-class AlertKind(StrEnum):
+class _Open(StrEnum):
+    """Names of which a newer version or a third party may send others.
+
+    A name that is not listed becomes a member of its own, equal to its text, so that it never
+    breaks an older reader; it is not in the list that iteration gives.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str) or not _OPEN_NAME.fullmatch(value):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = value.upper().replace("-", "_")
+        member._value_ = value
+        return member
+
+
+class AlertKind(_Open):
     """What was sent. The value is what configuration, JSON and databases hold."""
 
     GOLD = "gold"
@@ -83,7 +112,7 @@ class AlertKind(StrEnum):
     """AMON's own VOEvent (role test or sim), not yet wrapped by GCN."""
 
 
-class WireFormat(StrEnum):
+class WireFormat(_Open):
     """The form in which a notice arrived."""
 
     JSON = "json"
@@ -138,8 +167,102 @@ class Verdict(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message(Jsonable):
+# JSON has no infinities and no NaN: bounds that only these break.
+_LARGEST: Final = sys.float_info.max
+Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+NotNegative = Annotated[float, Meta(ge=0.0, le=_LARGEST)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+RightAscension = Annotated[float, Meta(ge=0.0, le=360.0)]
+Declination = Annotated[float, Meta(ge=-90.0, le=90.0)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+# What ``str.splitlines`` takes for the end of a line, and JSON does not: it stands in strings only.
+_SEPARATORS: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """Base of the types: changed copies, and JSON without loss.
+
+    In JSON times are ISO 8601 with ``Z``, enums their value, tuples lists. ``None`` is written
+    out: "not stated" is part of what an alert says.
+    """
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values in some fields; they are not checked."""
+        return msgspec.structs.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` says as a dictionary, which `from_dict` turns back."""
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._form()))
+        return found
+
+    def to_json(self) -> str:
+        """Return `to_dict` as strict JSON, on one line.
+
+        Raises
+        ------
+        ValueError
+            For text that has no UTF-8 (a lone surrogate).
+        """
+        text = msgspec.json.encode(self._form()).decode()
+        return text if text.isascii() else text.translate(_SEPARATORS)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Make the object from what `to_dict` gave; unknown keys are left alone.
+
+        Raises
+        ------
+        NoticeError
+            If `data` is not of that form; ``field`` says where.
+        """
+        return cls._read(msgspec.convert, data)
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Self:
+        """Make the object from what `to_json` gave, as `from_dict` does."""
+        try:
+            return cls._read(msgspec.json.decode, text)
+        except NoticeError:
+            mended = _without_surrogates(text)
+            if mended is None:
+                raise
+            return cls._read(msgspec.json.decode, mended)
+
+    def _form(self) -> Any:
+        """Return what is written: for most types the object itself."""
+        return self
+
+    @classmethod
+    def _read(cls, read: Any, data: Any) -> Self:
+        return _translated(read, data, cls)  # type: ignore[no-any-return]
+
+
+def _without_surrogates(text: bytes | str) -> bytes | None:
+    """Return JSON with ``?`` for each half of a character, which version 1 wrote as it was.
+
+    ``None`` if there is none.
+    """
+    found = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    if "\\ud" not in found.lower():
+        return None
+    try:
+        return json.dumps(json.loads(found), ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _translated(read: Any, data: Any, kind: Any) -> Any:
+    """Call one of msgspec's readers, and turn its error into ours."""
+    try:
+        return read(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        reason, _, path = str(error).partition(" - at `")
+        raise NoticeError(reason, field=path.rstrip("`").removeprefix("$.") or None) from error
+
+
+class Message(Contract, frozen=True, kw_only=True):
     """Bytes as they arrived, and from where.
 
     Attributes
@@ -156,18 +279,70 @@ class Message(Jsonable):
         File name or other source, for people.
     """
 
-    value: bytes = field(repr=False)
+    value: bytes
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
     key: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     origin: str | None = None
 
+    def __repr__(self) -> str:  # payloads and keys may be large, or private
+        place = (self.topic, self.partition, self.offset, self.origin)
+        return (
+            f"Message({len(self.value)} bytes, topic={place[0]!r}, partition={place[1]}, "
+            f"offset={place[2]}, origin={place[3]!r})"
+        )
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Concern(Jsonable):
+    def _form(self) -> _MessageForm:
+        text = _text(self.value)
+        return _MessageForm(
+            value=UNSET if text is None else text,
+            value_base64=self.value if text is None else UNSET,
+            topic=self.topic,
+            partition=self.partition,
+            offset=self.offset,
+            timestamp=self.timestamp,
+            key_base64=self.key,
+            headers=self.headers,
+            origin=self.origin,
+        )
+
+    @classmethod
+    def _read(cls, read: Any, data: Any) -> Self:
+        return cls._of_form(_translated(read, data, _MessageForm))
+
+    @classmethod
+    def _of_form(cls, form: _MessageForm) -> Self:
+        text = "" if form.value is UNSET else form.value
+        return cls(
+            value=text.encode() if form.value_base64 is UNSET else form.value_base64,
+            topic=form.topic,
+            partition=form.partition,
+            offset=form.offset,
+            timestamp=form.timestamp,
+            key=form.key_base64,
+            headers=form.headers,
+            origin=form.origin,
+        )
+
+
+class _MessageForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as JSON: the payload as readable text where it is UTF-8, else as base64."""
+
+    value: str | UnsetType = UNSET
+    value_base64: bytes | UnsetType = UNSET
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    timestamp: Moment | None = None
+    key_base64: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    origin: str | None = None
+
+
+class Concern(Contract, frozen=True, kw_only=True):
     """A doubt about one field, in words, with what was done about it.
 
     Attributes
@@ -187,40 +362,36 @@ class Concern(Jsonable):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Direction(Jsonable):
+class Direction(Contract, frozen=True, kw_only=True):
     """A point on the sky [deg, ICRS]: right ascension in [0, 360), declination in [-90, 90]."""
 
-    ra_deg: float
-    dec_deg: float
+    ra_deg: RightAscension
+    dec_deg: Declination
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ellipse(Jsonable):
+class Ellipse(Contract, frozen=True, kw_only=True):
     """Error ellipse: semi-axes [deg] and position angle of the major one [deg, N through E]."""
 
-    semi_major_deg: float
-    semi_minor_deg: float
-    position_angle_deg: float | None = None
+    semi_major_deg: NotNegative
+    semi_minor_deg: NotNegative
+    position_angle_deg: Finite | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AsymmetricError(Jsonable):
+class AsymmetricError(Contract, frozen=True, kw_only=True):
     """Error box: distances to its four sides [deg, all >= 0].
 
     ``ra_*`` are differences in right ascension as IceCube quotes them, not multiplied by
     cos(dec). ``position_angle_deg`` turns the box [deg, N through E]; ``None`` is unturned.
     """
 
-    ra_minus_deg: float
-    ra_plus_deg: float
-    dec_minus_deg: float
-    dec_plus_deg: float
-    position_angle_deg: float | None = None
+    ra_minus_deg: NotNegative
+    ra_plus_deg: NotNegative
+    dec_minus_deg: NotNegative
+    dec_plus_deg: NotNegative
+    position_angle_deg: Finite | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Localization(Jsonable):
+class Localization(Contract, frozen=True, kw_only=True):
     """A position and how well it is known.
 
     Attributes
@@ -241,11 +412,11 @@ class Localization(Jsonable):
     skymap_fits_url, skymap_png_url : str, optional
     """
 
-    ra_deg: float
-    dec_deg: float
-    error_radius_deg: float | None = None
-    containment: float | None = None
-    error_radius_50_deg: float | None = None
+    ra_deg: RightAscension
+    dec_deg: Declination
+    error_radius_deg: NotNegative | None = None
+    containment: Probability | None = None
+    error_radius_50_deg: NotNegative | None = None
     ellipse: Ellipse | None = None
     asymmetric: AsymmetricError | None = None
     systematic_included: bool | None = None
@@ -253,16 +424,14 @@ class Localization(Jsonable):
     skymap_png_url: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PValue(Jsonable):
+class PValue(Contract, frozen=True, kw_only=True):
     """Pre-trial p-value of one search; `value` is ``None`` when that search was not run."""
 
     search: str
-    value: float | None
+    value: Probability | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CoincidentEvent(Jsonable):
+class CoincidentEvent(Contract, frozen=True, kw_only=True):
     """A neutrino near a gravitational-wave event.
 
     Attributes
@@ -275,7 +444,7 @@ class CoincidentEvent(Jsonable):
     run_id, event_id : int, optional
     """
 
-    delta_t_s: float | None = None
+    delta_t_s: Finite | None = None
     localization: Localization | None = None
     p_values: tuple[PValue, ...] = ()
     run_id: int | None = None
@@ -291,8 +460,7 @@ class CoincidentEvent(Jsonable):
         return _p_value(self.p_values, search)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GWReference(Jsonable):
+class GWReference(Contract, frozen=True, kw_only=True):
     """The gravitational-wave event that a search refers to.
 
     Attributes
@@ -318,8 +486,7 @@ class GWReference(Jsonable):
         return self.superevent_id is not None and self.superevent_id.startswith(("MS", "TS"))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FluxSensitivity(Jsonable):
+class FluxSensitivity(Contract, frozen=True, kw_only=True):
     """Time-integrated sensitivity E^2 dN/dE for an E^-2 spectrum inside the GW map.
 
     Attributes
@@ -330,29 +497,18 @@ class FluxSensitivity(Jsonable):
         Energy range to which it applies [GeV].
     """
 
-    low_gev_cm2: float
-    high_gev_cm2: float
-    energy_low_gev: float | None = None
-    energy_high_gev: float | None = None
+    low_gev_cm2: NotNegative
+    high_gev_cm2: NotNegative
+    energy_low_gev: NotNegative | None = None
+    energy_high_gev: NotNegative | None = None
 
 
-class _Keeps(Jsonable):
-    """A place for a text that is asked for often: of an alert its notice id, of a record its JSON.
-
-    It is no field: neither compared, printed, pickled nor copied.
-    """
-
-    __slots__ = ("_kept",)
-
-    _kept: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alert(_Keeps):
+class Alert(Contract, frozen=True, kw_only=True):
     """One notice, whatever its wire format.
 
     Two notices of the same event and revision that arrive in two formats differ in `format`,
-    `raw`, `unread` and `concerns`, and in what one format can say and the other cannot.
+    `unread` and `concerns`, and in what one format can say and the other cannot. The bytes of the
+    notice are in its message, ``record.message.value``.
 
     Attributes
     ----------
@@ -411,8 +567,12 @@ class Alert(_Keeps):
         What in the notice is doubtful, and what was taken.
     unread : mapping
         Fields that no reader understands, as decoded. Not to be changed in place.
-    raw : bytes
-        The notice as it arrived.
+    observatory : str
+        Who saw it. What is said of IceCube's alerts, and its links, is for ``IceCube`` alone.
+
+
+    .. versionchanged:: 2.0
+       `observatory`; no ``raw``.
     """
 
     kind: AlertKind
@@ -426,31 +586,34 @@ class Alert(_Keeps):
     revision: int | None = None
     status: Status | None = None
     tense: Tense | None = None
-    trigger_time: datetime | None = None
-    notice_time: datetime | None = None
+    trigger_time: Moment | None = None
+    notice_time: Moment | None = None
     localization: Localization | None = None
-    energy_tev: float | None = None
-    signalness: float | None = None
-    far_hz: float | None = None
+    energy_tev: NotNegative | None = None
+    signalness: Probability | None = None
+    far_hz: NotNegative | None = None
     p_values: tuple[PValue, ...] = ()
     gw: GWReference | None = None
     coincident_events: tuple[CoincidentEvent, ...] = ()
     n_coincident: int | None = None
     most_probable_direction: Direction | None = None
     flux_sensitivity: FluxSensitivity | None = None
-    observation_start: datetime | None = None
-    observation_stop: datetime | None = None
-    livetime_s: float | None = None
-    charge_pe: float | None = None
-    signal_trackness: float | None = None
+    observation_start: Moment | None = None
+    observation_stop: Moment | None = None
+    livetime_s: NotNegative | None = None
+    charge_pe: NotNegative | None = None
+    signal_trackness: Probability | None = None
     stream: int | None = None
     n_events: int | None = None
-    delta_t_s: float | None = None
-    sigma_t_s: float | None = None
+    delta_t_s: Finite | None = None
+    sigma_t_s: Finite | None = None
     comments: tuple[str, ...] = ()
     concerns: tuple[Concern, ...] = ()
-    unread: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-    raw: bytes = field(default=b"", repr=False)
+    unread: Mapping[str, Any] = {}
+    observatory: str = "IceCube"
+
+    def __hash__(self) -> int:  # `unread` has none
+        return hash((self.kind, self.format, self.event_key, self.revision, self.notice_time))
 
     @property
     def far_per_year(self) -> float | None:
@@ -494,28 +657,25 @@ class Alert(_Keeps):
         """``kind:event:revision``, equal for the same notice in every format.
 
         A notice that is not real starts with its tense, so that it never counts as a revision
-        of a real event; one that names no event is known by a digest of its bytes.
+        of a real event; one that names no event is known by a digest of what it states.
         """
-        try:
-            return self._kept
-        except AttributeError:  # nobody has asked so far
-            text = self._new_notice_id()
-            object.__setattr__(self, "_kept", text)
-            return text
-
-    def _new_notice_id(self) -> str:
         looks_real = self.tense in _REAL_TENSES
         prefix = "" if self.is_real else f"{Tense.TEST if looks_real else self.tense}:"
-        key = self.event_key or _digest(self.raw)
+        key = self.event_key or _digest(repr(self._unnamed()).encode("utf-8", "replace"))
         return f"{prefix}{self.kind}:{key}:{self.revision_label}"
+
+    def _unnamed(self) -> tuple[object, ...]:
+        """Return what tells one notice that names no event from another."""
+        place = self.localization
+        where = None if place is None else (place.ra_deg, place.dec_deg)
+        return self.circular_number, self.trigger_time, where, self.comments
 
     def p_value(self, search: str) -> float | None:
         """Return the p-value of `search`; ``None`` if it was not run or not stated."""
         return _p_value(self.p_values, search)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Significance(Jsonable):
+class Significance(Contract, frozen=True, kw_only=True):
     """What a provider says about one number of an alert.
 
     Attributes
@@ -553,21 +713,52 @@ class Significance(Jsonable):
     provider: str
     quantity: str
     sided: Sided
-    p_value: float | None = None
-    sigma: float | None = None
+    p_value: Probability | None = None
+    sigma: Finite | None = None
     is_limit: bool = False
-    n_trials: float | None = None
+    n_trials: NotNegative | None = None
     trials_source: str | None = None
-    p_value_post: float | None = None
-    sigma_post: float | None = None
-    far_per_year: float | None = None
+    p_value_post: Probability | None = None
+    sigma_post: Finite | None = None
+    far_per_year: NotNegative | None = None
     far_source: str | None = None
     verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sighting(Jsonable):
+class Annotation(Contract, frozen=True, kw_only=True):
+    """Knowledge that an annotator adds to a record: a cross-match, a classification.
+
+    It never poses as significance.
+
+    Attributes
+    ----------
+    provider : str
+        Name of the annotator.
+    label : str
+        A few words, for a heading.
+    text : str
+        One sentence, for people.
+    link : str, optional
+        An http(s) address.
+    data : mapping
+        The same for programs, as JSON has it.
+
+
+    .. versionadded:: 2.0
+    """
+
+    provider: str
+    label: str
+    text: str
+    link: str | None = None
+    data: Mapping[str, Any] = {}
+
+    def __hash__(self) -> int:  # `data` has none
+        return hash((self.provider, self.label, self.text, self.link))
+
+
+class Sighting(Contract, frozen=True, kw_only=True):
     """Where and when a host has had a notice before.
 
     Attributes
@@ -584,15 +775,14 @@ class Sighting(Jsonable):
     """
 
     record_id: str
-    seen_at: datetime
+    seen_at: Moment
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
     origin: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record(_Keeps):
+class Record(Contract, frozen=True, kw_only=True, dict=True):
     """What a sink receives: the message, the alert read from it, and what it means.
 
     Attributes
@@ -604,6 +794,8 @@ class Record(_Keeps):
     message : Message
     alert : Alert
     significances : tuple of Significance
+    annotations : tuple of Annotation
+        What annotators add.
     sightings : tuple of Sighting
         When this host had the same notice (`Alert.notice_id`) before, on any topic and in any
         format, oldest first; a host that keeps no such list leaves it empty.
@@ -611,12 +803,16 @@ class Record(_Keeps):
 
     .. versionchanged:: 1.1
        `sightings` and `is_repeat`.
+
+    .. versionchanged:: 2.0
+       `annotations`. In JSON the bytes of the notice stand once, as text where they are text.
     """
 
     id: str
     message: Message
     alert: Alert
     significances: tuple[Significance, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
     sightings: tuple[Sighting, ...] = ()
 
     @property
@@ -630,48 +826,72 @@ class Record(_Keeps):
     ) -> Record:
         """Make a record with its id from what it is made of."""
         return cls(
-            id=f"{_printable(alert.notice_id)}:{_digest(alert.raw)}",
+            id=f"{_printable(alert.notice_id)}:{_digest(message.value)}",
             message=message,
             alert=alert,
             significances=significances,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a dictionary for `json.dumps`; the notice's bytes stand in it once."""
-        data = Jsonable.to_dict(self)
-        if self.message.value == self.alert.raw:
-            del data["message"]["value_base64"]
-        return data
-
     def to_json(self) -> str:
-        """Return `to_dict` as strict ASCII JSON on one line, the same object each time."""
-        try:
-            return self._kept
-        except AttributeError:  # nobody has asked so far
-            text = self._new_text()
-            object.__setattr__(self, "_kept", text)
-            return text
+        """Return the record as strict JSON on one line, the same object each time."""
+        return self._text
 
-    def _new_text(self) -> str:
-        is_once = self.message.value == self.alert.raw
-        message = object_text(self.message, without="value" if is_once else "")
-        return (
-            f'{{"id": {value_text(self.id)}, "message": {message}, "alert": {self.alert.to_json()}'
-            f', "significances": {value_text(self.significances)}'
-            f', "sightings": {value_text(self.sightings)}}}'
+    @cached_property
+    def _text(self) -> str:  # every sink asks for it
+        return super().to_json()
+
+    def _form(self) -> _RecordForm:
+        return _RecordForm(
+            contract=HOOKSPEC_VERSION,
+            id=self.id,
+            message=self.message._form(),
+            alert=self.alert,
+            significances=self.significances,
+            annotations=self.annotations,
+            sightings=self.sightings,
         )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        """Make the record from what `to_dict` gave."""
-        message = {"value_base64": data["alert"].get("raw_base64", "")} | data["message"]
-        return cls(
-            id=data["id"],
-            message=Message.from_dict(message),
-            alert=Alert.from_dict(data["alert"]),
-            significances=tuple(Significance.from_dict(s) for s in data["significances"]),
-            sightings=tuple(Sighting.from_dict(s) for s in data.get("sightings", ())),
+    def _read(cls, read: Any, data: Any) -> Self:
+        """Read a record of this version, or of an earlier one."""
+        form = _translated(read, data, _RecordForm)
+        record = cls(
+            id=form.id,
+            message=Message._of_form(form.message),
+            alert=form.alert,
+            significances=form.significances,
+            annotations=form.annotations,
+            sightings=form.sightings,
         )
+        return record if form.contract else record._with_raw(_translated(read, data, _Version1))
+
+    def _with_raw(self, old: _Version1) -> Self:
+        """Put the notice's bytes where they stand since version 2: into the message."""
+        if old.alert.raw_base64 is None:
+            return self
+        return self.replace(message=self.message.replace(value=old.alert.raw_base64))
+
+
+class _RecordForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as JSON."""
+
+    id: str
+    message: _MessageForm
+    alert: Alert
+    significances: tuple[Significance, ...]
+    annotations: tuple[Annotation, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    contract: str | None = None
+
+
+class _Version1Alert(msgspec.Struct):
+    raw_base64: bytes | None = None
+
+
+class _Version1(msgspec.Struct):
+    """What records of version 1 have elsewhere; they do not say their version."""
+
+    alert: _Version1Alert
 
 
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
@@ -682,16 +902,50 @@ def _printable(text: str) -> str:
     return text if usual else _UNPRINTABLE.sub("_", text)
 
 
+T = TypeVar("T", bound=Contract)
+
+
+def checked(value: T) -> T:
+    """Return what a plugin gave with values that fit their annotations, as decoded JSON would.
+
+    Raises
+    ------
+    NoticeError
+        Names the field and what is wrong with it.
+    """
+    return type(value).from_dict(_builtins(value))
+
+
+def _builtins(value: Contract) -> Any:
+    try:
+        return msgspec.to_builtins(value)
+    except (TypeError, ValueError) as error:  # an object that JSON has no form for
+        raise NoticeError(str(error)) from error
+
+
+def record_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of what `Record.to_json` gives."""
+    schema = msgspec.json.schema(_RecordForm)
+    for kind in (AlertKind, WireFormat):  # names of later versions, and of third parties, are valid
+        definition = schema["$defs"][kind.__name__]
+        definition |= {"type": "string", "examples": definition.pop("enum")}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:icecube-plugin:record:{HOOKSPEC_VERSION}",
+        "title": "IceCube alert, normalised",
+        **schema,
+    }
+
+
 def _digest(value: bytes) -> str:
-    digest: str = _sha256()(value).hexdigest()
-    return digest[:16]
+    return sha256(value).hexdigest()[:16]
 
 
-@cache
-def _sha256() -> Any:
-    from hashlib import sha256  # a tenth of the time that importing the contract takes
-
-    return sha256
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _run_event(run_id: int | None, event_id: int | None) -> str | None:

@@ -32,7 +32,6 @@ What it guarantees
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
 import inspect
 import logging
@@ -41,13 +40,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib import metadata
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import msgspec
 import pluggy
 
-from . import _specs
+from . import hookspecs
 from ._errors import ConfigError, NoticeError, NotOurs, PluginError
-from ._specs import (
+from ._types import Alert, Concern, Message, Record, Significance, checked
+from .hookspecs import (
     ENTRY_POINT_GROUP,
     PROJECT_NAME,
     ParserType,
@@ -55,7 +57,6 @@ from ._specs import (
     Sink,
     SinkType,
 )
-from ._types import Alert, Concern, Message, Record, Significance
 
 __all__ = ["Assess", "PluginInfo", "PluginSet", "build", "load_plugins", "make_sink", "nearest"]
 
@@ -153,22 +154,14 @@ class PluginSet:
             With the message's place, if it is broken or nobody knows it: a `NotOurs` where a
             parser shares the topic with others.
         """
-        parsers, claimed = self._parsers_for(message.topic)
-        for number, parser in enumerate(parsers):
-            alert = self._ask(parser, message)
-            if alert is not None:
-                wrong = message.topic is not None and number >= claimed
-                return _with_concern(alert, message, parser) if wrong else alert
-        kind = NotOurs if any(parser.shared for parser in parsers[:claimed]) else NoticeError
-        reason = "no parser recognises this message" if message.value else "the message is empty"
-        raise kind(reason, value=message.value).at(message)
+        return self._read(message)[1]
 
     def assess(self, alert: Alert) -> tuple[Significance, ...]:
         """Collect what every provider says; one that fails is logged and left out."""
         results: list[Significance] = []
         for name, assess in self.assessors.items():
             try:
-                results += assess(alert)
+                results += [checked(one) for one in assess(alert)]
             except (Exception, SystemExit):  # isolation: its failure must not cost the alert
                 log.exception("significance provider %s failed on %s", name, alert.notice_id)
         return tuple(results)
@@ -181,8 +174,13 @@ class PluginSet:
         NoticeError
             As `parse`.
         """
-        alert = self.parse(message)
-        return Record.of(message, alert, self.assess(alert))
+        notice, alert = self._read(message)
+        record = Record.of(notice, alert, self.assess(alert))
+        try:
+            record.to_json()  # what has no JSON is refused here, and not in the middle of a sink
+        except (TypeError, ValueError) as error:
+            raise NoticeError(f"has no form in JSON ({error})").at(message) from error
+        return record
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observing hook of every plugin; one that raises is logged."""
@@ -208,18 +206,43 @@ class PluginSet:
             self._by_topic[topic] = (*claims, *others), len(claims)
         return self._by_topic[topic]
 
-    def _ask(self, parser: ParserType, message: Message) -> Alert | None:
+    def _read(self, message: Message) -> tuple[Message, Alert]:
+        """Return the alert of a message, and the message with the notice's own bytes."""
+        parsers, claimed = self._parsers_for(message.topic)
+        for number, parser in enumerate(parsers):
+            answer = self._ask(parser, message)
+            if answer is None:
+                continue
+            if isinstance(answer, Record):  # another host's: its notice, with our coordinates
+                notice, alert = message.replace(value=answer.message.value), answer.alert
+            else:
+                notice, alert = message, answer
+            wrong = message.topic is not None and number >= claimed
+            return notice, _with_concern(alert, message, parser) if wrong else alert
+        kind = NotOurs if any(parser.shared for parser in parsers[:claimed]) else NoticeError
+        reason = "no parser recognises this message" if message.value else "the message is empty"
+        raise kind(reason, value=message.value).at(message)
+
+    def _ask(self, parser: ParserType, message: Message) -> Alert | Record | None:
         try:
-            alert: object = parser.parse(message)
+            answer: object = parser.parse(message)
         except NoticeError as error:
             raise error.at(message) from error.__cause__
         except (Exception, SystemExit) as error:  # isolation: its bug is a refusal
             log.exception("parser %s failed", parser.name)
             reason = f"parser {parser.name} failed: {type(error).__name__}: {error!s:.500}"
             raise NoticeError(reason).at(message) from error
-        if alert is None or isinstance(alert, Alert):
-            return alert
-        reason = f"parser {parser.name} answered {type(alert).__name__}, not Alert"
+        if answer is None:
+            return None
+        try:
+            if isinstance(answer, Record):
+                return answer.replace(alert=checked(answer.alert))
+            if isinstance(answer, Alert):
+                return checked(answer)
+        except NoticeError as error:
+            reason = f"parser {parser.name} gave an alert that cannot be: {error.reason}"
+            raise NoticeError(reason, field=error.field).at(message) from error
+        reason = f"parser {parser.name} answered {type(answer).__name__}, not Alert"
         raise NoticeError(reason).at(message)
 
 
@@ -288,6 +311,10 @@ def make_sink(plugins: PluginSet, name: str, kind: str, options: Mapping[str, An
 def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any:
     """Call ``make(**options)`` after a check of the options against its signature.
 
+    An option whose parameter is annotated is converted to that type, as `msgspec.convert` does: a
+    list becomes a tuple, text a `Path`, a `datetime` or an enumeration, a whole number a float.
+    What does not fit is an error. Annotations that msgspec does not know are left to `make`.
+
     Raises
     ------
     ConfigError
@@ -305,13 +332,44 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
             raise ConfigError("unknown option", key=f"{key}.{name}", hint=nearest(name, known))
     for name in needed - options.keys():
         raise ConfigError("is required", key=f"{key}.{name}")
+    given = {name: _converted(make, name, value, key) for name, value in options.items()}
     try:
-        return make(**options)
+        return make(**given)
     except ConfigError as error:
         error.key = f"{key}.{error.key}" if error.key else key
         raise
     except (TypeError, ValueError, OverflowError, SystemExit) as error:
         raise ConfigError(str(error), key=key) from error
+
+
+def _converted(make: Callable[..., Any], name: str, value: Any, key: str) -> Any:
+    """Return an option as its parameter is annotated."""
+    hint = _annotations(make).get(name, Any)
+    try:
+        return msgspec.convert(value, hint, dec_hook=_of_text)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        raise ConfigError(
+            f"{reason[0].lower()}{reason[1:]}", key=f"{key}.{name}{path[:-1]}"
+        ) from error
+    except TypeError:  # an annotation that msgspec does not know
+        return value
+
+
+def _annotations(make: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of the parameters; of none, where a name in them cannot be found."""
+    of: Any = vars(make).get("__init__", make) if isinstance(make, type) else make
+    try:
+        return get_type_hints(of, include_extras=True)
+    except (NameError, TypeError, AttributeError):  # a name that only type checkers import
+        return {}
+
+
+def _of_text(kind: type, value: Any) -> Any:
+    """Make what msgspec does not know of what a configuration can hold."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -383,7 +441,7 @@ def _load(plugins: PluginSet, info: PluginInfo, load: Callable[[], object]) -> N
 def _manager(module: object, info: PluginInfo) -> pluggy.PluginManager:
     """Register `module` with a manager of its own and check its hooks."""
     manager = pluggy.PluginManager(PROJECT_NAME)
-    manager.add_hookspecs(_specs.marked())
+    manager.add_hookspecs(hookspecs)
     manager.register(module, info.name)
     manager.check_pending()
     callers = manager.get_hookcallers(module) or []
@@ -449,4 +507,4 @@ def _with_concern(alert: Alert, message: Message, parser: ParserType) -> Alert:
         taken=parser.name,
         why="the notice is of a kind that this topic does not carry; read by its content",
     )
-    return dataclasses.replace(alert, concerns=(*alert.concerns, concern))
+    return alert.replace(concerns=(*alert.concerns, concern))

@@ -24,12 +24,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
-from icecube_hooks import IceCubePluginError, Message, NoticeError
+from ._errors import IceCubePluginError, NoticeError
+from ._types import Message, Record
 
 __all__ = ["HandoverError", "message_from"]
 
@@ -87,7 +87,7 @@ def message_from(obj: object, *, topic: str | None = None, metadata: object = No
         - an lxml or standard-library element (Comet's ``event.element``, pygcn's ``root``), or an
           object with ``raw_bytes`` (a Comet event);
         - a confluent-kafka ``Message``, or another Kafka client's record;
-        - a `Message`.
+        - a `Message`, or a `Record`.
     topic : str, optional
         Overrides what `obj` and `metadata` say.
     metadata : object, optional
@@ -114,13 +114,15 @@ def message_from(obj: object, *, topic: str | None = None, metadata: object = No
     """
     if isinstance(obj, Message):
         message = obj
+    elif isinstance(obj, Record):
+        message = obj.message
     elif _is_kafka(obj):
         message = _kafka(obj)
     else:
         message = Message(value=_value(obj))
     if metadata is not None:
-        message = replace(message, **_coordinates(metadata))
-    return message if topic is None else replace(message, topic=topic)
+        message = message.replace(**_coordinates(metadata))
+    return message if topic is None else message.replace(topic=topic)
 
 
 def _is_kafka(obj: object) -> bool:

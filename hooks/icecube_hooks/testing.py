@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import json
 import pickle
 import threading
@@ -41,7 +40,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, NoReturn
 
 from ._errors import ConfigError, RetryLater
-from ._specs import Sink
 from ._types import (
     Alert,
     AlertKind,
@@ -61,6 +59,7 @@ from ._types import (
     Verdict,
     WireFormat,
 )
+from .hookspecs import Sink
 from .host import build
 
 __all__ = [
@@ -99,8 +98,6 @@ def make_message(**changes: Any) -> Message:
 def make_alert(**changes: Any) -> Alert:
     """Return a gold track alert with `changes` to its fields.
 
-    Alerts that differ in event, revision or format differ in `raw`, too, unless that is given.
-
     Examples
     --------
     >>> make_alert(revision=1).notice_id
@@ -122,11 +119,7 @@ def make_alert(**changes: Any) -> Alert:
         "signalness": 0.336,
         "far_hz": 8.029e-8,
     }
-    alert = Alert(**(defaults | changes))
-    if "raw" in changes:
-        return alert
-    raw = f"{alert.format} {alert.notice_id} {alert.event_names}"
-    return dataclasses.replace(alert, raw=raw.encode("utf-8", "surrogatepass"))
+    return Alert(**(defaults | changes))
 
 
 def make_localization(**changes: Any) -> Localization:
@@ -144,6 +137,9 @@ def make_localization(**changes: Any) -> Localization:
 def make_record(**changes: Any) -> Record:
     """Return a record; `changes` are to its own fields (`message`, ...) or to those of its alert.
 
+    ``raw`` is the notice's bytes. Without it, records that differ in event, revision or format
+    differ in these, too, as real ones do.
+
     Examples
     --------
     >>> make_record(revision=1, topic=None).alert.revision
@@ -153,11 +149,16 @@ def make_record(**changes: Any) -> Record:
     >>> make_record(revision=1, message=make_message(topic=None)).message.offset
     12
     """
-    own = {name: changes.pop(name) for name in ("id", "significances") if name in changes}
-    message, alert = changes.pop("message", None), changes.pop("alert", None)
-    alert = make_alert(**changes) if alert is None else dataclasses.replace(alert, **changes)
-    record = Record.of(make_message(value=alert.raw) if message is None else message, alert)
-    return dataclasses.replace(record, **own)
+    own = {
+        name: changes.pop(name)
+        for name in ("id", "significances", "annotations")
+        if name in changes
+    }
+    message, alert, raw = (changes.pop(name, None) for name in ("message", "alert", "raw"))
+    alert = make_alert(**changes) if alert is None else alert.replace(**changes)
+    text = f"{alert.format} {alert.notice_id} {alert.event_names}"
+    made = make_message(value=text.encode("utf-8", "replace") if raw is None else raw)
+    return Record.of(made if message is None else message, alert).replace(**own)
 
 
 def make_significance(**changes: Any) -> Significance:
@@ -273,7 +274,7 @@ def _searches() -> Iterable[Record]:
         most_probable_direction=Direction(ra_deg=0.0, dec_deg=-90.0),
         significances=(make_significance(), make_significance(quantity="bayesian")),
     )
-    yield make_record(**search, gw=dataclasses.replace(gw, superevent_id="MS230914a"))
+    yield make_record(**search, gw=gw.replace(superevent_id="MS230914a"))
 
 
 def _hostile() -> Iterable[Record]:
@@ -285,14 +286,14 @@ def _hostile() -> Iterable[Record]:
         comments=(text,),
         concerns=(Concern(field=text, found=text, taken=None, why=text),),
         unread={text: [text, None, {"deep": 1e300, "long": 10**30}]},
-        raw=bytes(range(256)),
+        message=make_message(value=bytes(range(256))),
     )
     yield make_record(event_names=("x" * 5000,), run_id=None)
 
 
 def _sparse() -> Iterable[Record]:
     for form in WireFormat:
-        alert = Alert(kind=AlertKind.TRACK, format=form, raw=form.encode())
+        alert = Alert(kind=AlertKind.TRACK, format=form)
         yield Record.of(Message(value=form.encode()), alert)
     limit = make_significance(p_value=0.0, sigma=None, is_limit=True)
     yield make_record(event_id=3, far_hz=5e-324, significances=(limit,))
@@ -389,7 +390,9 @@ class SinkConformance:
         story = (
             make_record(),
             make_record(revision=1, status=Status.UPDATE),
-            make_record(revision=1, status=Status.RETRACTION, raw=b"withdrawn"),
+            make_record(
+                revision=1, status=Status.RETRACTION, message=make_message(value=b"withdrawn")
+            ),
             make_record(format=WireFormat.TEXT),
         )
         with self._sink() as sink:

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class CometHandler:
         message = message_from(event)
         ivorn = _ivorn(event)
         if "icecube" in ivorn.lower() or is_ours(self.host, message):
-            _hand_over(self.host, replace(message, origin=ivorn or None))
+            _hand_over(self.host, message.replace(origin=ivorn or None))
 
     def _start(self) -> None:
         """Begin the thread, and make the sinks in it; the reactor is running."""

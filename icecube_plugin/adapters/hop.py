@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
@@ -103,11 +103,7 @@ class IceCubeAlert:
         NoticeError
             If this is none.
         """
-        try:
-            return Record.from_dict(json.loads(self.raw))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            reason = f"not a record as JSON ({type(error).__name__}: {error})"
-            raise NoticeError(reason, value=self.raw) from error
+        return Record.from_json(self.raw)
 
     def __bytes__(self) -> bytes:
         return self.raw
@@ -249,7 +245,7 @@ def message_of(obj: object, metadata: object) -> Message:
         message = message_from(obj if raw is None else raw, metadata=metadata)
     except (HandoverError, NoticeError):  # a JSONBlob of a list, say: to be kept, not to raise
         value = _bytes(getattr(obj, "content", obj))
-        message = replace(message_from(b"", metadata=metadata), value=value)
+        message = message_from(b"", metadata=metadata).replace(value=value)
     return _unwrapped(message)
 
 
@@ -274,7 +270,7 @@ def _unwrapped(message: Message) -> Message:
     except NoticeError:
         return message
     place = f"{message.topic}[{message.partition}]@{message.offset}"
-    return inner if message.topic is None else replace(inner, origin=place)
+    return inner if message.topic is None else inner.replace(origin=place)
 
 
 def _bytes(content: object) -> bytes:

@@ -34,7 +34,6 @@ from icecube_hooks import Message
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from icecube_hooks import Alert
     from icecube_hooks.host import PluginSet
     from icecube_plugin.host import Host
 
@@ -85,7 +84,7 @@ def _is_ours(message: Message, root: Any, plugins: PluginSet) -> bool:
     )
 
 
-def _knows(parse: Callable[[Message], Alert | None], message: Message) -> bool:
+def _knows(parse: Callable[[Message], object], message: Message) -> bool:
     try:
         return parse(message) is not None
     except Exception:  # noqa: BLE001  # it is that parser's, and broken: the host says how

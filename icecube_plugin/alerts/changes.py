@@ -62,10 +62,9 @@ def changes(old: Alert, new: Alert) -> tuple[Change, ...]:
 
     Examples
     --------
-    >>> from dataclasses import replace
     >>> from icecube_hooks.testing import make_alert
     >>> old = make_alert(energy_tev=127.3)
-    >>> [change.text for change in changes(old, replace(old, energy_tev=131.0))]
+    >>> [change.text for change in changes(old, old.replace(energy_tev=131.0))]
     ['energy from 127.3 to 131 TeV']
     """
     coarse = is_circular(old) or is_circular(new)

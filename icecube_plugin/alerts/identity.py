@@ -217,7 +217,7 @@ def is_circular(alert: Alert) -> bool:
 def _once(alert: Alert) -> object:
     """Return what is equal for two sightings of one notice, in whatever format."""
     if is_circular(alert):
-        return ("circular", alert.circular_number or alert.raw)
+        return ("circular", alert.circular_number or alert.notice_id)
     return (alert.kind, alert.revision_label)
 
 

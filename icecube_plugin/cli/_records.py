@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ __all__ = ["add_kept", "error_cell", "kept_at", "number_cell", "records_at", "re
 SQLITE: Final = b"SQLite format 3\0"
 """The first bytes of every SQLite database."""
 
-LINE: Final = b'{"id": "'
+LINE: Final = b'{"id":'
 """The first bytes of every file of the jsonl sink."""
 
 
@@ -153,9 +152,9 @@ def _start(path: Path, size: int) -> bytes:
 
 def _written(value: bytes) -> Record | None:
     """Return the record if a file is one that the json sink wrote."""
-    if b'"raw_base64"' not in value:
+    if b'"significances"' not in value:
         return None
     try:
-        return Record.from_dict(json.loads(value))
+        return Record.from_json(value)
     except (ValueError, KeyError, TypeError):
         return None

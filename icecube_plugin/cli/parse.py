@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     def outcomes() -> Iterator[Outcome]:
         for message in messages_from(arguments.paths, topic=arguments.topic):
             try:
-                yield message, check(readers.parse(message))
+                yield message, check(message, readers.parse(message))
             except NoticeError as error:
                 yield message, error
 
@@ -73,14 +72,18 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(isinstance(result, NoticeError) for _, result in found) else 0
 
 
-def _checker(folder: str | None) -> Callable[[Alert], Alert]:
+def _checker(folder: str | None) -> Callable[[Message, Alert], Alert]:
     """Return what adds the schema's concerns to an alert; nothing, without a folder."""
     if folder is None:
-        return lambda alert: alert
+        return lambda _message, alert: alert
     from icecube_plugin.notices.schema import Checker
 
     checker = Checker.from_folder(folder)
-    return lambda alert: replace(alert, concerns=alert.concerns + checker.problems(alert))
+
+    def check(message: Message, alert: Alert) -> Alert:
+        return alert.replace(concerns=alert.concerns + checker.problems(message.value, alert))
+
+    return check
 
 
 def _print_json(outcomes: Iterable[Outcome]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -245,7 +244,7 @@ def _sql(question: Question) -> tuple[str, dict[str, object]]:
 
 
 def _found(text: str, retracted: bool, question: Question) -> Found:
-    record = Record.from_dict(json.loads(text))
+    record = Record.from_json(text)
     if question.near is None:
         return Found(record=record, retracted=retracted)
     here = Direction(ra_deg=question.near[0], dec_deg=question.near[1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from importlib.resources import files
 from typing import Final
+
+from icecube_hooks import record_schema
+
+from ._common import print_json
 
 __all__ = ["add_arguments"]
 
@@ -27,5 +29,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     del arguments
-    sys.stdout.write((files("icecube_hooks") / "record.schema.json").read_text("utf-8"))
+    print_json(record_schema())
     return 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -145,10 +144,10 @@ def _archived(file: Path, content: Content, topic: str | None) -> Message | None
     if not about.is_file():
         return None
     try:
-        said = Message.from_dict({"value_base64": "", **json.loads(about.read_bytes())["message"]})
+        said = Message.from_dict(json.loads(about.read_bytes())["message"])
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(f"{about}: is damaged: {error}") from error
-    return replace(said, value=content.read(), topic=topic or said.topic)
+    return said.replace(value=content.read(), topic=topic or said.topic)
 
 
 def _notices(content: Content, topic: str | None, origin: str) -> Iterator[Message]:
@@ -175,9 +174,9 @@ def _all_of(stdin: BinaryIO) -> bytes:
 
 def _message_of_line(line: bytes, topic: str | None, origin: str) -> Message:
     """Return the notice on a line, or the message inside a record of ours."""
-    if b'"raw_base64"' in line:
+    if b'"significances"' in line:
         try:
-            return Record.from_dict(json.loads(line)).message
+            return Record.from_json(line).message
         except (ValueError, KeyError, TypeError):
             pass  # not a record after all: the line itself is shown to the parsers
     return Message(value=line, topic=topic, origin=origin)

@@ -25,7 +25,6 @@ file, or somebody else's consumer, cannot.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import threading
 import time
@@ -445,7 +444,7 @@ class Host:
     def _refuse_large(self, message: Message) -> None:
         limit, size = self.config.message_limit_mb, len(message.value)
         reason = f"{size} bytes are more than {limit:g} MB; the first {KEPT} are kept"
-        begin = dataclasses.replace(message, value=message.value[:KEPT])
+        begin = message.replace(value=message.value[:KEPT])
         self._refuse(begin, TooLarge(reason).at(message))
 
     def _refuse(self, message: Message, error: NoticeError) -> None:

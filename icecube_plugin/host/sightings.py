@@ -6,7 +6,6 @@ repeat. The newest ones are kept, as many as configured.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -73,7 +72,7 @@ class Sightings:
                 known.setdefault(notice_id, []).append(_sighting(before[notice_id], now))
             before[notice_id] = record
             earlier = tuple(known.get(notice_id, ()))
-            found.append(dataclasses.replace(record, sightings=earlier) if earlier else record)
+            found.append(record.replace(sightings=earlier) if earlier else record)
         return found
 
     def note(self, records: Sequence[Record]) -> None:

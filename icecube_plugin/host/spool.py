@@ -7,7 +7,6 @@ and the coordinates of its message, so one that is redelivered does not pile up.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -90,7 +89,7 @@ class Spool:
                     break
                 for number, text in rows:
                     try:
-                        found[number] = Record.from_dict(json.loads(text))
+                        found[number] = Record.from_json(text)
                     except (ValueError, TypeError, KeyError, AttributeError) as error:
                         self._put_aside(connection, number, error)
         return found

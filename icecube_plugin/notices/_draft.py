@@ -311,7 +311,6 @@ class Draft(Struct, kw_only=True, eq=False):
             localization=self.localization(),
             concerns=tuple(self.concerns),
             unread=self.unread,
-            raw=message.value,
             **self.values,
         )
 

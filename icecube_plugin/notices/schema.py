@@ -79,28 +79,29 @@ class Checker:
         by_uri = {uri: schema for uri, (_, schema) in schemas.items()}
         return cls({group: _validator(uri, by_uri) for group, uri in uris.items()})
 
-    def problems(self, notice: Alert | bytes) -> tuple[Concern, ...]:
+    def problems(self, notice: bytes, alert: Alert | None = None) -> tuple[Concern, ...]:
         """Return what in a notice is not as the schema says.
 
         Parameters
         ----------
-        notice : Alert or bytes
-            Of an alert, the bytes that it was read from.
+        notice : bytes
+        alert : Alert, optional
+            What was read from it: tells its format and kind.
 
         Returns
         -------
         tuple of Concern
             Empty if it is valid. What cannot be checked is a concern, too.
         """
-        if isinstance(notice, Alert) and notice.format is WireFormat.VOEVENT:
-            return _voevent_problems(notice.raw)
-        if isinstance(notice, Alert) and notice.format is not WireFormat.JSON:
-            return (_concern("format", notice.format, "only JSON and VOEvent have a schema"),)
+        if alert is not None and alert.format is WireFormat.VOEVENT:
+            return _voevent_problems(notice)
+        if alert is not None and alert.format is not WireFormat.JSON:
+            return (_concern("format", alert.format, "only JSON and VOEvent have a schema"),)
         try:
-            data = _decoded(notice.raw if isinstance(notice, Alert) else notice)
+            data = _decoded(notice)
         except NoticeError as error:
             return (_concern("", error.value, error.reason),)
-        group = _group(data, notice.kind if isinstance(notice, Alert) else None)
+        group = _group(data, None if alert is None else alert.kind)
         validator = None if group is None else self._validators.get(group)
         if validator is None:
             return (_concern("", data, "the folder holds no schema for this kind of notice"),)

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Final, overload
 
 from icecube_hooks import YEAR_S, Alert, Sided, Significance, Status, Verdict
-from icecube_hooks._frozen import maker
 
 from ._conversion import sigma_from_p
 from ._rates import GW_RATE_HIGH, Rate, chance_of_at_least_one, count_text
@@ -36,7 +35,6 @@ __all__ = [
     "verdict_of",
 ]
 
-_significance: Final = maker(Significance)
 
 BEST_OF_TWO: Final = "best of 2 searches"
 SEARCHES: Final = ("generic", "bayesian")
@@ -162,7 +160,7 @@ def _assessed(
     far_source: str | None = None,
 ) -> Significance:
     if p == 0.0:
-        return _significance(
+        return Significance(
             provider=provider,
             quantity=quantity,
             sided=sided,
@@ -176,7 +174,7 @@ def _assessed(
         )
     endless = p == 1.0 and sided is Sided.ONE
     post = looks.post_p(p)
-    return _significance(
+    return Significance(
         provider=provider,
         quantity=quantity,
         sided=sided,

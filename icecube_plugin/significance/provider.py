@@ -144,7 +144,7 @@ def register_significance() -> Sequence[SignificanceType]:
 
 
 def _marked(result: Significance) -> Significance:
-    return replace(result, notes=(*result.notes, _NOT_REAL))
+    return result.replace(notes=(*result.notes, _NOT_REAL))
 
 
 def _looks(trials: float | str, store: ObservedEvents | None, window_s: float) -> Looks:

@@ -27,7 +27,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from binascii import b2a_base64
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
@@ -128,7 +127,7 @@ def read_archive(folder: str | os.PathLike[str]) -> Iterator[Message]:
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file() and path.parent.name != _ABOUT and not path.name.startswith("."):
             data: dict[str, Any] = json.loads(_about(path).read_text("ascii"))["message"]
-            yield Message.from_dict(data | {"value_base64": b2a_base64(path.read_bytes())})
+            yield Message.from_dict(data).replace(value=path.read_bytes())
 
 
 def _about(path: Path) -> Path:
@@ -136,8 +135,8 @@ def _about(path: Path) -> Path:
 
 
 def _said(record: Record) -> bytes:
-    message = record.message.to_dict()
-    del message["value_base64"]
+    message = record.message.replace(value=b"").to_dict()
+    del message["value"]
     return json.dumps({"id": record.id, "message": message}, indent=2).encode() + b"\n"
 
 

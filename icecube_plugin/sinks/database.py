@@ -14,7 +14,6 @@ The password is in the URL, in the variable that ``password_env`` names, or wher
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,7 +175,7 @@ def read_records(database: str | os.PathLike[str]) -> Iterator[Record]:
         If it cannot be read, or is none of ours.
     """
     for (text,) in select(database, "SELECT record_json FROM records ORDER BY record_number"):
-        yield Record.from_dict(json.loads(text))
+        yield Record.from_json(text)
 
 
 def select(

@@ -13,7 +13,7 @@
 
 Conventions
 -----------
-- The value is ``Record.to_json()``, for which ``icecube_hooks/record.schema.json`` is the schema.
+- The value is ``Record.to_json()``, for which ``icecube-alerts schema`` prints the schema.
 - The key is the event's (`Alert.event_key`), so that all revisions of an event are in one
   partition, in order; that of a record without an event is its id.
 - Headers: ``record-id``, ``notice-id``, ``schema``, ``content-type``, and ``original-topic`` where

@@ -22,7 +22,6 @@ Conventions
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -235,10 +234,8 @@ class _State:
         return [alert for text in dict(rows.fetchall()).values() for alert in _alerts(text)]
 
     def keep(self, names: Sequence[str], notice: str, alert: Alert) -> None:
-        """Keep a notice under the names of its event, without its bytes."""
-        from dataclasses import replace
-
-        text = replace(alert, raw=b"", unread={}).to_json()
+        """Keep a notice under the names of its event."""
+        text = alert.replace(unread={}).to_json()
         rows = [(name, notice, text) for name in names]
         self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
 
@@ -252,7 +249,7 @@ class _State:
 def _alerts(text: str) -> tuple[Alert, ...]:
     """Return the alert of a text, or none: another version may have written it."""
     try:
-        return (Alert.from_dict(json.loads(text)),)
+        return (Alert.from_json(text),)
     except (ValueError, KeyError, TypeError) as error:
         log.warning("a notice in the state is left out: %s", type(error).__name__)
         return ()

@@ -26,7 +26,6 @@ Needs the extra ``parquet``.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -270,7 +269,7 @@ def read_records(folder: str | os.PathLike[str]) -> Iterator[Record]:
     seen: set[str] = set()
     for file in _files(Path(folder)):
         for text in _read(file, "record_json")["record_json"].to_pylist():
-            record = Record.from_dict(json.loads(text))
+            record = Record.from_json(text)
             if record.id not in seen:
                 seen.add(record.id)
                 yield record

@@ -266,7 +266,7 @@ def _records(
     path: str | os.PathLike[str], query: str, parameters: Mapping[str, object] | None = None
 ) -> Iterator[Record]:
     for (text,) in select(path, query, parameters):
-        yield Record.from_dict(json.loads(text))
+        yield Record.from_json(text)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

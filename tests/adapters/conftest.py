@@ -305,7 +305,7 @@ def publish(broker: KafkaBroker, messages: Sequence[Message]) -> None:
 _RECORDS: Final = (
     "SELECT record_id, notice_id, event_key, kind, format, revision, status, trigger_time, ra_deg,"
     " dec_deg, error_radius_deg, signalness, far_hz, p_generic, p_bayesian,"
-    " json_extract(record_json, '$.alert.raw_base64') FROM records"
+    " json_extract(record_json, '$.message.value') FROM records"
 )
 _SIGNIFICANCES: Final = (
     "SELECT record_id, number, provider, quantity, sided, p_value, sigma, is_limit, n_trials,"

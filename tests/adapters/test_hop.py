@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from icecube_hooks import Message, NoticeError, Record
-from icecube_hooks.testing import make_alert, make_record
+from icecube_hooks.testing import make_record
 from icecube_plugin import read
 from icecube_plugin.adapters.hop import FORMAT, IceCubeAlert, from_hop, get_models, handler
 from icecube_plugin.host import Config, Host, SinkConfig, StoreError
@@ -259,11 +259,11 @@ def test_a_record_as_message() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"{", "not a record as JSON (JSONDecodeError: "),
-        (b"\xff", "not a record as JSON (UnicodeDecodeError: "),
-        (b"[]", "not a record as JSON (TypeError: "),
-        (b"{}", "not a record as JSON (KeyError: 'alert')"),
-        (b"[" * 100_000, "not a record as JSON (RecursionError: "),
+        (b"{", "Input data was truncated"),
+        (b"\xff", "JSON is malformed: invalid character"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"{}", "Object missing required field `id`"),
+        (b"[" * 100_000, "Expected `object`, got `array`"),
     ],
 )
 def test_no_record(raw: bytes, reason: str) -> None:
@@ -315,7 +315,7 @@ def test_from_hop_leaves_bytes_that_hold_something_else(value: object) -> None:
     """Such as the envelope in which old versions of hop-client sent."""
     record = from_hop(blob(json.loads(SEARCH)), with_raw(value))
     assert record.alert.event_key == "S200213t"
-    assert record.alert.raw != value
+    assert record.message.value != value
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_what_hop_hands_over_where_it_cannot_fetch(tmp_path: Path) -> None:
 
 def test_a_record_inside() -> None:
     """The notice in it is read again; people see by which way it came."""
-    sent = make_record(alert=make_alert(raw=SEARCH), message=Message(value=SEARCH, topic="t"))
+    sent = make_record(message=Message(value=SEARCH, topic="t"))
     received = from_hop(IceCubeAlert.of(sent), METADATA)
     assert received.message == Message(value=SEARCH, topic="t", origin="some.topic[0]@7")
     assert received.alert.event_key == "S200213t"

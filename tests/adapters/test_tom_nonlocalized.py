@@ -52,7 +52,7 @@ def record(name):
 
 def changed(old, **changes):
     message = replace(old.message, value=old.message.value + b" " * (1 + len(changes)))
-    return Record.of(message, replace(old.alert, raw=message.value, **changes), old.significances)
+    return Record.of(message, old.alert.replace(**changes), old.significances)
 
 
 def fresh(**options):

@@ -54,7 +54,7 @@ class Notebook:
         for record in records:
             path = self.folder / f"notice_{next(self.number)}.json"
             with path.open("w", encoding="utf-8") as file:
-                json.dump(json.loads(record.alert.raw), file, indent=2)
+                json.dump(json.loads(record.message.value), file, indent=2)
 
 
 SINKS: dict[str, Make] = {

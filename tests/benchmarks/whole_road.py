@@ -44,7 +44,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar, cast
@@ -314,11 +314,11 @@ def _stages(plugins: Any, stopwatch: Stopwatch) -> Iterator[None]:
 
     timed = stopwatch.timed
     for name, parser in plugins.parsers.items():
-        plugins.parsers[name] = replace(parser, parse=timed("parse", parser.parse))
+        plugins.parsers[name] = parser.replace(parse=timed("parse", parser.parse))
     for name, assess in plugins.assessors.items():
         plugins.assessors[name] = timed("significance", assess)
     for name, kind in plugins.sinks.items():
-        plugins.sinks[name] = replace(kind, make=_timed_sink(name, kind.make, timed))
+        plugins.sinks[name] = kind.replace(make=_timed_sink(name, kind.make, timed))
     with mock.patch.object(Record, "to_json", timed("encode", Record.to_json)):
         yield
 

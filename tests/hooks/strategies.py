@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from hypothesis import strategies as st
 
-from icecube_hooks._json import Jsonable
-
-FLOATS = st.floats(allow_nan=False)
-TEXT = st.text(st.characters(codec=None), max_size=10)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=10)
 UNREAD = st.recursive(
     st.none() | st.booleans() | st.integers() | FLOATS | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -24,7 +22,7 @@ TIMES = st.datetimes(datetime(1000, 1, 1), datetime(9000, 1, 1), timezones=st.ju
 
 _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
-    int: st.integers(),
+    int: st.integers(-(2**63), 2**63 - 1),
     float: FLOATS,
     bool: st.booleans(),
     bytes: st.binary(max_size=10),
@@ -32,16 +30,17 @@ _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
-def instances(cls: type[Jsonable]) -> st.SearchStrategy[Any]:
+def instances(cls: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any value of `cls` that its annotations allow, optional fields left out or not."""
-    hints = typing.get_type_hints(cls)
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # Jsonable is for dataclasses
-    return st.builds(cls, **{field.name: _values(hints[field.name]) for field in fields})
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return st.builds(cls, **{name: _values(hints[name]) for name in cls.__struct_fields__})
 
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:
     if hint in _SIMPLE:
         return _SIMPLE[hint]
+    if typing.get_origin(hint) is Annotated:
+        return _bounded(*typing.get_args(hint))
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return st.one_of(*(_values(arg) for arg in typing.get_args(hint)))
     if hint is types.NoneType:
@@ -53,6 +52,12 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, StrEnum):
         return st.sampled_from(list(hint))
     return instances(hint)
+
+
+def _bounded(kind: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
+    if kind is not float:
+        return _values(kind)
+    return st.floats(meta.ge, meta.le, allow_nan=False, allow_infinity=False)
 
 
 def _tuples(args: tuple[Any, ...]) -> st.SearchStrategy[Any]:

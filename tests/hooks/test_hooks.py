@@ -35,10 +35,10 @@ def test_register_parsers() -> None:
             return [ParserType(name="mine", topics=("my.*",), parse=self.parse)]
 
         def parse(self, message: Message) -> Alert | None:
-            return make_alert(raw=message.value) if message.value == b"mine" else None
+            return make_alert(comments=("mine",)) if message.value == b"mine" else None
 
     plugins = load_plugins(extra={"p": Plugin()}, entry_points=())
-    assert plugins.parse(make_message(topic="my.topic", value=b"mine")).raw == b"mine"
+    assert plugins.parse(make_message(topic="my.topic", value=b"mine")).comments == ("mine",)
     with pytest.raises(NoticeError) as caught:
         plugins.parse(make_message(topic="my.topic", value=b"other"))
     assert str(caught.value) == "my.topic[0]@12: no parser recognises this message, got b'other'"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,7 +244,7 @@ def test_a_full_spool_holds_the_host_back(tmp_path: Path, letters: Letters) -> N
         calls.append(states(delivery)[0].waiting)
         down.times = 0
 
-    elsewhere = replace(RECORDS[0], message=replace(RECORDS[0].message, offset=99))
+    elsewhere = RECORDS[0].replace(message=RECORDS[0].message.replace(offset=99))
     delivery.write([elsewhere], idle, at_once)
     assert calls[0] == len(IDS)
     until(lambda: down.ids == [*IDS, IDS[0]])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -20,21 +19,18 @@ def passes(record: Record, when: str | None = None, **wanted: Any) -> bool:
 
 
 def changed(**fields: Any) -> Record:
-    return dataclasses.replace(GOLD, alert=dataclasses.replace(GOLD.alert, **fields))
+    return GOLD.replace(alert=GOLD.alert.replace(**fields))
 
 
 UNSTATED = changed(signalness=None, far_hz=None, localization=None)
-RETRACTED = dataclasses.replace(
-    UNSTATED, alert=dataclasses.replace(UNSTATED.alert, status=Status.RETRACTION)
-)
+RETRACTED = UNSTATED.replace(alert=UNSTATED.alert.replace(status=Status.RETRACTION))
 NOW = GOLD.alert.notice_time
 assert NOW is not None
-REPEAT = dataclasses.replace(GOLD, sightings=(Sighting(record_id="x", seen_at=NOW),))
+REPEAT = GOLD.replace(sightings=(Sighting(record_id="x", seen_at=NOW),))
 TEST = changed(tense=Tense.TEST)
 PLACE = GOLD.alert.localization
 assert PLACE is not None
-ASSESSED = dataclasses.replace(
-    GOLD,
+ASSESSED = GOLD.replace(
     significances=(
         make_significance(p_value_post=0.3, sigma_post=0.5),
         make_significance(p_value_post=0.01, sigma_post=2.33),
@@ -80,7 +76,7 @@ def test_what_passes(record: Record, wanted: dict[str, Any], expected: bool) -> 
 @pytest.mark.parametrize(("ra_deg", "expected"), [(359.5, True), (1.0, True), (3.0, False)])
 def test_circles_go_across_right_ascension_0(ra_deg: float, expected: bool) -> None:
     assert PLACE is not None
-    record = changed(localization=dataclasses.replace(PLACE, ra_deg=ra_deg, dec_deg=0.0))
+    record = changed(localization=PLACE.replace(ra_deg=ra_deg, dec_deg=0.0))
     circle = {"ra_deg": 0.0, "dec_deg": 0.0, "radius_deg": 1.5}
     assert passes(record, within=[circle]) is expected
     elsewhere = {"ra_deg": 180.0, "dec_deg": 0.0, "radius_deg": 1.5}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def test_a_redelivered_record_waits_once_and_a_sighting_elsewhere_too(tmp_path: 
     assert spool.add(RECORDS[:1]) == [1]
     assert spool.add(RECORDS[:1]) == []
     message = Message(value=RECORDS[0].message.value, topic="t", partition=0, offset=9)
-    spool.add([dataclasses.replace(RECORDS[0], message=message)])
+    spool.add([RECORDS[0].replace(message=message)])
     assert len(spool) == 2
 
 

@@ -88,7 +88,7 @@ def test_every_word() -> None:
     assert alert.energy_tev == pytest.approx(10**2.2335, rel=1e-12)
     assert alert.far_per_year == pytest.approx(10**0.0792, rel=1e-12)
     assert alert.signalness == pytest.approx(10**-0.3188, rel=1e-12)
-    assert (alert.concerns, alert.unread, alert.raw) == ((), {}, packet())
+    assert (alert.concerns, alert.unread) == ((), {})
     assert alert.notice_time is None, "the packet has only the time of day"
 
 

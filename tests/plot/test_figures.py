@@ -69,7 +69,6 @@ def search(name: str, generic: float | None, bayesian: float | None, **more: Any
         gw=GWReference(superevent_id=name, notice_number=more.pop("number", 1)),
         p_values=ps,
         event_names=(),
-        raw=repr((name, ps, more)).encode(),
         **more,
     )
 

@@ -14,7 +14,7 @@ ATTACKS: Final = (
     '" onmouseover="alert(4)" x=\'',
     "{{ 7 * 7 }}{% raw %}",
     "&lt;b&gt;&#60;script&#62;",
-    "up\u202egpj.exe\x1b[2J\x00\ud800",
+    "up\u202egpj.exe\x1b[2J\x00",
 )
 """Each once: as name, comment, concern, search, quantity, and file name."""
 

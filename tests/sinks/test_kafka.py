@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,15 @@ import confluent_kafka
 import pytest
 from jsonschema import Draft202012Validator
 
-from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink, Status
+from icecube_hooks import (
+    ConfigError,
+    Record,
+    RefusedForGood,
+    RetryLater,
+    Sink,
+    Status,
+    record_schema,
+)
 from icecube_hooks.host import load_plugins
 from icecube_hooks.messages import message_from
 from icecube_hooks.testing import (
@@ -38,7 +45,6 @@ from icecube_plugin.sinks.json_lines import read_lines
 from icecube_plugin.sinks.kafka import SCHEMA_ID, Kafka, Reports, key_of
 from tests.kafka_broker.broker import KafkaBroker, free_ports
 from tests.kafka_broker.fixture import require_kafka
-from tests.make_schema import record_schema
 from tests.sinks.kafka_reader import content, headers, once, read
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +151,7 @@ def test_a_message(broker: Place, topic: str) -> None:
     }
     assert record_schema()["$id"] == SCHEMA_ID
     assert content(message) == record
-    assert parse(message_from(message)) == record.alert
+    assert parse(message_from(message)) == record
 
 
 def test_all_that_there_is_arrives_valid(broker: Place, topic: str) -> None:
@@ -160,11 +166,11 @@ def test_all_that_there_is_arrives_valid(broker: Place, topic: str) -> None:
 def test_another_host_reads_it(broker: Place, topic: str) -> None:
     """The alert, the id and, from its own providers, the significance."""
     plugins = load_plugins(allow=["icecube-plugin"], block=["sink-*"])
-    record = replace(make_record(), significances=plugins.assess(make_alert()))
+    record = make_record().replace(significances=plugins.assess(make_alert()))
     _write(broker, topic, [record])
     (message,) = read(broker, topic)
     again = plugins.record(message_from(message))
-    assert again == replace(record, message=message_from(message))
+    assert again == record.replace(message=message_from(message))
 
 
 def test_a_record_without_an_event_has_its_id_as_key() -> None:

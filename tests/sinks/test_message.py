@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +112,7 @@ def test_containment_is_told_or_said_to_be_missing(shape: dict[str, Any]) -> Non
 
 
 def test_nothing_is_said_of_what_is_not_stated() -> None:
-    bare = Alert(kind=AlertKind.TRACK, format=make_record().alert.format, raw=b"x")
+    bare = Alert(kind=AlertKind.TRACK, format=make_record().alert.format)
     text = compose(Record.of(make_record().message, bare), now=NOW, site=PARANAL).text()
     for word in ("Galactic", "from here", "http", "containment", "None", "nan"):
         assert word not in text
@@ -145,10 +144,8 @@ def test_every_neutrino_of_a_search_is_looked_at(fixtures: Path) -> None:
 
 def test_many_neutrinos_do_not_fill_the_message() -> None:
     (search,) = (r for r in example_records() if r.alert.coincident_events)
-    many = dataclasses.replace(
-        search.alert, coincident_events=search.alert.coincident_events[:1] * 50
-    )
-    text = compose(dataclasses.replace(search, alert=many), now=NOW, site=PARANAL).text()
+    many = search.alert.replace(coincident_events=search.alert.coincident_events[:1] * 50)
+    text = compose(search.replace(alert=many), now=NOW, site=PARANAL).text()
     assert text.count("from here") == 4
 
 

@@ -202,8 +202,8 @@ def test_a_test_is_no_earlier_notice_of_a_real_event(tmp_path: Path, server: Htt
 
 def test_what_names_nothing_is_told_each(tmp_path: Path, server: HttpServer) -> None:
     alerts = [
-        Alert(kind=make_record().alert.kind, format=WireFormat.TEXT, raw=raw)
-        for raw in (b"1", b"2")
+        Alert(kind=make_record().alert.kind, format=WireFormat.TEXT, comments=(text,))
+        for text in ("1", "2")
     ]
     records = [Record.of(make_message(), alert) for alert in alerts]
     make(tmp_path, json_url(server)).write([*records, *records])
@@ -369,14 +369,6 @@ def test_state_that_is_none(tmp_path: Path, server: HttpServer) -> None:
     with pytest.raises(RetryLater, match=r"cannot write .*: file is not a database$"):
         sink.write([make_record()])
     assert told(server) == []
-
-
-def test_half_a_character_in_a_name(tmp_path: Path, server: HttpServer) -> None:
-    record = make_record(event_names=("half \ud800",), run_id=None)
-    make(tmp_path, json_url(server)).write([record, record])
-    (title,) = titles(server)
-    assert title == "IceCube GOLD track half \\ud800 revision 0 initial"
-    assert "circulars?query=half%20%5Cud800\n" in told(server)[0]["message"]
 
 
 def test_state_of_another_version(tmp_path: Path, server: HttpServer) -> None:

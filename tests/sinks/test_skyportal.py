@@ -7,7 +7,6 @@ https://github.com/skyportal/skyportal, and ``from_cone`` of its ``utils/gcn.py`
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import logging
 import math
@@ -388,8 +387,8 @@ def test_our_notices(server: HttpServer, portal: Portal, fixtures: Path) -> None
 
 
 def test_hostile_numbers(server: HttpServer, portal: Portal) -> None:
-    alert: Alert = dataclasses.replace(make_record().alert, far_hz=5e-324, energy_tev=1e300)
-    make(server).write([dataclasses.replace(make_record(), alert=alert)])
+    alert: Alert = make_record().alert.replace(far_hz=5e-324, energy_tev=1e300)
+    make(server).write([make_record().replace(alert=alert)])
     assert portal.posts[0]["properties"]["FAR"] == 5e-324
 
 

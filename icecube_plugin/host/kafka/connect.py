@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, IceCubePluginError, Message
-from icecube_hooks._frozen import maker
 from icecube_hooks.host import nearest
 from icecube_plugin.host.config import KafkaConfig
 
@@ -343,23 +342,18 @@ def why_missing(
     return ask
 
 
-_message: Final = maker(
-    Message, "value", "topic", "partition", "offset", "timestamp", "key", "headers"
-)
-
-
 def message_from(kafka: confluent_kafka.Message) -> Message:
     """Copy what librdkafka holds into a `Message`."""
     kind, milliseconds = kafka.timestamp()
     stamped = kind != 0 and milliseconds >= 0
-    return _message(
-        kafka.value() or b"",
-        kafka.topic(),
-        kafka.partition(),
-        kafka.offset(),
-        datetime.fromtimestamp(milliseconds / 1000, UTC) if stamped else None,
-        kafka.key(),
-        tuple(_headers(kafka)),
+    return Message(
+        value=kafka.value() or b"",
+        topic=kafka.topic(),
+        partition=kafka.partition(),
+        offset=kafka.offset(),
+        timestamp=datetime.fromtimestamp(milliseconds / 1000, UTC) if stamped else None,
+        key=kafka.key(),
+        headers=tuple(_headers(kafka)),
     )
 
 

@@ -142,7 +142,7 @@ def _moved(
 def _loaded(path: Path) -> Record | None:
     """Return the record in a file; ``None``, said in the log, if it holds none."""
     try:
-        return Record.from_dict(json.loads(path.read_bytes()))
+        return Record.from_json(path.read_bytes())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("%s: not a record: %s: %s", path, type(error).__name__, error)
         return None

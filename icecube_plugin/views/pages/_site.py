@@ -53,7 +53,7 @@ def record_files(record: Record) -> dict[str, bytes]:
     """Return what is offered of a record, its JSON last: where that is, all is."""
     own = {record_path(record): indented_json(record).encode() + b"\n"}
     path = voevent_path(record)
-    return own if path is None else {path: record.alert.raw} | own
+    return own if path is None else {path: record.message.value} | own
 
 
 def event_files(story: Story) -> dict[str, bytes]:

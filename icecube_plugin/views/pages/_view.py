@@ -428,7 +428,7 @@ def _changed(old: Alert, new: Alert) -> str:
 def _once(alert: Alert) -> object:
     """Return what is equal for two sightings of one notice."""
     if alert.format is WireFormat.CIRCULAR:
-        return alert.circular_number or alert.raw
+        return alert.circular_number or alert.notice_id
     return alert.kind, alert.revision_label
 
 

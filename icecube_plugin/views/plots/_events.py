@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -217,8 +216,8 @@ def regions(place: Localization) -> Iterator[tuple[str, str, Localization]]:
     yield "stated", f"error region, {stated}" if has_error(place) else "no error stated", place
     half = place.error_radius_50_deg
     if half is not None and c != HALF:
-        smaller = dataclasses.replace(
-            place, error_radius_deg=half, ellipse=None, asymmetric=None, containment=HALF
+        smaller = place.replace(
+            error_radius_deg=half, ellipse=None, asymmetric=None, containment=HALF
         )
         yield "stated", "50 % (stated)", smaller
     for goal in (HALF, MOST):
@@ -337,8 +336,7 @@ def scaled(place: Localization, containment: float) -> Localization | None:
         return None
     factor = scale_radius(1.0, place.containment, containment)
     radius = place.error_radius_deg
-    return dataclasses.replace(
-        place,
+    return place.replace(
         containment=containment,
         error_radius_deg=None if radius is None else radius * factor,
         ellipse=_resized(place.ellipse, factor),
@@ -350,9 +348,5 @@ def _resized(error: Any, factor: float) -> Any:
     """Return an ellipse or box with its sizes, but not its angle, multiplied."""
     if error is None:
         return None
-    sizes = {
-        one.name: getattr(error, one.name) * factor
-        for one in dataclasses.fields(error)
-        if one.name != "position_angle_deg"
-    }
-    return dataclasses.replace(error, **sizes)
+    names = [name for name in error.__struct_fields__ if name != "position_angle_deg"]
+    return error.replace(**{name: getattr(error, name) * factor for name in names})

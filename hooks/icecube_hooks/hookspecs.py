@@ -5,34 +5,32 @@ A plugin is a module (or object) with functions marked by `hookimpl`. Hooks of t
 values, and may be defined by any number of plugins. Hooks of the second group *observe*: they are
 called while a host runs, and what they return is ignored.
 
-Each plugin gets a pluggy manager of its own, so one that raises disturbs no other. Two rules come
-with that: parameters have no defaults (pluggy <= 1.6 would pass the default, 1.7 the value), and
-an implementation is a plain function, not ``async def`` (nobody would await it).
+A host that knows only pluggy uses them as they are::
+
+    manager = pluggy.PluginManager("icecube_hooks")
+    manager.add_hookspecs(icecube_hooks.hookspecs)
+    manager.load_setuptools_entrypoints("icecube_hooks")
+    parsers = [parser for answer in manager.hook.register_parsers() for parser in answer]
+
+`icecube_hooks.host.load_plugins` gives each plugin a manager of its own, so that one that raises
+disturbs no other. Two rules for plugins: parameters have no defaults (pluggy <= 1.6 would pass the
+default, 1.7 the value), and an implementation is a plain function, not ``async def`` (nobody would
+await it).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
+import pluggy
 
 from ._errors import NoticeError
 from ._types import Alert, Message, Record, Significance
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass
-
-    import pluggy
-
-    hookspec: Final = pluggy.HookspecMarker("icecube_hooks")
-    hookimpl: Final = pluggy.HookimplMarker("icecube_hooks")
-else:  # the same, in less time
-    from ._frozen import dataclass
-
 __all__ = [
     "ENTRY_POINT_GROUP",
-    "HOOKSPEC_VERSION",
     "PROJECT_NAME",
     "ParserType",
     "SignificanceType",
@@ -48,20 +46,11 @@ PROJECT_NAME: Final = "icecube_hooks"
 ENTRY_POINT_GROUP: Final = "icecube_hooks"
 """Entry-point group in which distributions name their plugin modules."""
 
-HOOKSPEC_VERSION: Final = "1.1"
-"""Version of this contract: the second number grows with an addition, the first with a break."""
+hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
 
 
-def __getattr__(name: str) -> Any:
-    """Make pluggy's markers when they are asked for: who wants types only does without pluggy."""
-    if name not in ("hookimpl", "hookspec"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    marked()
-    return globals()[name]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ParserType:
+class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     """A parser, as a plugin registers it.
 
     Attributes
@@ -72,9 +61,11 @@ class ParserType:
         Kafka topics that carry such notices, with shell wildcards:
         ``gcn.classic.text.ICECUBE_*``.
     parse : callable
-        ``parse(message) -> Alert | None``. ``None`` means "not mine", decided from a look at the
-        content, for it is also called for messages without a topic or on another topic. Raises
-        `NoticeError` for "mine, and broken". No clock, no network, no environment.
+        ``parse(message) -> Alert | Record | None``. A record is the answer where the message holds
+        one that another host has published, with the notice's own bytes. ``None`` means "not
+        mine", decided from a look at the content, for it is also called for messages without a
+        topic or on another topic. Raises `NoticeError` for "mine, and broken". No clock, no
+        network, no environment.
     summary : str
         One line for listings.
     shared : bool
@@ -87,13 +78,12 @@ class ParserType:
 
     name: str
     topics: tuple[str, ...]
-    parse: Callable[[Message], Alert | None]
+    parse: Callable[[Message], Alert | Record | None]
     summary: str = ""
     shared: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SignificanceType:
+class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
     """A significance provider, as a plugin registers it.
 
     Attributes
@@ -132,8 +122,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SinkType:
+class SinkType(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of sink, as a plugin registers it.
 
     Attributes
@@ -155,6 +144,7 @@ class SinkType:
     summary: str = ""
 
 
+@hookspec
 def register_parsers() -> Sequence[ParserType]:  # type: ignore[empty-body]  # a specification
     """Return the parsers of this plugin.
 
@@ -162,6 +152,7 @@ def register_parsers() -> Sequence[ParserType]:  # type: ignore[empty-body]  # a
     """
 
 
+@hookspec
 def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty-body]  # likewise
     """Return the significance providers of this plugin.
 
@@ -169,6 +160,7 @@ def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty
     """
 
 
+@hookspec
 def register_sinks() -> Sequence[SinkType]:  # type: ignore[empty-body]  # likewise
     """Return the kinds of sink of this plugin.
 
@@ -176,6 +168,7 @@ def register_sinks() -> Sequence[SinkType]:  # type: ignore[empty-body]  # likew
     """
 
 
+@hookspec
 def on_start(host: str, options: dict[str, Any]) -> None:
     """Tell that a host begins to handle messages.
 
@@ -192,6 +185,7 @@ def on_start(host: str, options: dict[str, Any]) -> None:
     """
 
 
+@hookspec
 def on_record(record: Record) -> None:
     """Tell that a record has been handed to all sinks.
 
@@ -199,6 +193,7 @@ def on_record(record: Record) -> None:
     """
 
 
+@hookspec
 def on_refused(message: Message, error: NoticeError) -> None:
     """Tell that a message could not be read; it is in the dead-letter store.
 
@@ -206,34 +201,9 @@ def on_refused(message: Message, error: NoticeError) -> None:
     """
 
 
+@hookspec
 def on_stop() -> None:
     """Tell that the host has handled its last message and closed its sinks.
 
     .. versionadded:: 1.0
     """
-
-
-@cache
-def marked() -> ModuleType:
-    """Return this module, with its hooks marked as pluggy wants them."""
-    import sys
-
-    import pluggy
-
-    markers = globals()
-    markers["hookspec"] = pluggy.HookspecMarker(PROJECT_NAME)
-    markers["hookimpl"] = pluggy.HookimplMarker(PROJECT_NAME)
-    for hook in _HOOKS:
-        markers["hookspec"](hook)
-    return sys.modules[__name__]
-
-
-_HOOKS: Final[tuple[Callable[..., Any], ...]] = (
-    register_parsers,
-    register_significance,
-    register_sinks,
-    on_start,
-    on_record,
-    on_refused,
-    on_stop,
-)
