@@ -107,9 +107,8 @@ def places_of(alert: Alert) -> list[tuple[str, Direction | Localization]]:
 
 
 def _circulars(event: Event) -> Iterator[Link]:
-    for alert in event.circulars:
-        if alert.circular_number is not None:
-            number = alert.circular_number
+    for number in dict.fromkeys(alert.circular_number for alert in event.circulars):
+        if number is not None:  # once, however often it was corrected
             yield Link(
                 text=f"GCN Circular {number}", href=f"https://gcn.nasa.gov/circulars/{number}"
             )

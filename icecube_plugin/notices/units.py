@@ -20,6 +20,7 @@ kind           result  known
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Final
@@ -240,6 +241,8 @@ class Quantity:
         """Say why this states no value of `kind`; empty if it does."""
         if self.bound:
             return "a limit, not a value"
+        if math.isnan(self.number):
+            return "not a number that can be read for sure"
         if self.kind == kind or (kind == FRACTION and not self.unit):
             return ""
         if not self.unit:
@@ -257,16 +260,23 @@ _BEFORE: Final = rf"(?P<bound>(?:{_BOUND}) ?=? ?)?(?P<about>(?:{_ABOUT}) ?)*(?P<
 _ONE: Final = r"\b[oO]ne(?= (?:\w{1,20} )?(?:per|every|in)\b)"
 
 _AT_NUMBER = re.compile(rf"{_BEFORE}(?P<number>{NUMBER}|{_ONE})")
-_GAP = re.compile(rf"(?P<gap>(?:(?!{_ONE})[^.\d\ufffd]){{0,60}})(?=\.?\d|{_ONE})")
+_REFERENCE: Final = r"[\[(]\d{1,2}[\])]"
+_GAP = re.compile(
+    rf"(?P<gap>(?:{_REFERENCE}|(?!{_ONE}|{_REFERENCE})[^.\d\ufffd]){{0,60}})(?=\.?\d|{_ONE})"
+)
+_NOT_READ = re.compile(rf"{_BEFORE}(?P<number>\.?\d\S{{0,20}})")
+"""Such as ``1,5``, which may be one number or two, and ``10:30``."""
 _WORDS_AT_END = re.compile(rf"{_BEFORE}$")
 _LIMITED = re.compile(_LIMITS)
 _RANGE = re.compile(rf" ?(?:-|\.\.|\bto\b) ?{NUMBER}")
+_AND = re.compile(rf" and {NUMBER}")
 _WITH_ERROR = re.compile(rf" ?\+ ?/ ?- ?{NUMBER}")
 _BEFORE_UNIT = re.compile(r"[ -]{0,2}[\[(]?")
 _AFTER_NUMBER = re.compile(
-    r" ?(?:$|[.;:)\]!?,]|\((?![^()]{0,40}\) ?[%x*])|(?:from|for|in|on|at|with|when|where|and|or|of|"
-    r"by|using|is|are|was|were|which|that|after|before|as|but|due|based|given|if|this|the|to|has|"
-    r"have|being|respectively|while|without|obtained|found|observed|overall|according)\b)"
+    r" ?(?:$|[.;:)\]!?,]|\((?![^()]{0,40}\) ?[%x*])|(?:in|of)\b(?! ?\d)|(?:from|for|on|at|with|"
+    r"when|where|and|or|by|using|is|are|was|were|which|that|after|before|as|but|due|based|given|if|"
+    r"this|the|to|has|have|being|respectively|while|without|obtained|found|observed|overall|"
+    r"according)\b)"
     r"|[\s]{2}|\n",
     re.IGNORECASE,
 )
@@ -280,7 +290,7 @@ def quantity(text: str, start: int = 0) -> Quantity | None:
     Returns
     -------
     Quantity or None
-        ``None`` if no number stands there.
+        ``None`` if no number stands there. One that cannot be read for sure has no value.
 
     Examples
     --------
@@ -293,21 +303,39 @@ def quantity(text: str, start: int = 0) -> Quantity | None:
     """
     match = _AT_NUMBER.match(text, start)
     if match is None:
-        return None
+        return _not_read(text, start)
     number = 1.0 if match["number"].lower() == "one" else float(match["number"])
     error = _WITH_ERROR.match(text, match.end())
     unit, kind, factor, end = _unit_at(text, match.end() if error is None else error.end())
-    is_range = _RANGE.match(text, match.end()) or _RANGE.match(text, end)
-    bound = "to" if is_range else (match["bound"] or "").strip()
+    bound = (match["bound"] or "").strip()
+    other = _RANGE.match(text, match.end()) or _RANGE.match(text, end)
+    other = other or (_AND.match(text, end) if bound.lower() == "between" else None)
     return Quantity(
-        text=text[start:end],
+        text=text[start : end if other is None else other.end()],
         number=-number if (match["sign"] or "").startswith("-") else number,
         unit=unit,
         kind=kind,
         factor=factor,
-        bound=bound,
+        bound=bound or ("to" if other else ""),
         about=(match["about"] or "").strip().lower() not in {"", "just", "only", "="},
-        end=end,
+        end=end if other is None else other.end(),
+    )
+
+
+def _not_read(text: str, start: int) -> Quantity | None:
+    """Return what looks like a number, without a value; ``None`` if nothing does."""
+    match = _NOT_READ.match(text, start)
+    if match is None:
+        return None
+    return Quantity(
+        text=match[0],
+        number=math.nan,
+        unit="?",
+        kind="",
+        factor=math.nan,
+        bound="",
+        about=False,
+        end=match.end(),
     )
 
 
@@ -338,16 +366,18 @@ def _unit_at(text: str, start: int) -> tuple[str, str, float, int]:
     word = _WORD.match(text, start)
     if _AFTER_NUMBER.match(text, start) or word is None:
         return "", "", 1.0, start
-    return f"{word[0].strip()}?", "", 1.0, start
+    return f"{word[0].strip()}?", "", 1.0, word.end()
 
 
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-_RAISED = re.compile(r"(?<=\d)[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}")
+_RAISED = re.compile(r"(?<=[\dA-Za-z])[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}")
 _LATEX: Final = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
         (r"\\(?:mathrm|text|rm|mathit|textrm) ?\{([^{}]{0,40})\}", r"\1"),
         (r"\^ ?\{? ?\\circ ?\}?", " deg "),
+        (r"\^\{ ?(\+[^{}]{1,20})\} ?_\{ ?(-[^{}]{1,20})\}", r" (\1, \2)"),
+        (r"_\{ ?(-[^{}]{1,20})\} ?\^\{ ?(\+[^{}]{1,20})\}", r" (\2, \1)"),
         (r"\\(?:times|cdot)(?![a-z])", " x "),
         (r"\\pm(?![a-z])", " +/- "),
         (r"\\(?:sim|approx|simeq)(?![a-z])", "~"),

@@ -115,6 +115,9 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
         *(b"The IceCube Collaboration reports:\n", b"AMON", b"on behalf of", b"+/-", b"deg", b"%"),
         *(b"RA: ", b"Dec: ", b"J2000", b"PSF containment", b"FAR", b"TeV", b"S260502ab", b"p-val"),
         *(b"\n\n", b"&#0;", b"&nbsp;", b"\xef\xbf\xbd", b"retraction", b"IceCube-260502A"),
+        *(b" per cent", b" per month", b" x 10^-5", b"$\\times10^{-5}$", b"^{+1}_{-2}", b"arcmin"),
+        *(b"| RA | Dec |\n|---|---|\n", b"dt[s] RA[deg] Dec[deg] Sigma[deg]\n", b"[a](https://b.c)"),
+        *(b"has been retracted", b"respectively", b"too close to pole", b"1,5", b"p = ", b"floops"),
         *_JSON,
     ),
     "classic-text": (
@@ -134,7 +137,7 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
 
 _SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "binary-packet": lambda: _files("gcn.classic.binary.*/*", "broken/*.bin"),
-    "circulars": lambda: _files("gcn.circulars/*"),
+    "circulars": lambda: _files("gcn.circulars/*", "../tests/notices/circulars/*"),
     "classic-text": lambda: _files("gcn.classic.text.*/*", "broken/*.txt") + _dictionaries(),
     "lvk-json": lambda: _files("*.lvk_nu_track_search/*", "broken/*.json"),
     "record-json": _records,

@@ -20,6 +20,7 @@ from icecube_plugin.notices.units import (
     factor_of,
     plain,
     quantity,
+    quantity_behind,
 )
 
 DAY = 86400.0
@@ -160,11 +161,47 @@ def test_ranges_and_bounds_are_no_values(text: str) -> None:
     assert found.why_not(FRACTION) == "a limit, not a value"
 
 
-@pytest.mark.parametrize(
-    "text", ["1,5 %", "0,4", "1,200 TeV", "12:30", "1.2.3", "x", "", "1234567890", "\ufffd1"]
-)
-def test_what_is_no_number(text: str) -> None:
+@pytest.mark.parametrize("text", ["1,5 %", "0,4", "1,200 TeV", "12:30", "1.2.3", "1234567890"])
+def test_a_number_that_cannot_be_read_for_sure(text: str) -> None:
+    found = quantity(text)
+    assert found is not None
+    assert all(found.value(kind) is None for kind in KNOWN)
+    assert found.why_not(FRACTION) == "not a number that can be read for sure"
+
+
+@pytest.mark.parametrize("text", ["x", "", "\ufffd1", " 1", "nan", "-"])
+def test_no_number(text: str) -> None:
     assert quantity(text) is None
+
+
+@pytest.mark.parametrize("text", ["1 in 250", "1/250", "1 of 250", "1 out of 250", "12 hundredths"])
+def test_shares_in_other_words(text: str) -> None:
+    found = quantity(text)
+    assert found is not None
+    assert found.value(FRACTION) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "bound"),
+    [
+        (" of this event is 20%", 0.2, ""),
+        (" (1) is just 0.4", 0.4, ""),
+        (" [12] of about 3 per mille.", 0.003, ""),
+        (" is less than the usual 0.4", None, "less than"),
+        (" is between 0.1 and 0.2 for", None, "between"),
+        (": -0.4", -0.4, ""),
+        (" of 1,5 %", None, ""),
+    ],
+)
+def test_the_first_number_behind_a_label(text: str, value: float | None, bound: str) -> None:
+    found = quantity_behind(f"signalness{text}", 10)
+    assert found is not None
+    assert (found.value(FRACTION), found.bound) == (value, bound)
+
+
+@pytest.mark.parametrize("text", [" was. 0.4", "", f" {'x' * 61} 0.4", " of \ufffd0.4", " of it"])
+def test_no_number_behind_a_label(text: str) -> None:
+    assert quantity_behind(f"signalness{text}", 10) is None
 
 
 @pytest.mark.parametrize(
@@ -234,6 +271,9 @@ def test_any_text_gives_a_number_or_none(text: str) -> None:
     for kind in KNOWN:
         value = None if found is None else found.value(kind)
         assert value is None or math.isfinite(value)
+        behind = quantity_behind(plain(text), 0)
+        value = None if behind is None else behind.value(kind)
+        assert value is None or math.isfinite(value)
         factor = factor_of(text, kind)
         assert factor is None or 0 <= factor < math.inf
 
@@ -257,6 +297,7 @@ def test_time_grows_with_length_only() -> None:
         began = time.thread_time()
         quantity(plain(long))
         quantity("0.4 " + long)
+        quantity_behind("signalness " + long, 10)
         factor_of(long, ANGLE)
         assert time.thread_time() - began < 0.5, piece
 

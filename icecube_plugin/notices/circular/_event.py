@@ -64,10 +64,10 @@ _TIME_LINE = re.compile(
     rf"{{1,3}})?(?P<clock>{CLOCK})",
     re.IGNORECASE,
 )
-_DETECTED = re.compile(
+_ON_AT = re.compile(
     rf"\b(?:On|at) (?:[A-Z][a-z]{{2,8}},? )?(?P<day>{DAY}),? ?(?:at )?(?P<clock>{CLOCK})"
     r" ?(?:\(?UTC?\)?|GMT)?,? (?:the )?IceCube (?:Neutrino Observatory )?(?:has )?"
-    r"(?:detected|observed|recorded)",
+    r"(?:detected|observed|recorded|(?P<issued>issued))",
     re.IGNORECASE,
 )
 _AT_ON = re.compile(
@@ -75,12 +75,6 @@ _AT_ON = re.compile(
     rf"(?:UTC?|GMT)? on (?P<day>{DAY})",
     re.IGNORECASE,
 )
-_ISSUED = re.compile(
-    rf"\b(?:On|at) (?:[A-Z][a-z]{{2,8}},? )?{DAY},? ?(?:at )?{CLOCK} ?(?:UTC?|GMT)?,? (?:the )?"
-    r"IceCube issued",
-    re.IGNORECASE,
-)
-
 _FAR: Final = r"(?:\bfalse[- ]{0,2}(?:alarm|alert)[- ]{0,2}rate\b|\bFAR\b)"
 _RATE = re.compile(_FAR, re.IGNORECASE)
 _RATE_LINE = re.compile(rf"\W{{0,8}}{_FAR}[^:=]{{0,20}}[:=] ?", re.IGNORECASE)
@@ -91,7 +85,7 @@ _SIGNALNESS = re.compile(
 )
 _ENERGY = re.compile(
     r"(?<!deposited )(?<!muon )(?<!photon )\benergy\b(?: of the (?:event|neutrino))?"
-    r"(?: \([^()]{0,40}\))? ?(?:of|is|was|:|=|being) ?",
+    r"(?: \([^()]{0,40}\))? ?(?:of|is|was|:|=|being|(?=between|above|over|[<>~])) ?",
     re.IGNORECASE,
 )
 
@@ -178,12 +172,14 @@ def read_times(
 ) -> None:
     """Set the time of the event, from the labelled lines or else the first sentence."""
     written = _labelled(circular.lines, draft, named)
-    match = _DETECTED.search(circular.flat) or _AT_ON.search(circular.flat)
+    said = list(_ON_AT.finditer(circular.flat))
+    detected = (match for match in said if match["issued"] is None)
+    match = next(detected, None) or _AT_ON.search(circular.flat)
     told = None if match is None else _moment(match["day"], match["clock"], named)
     time = written or told
     if time is not None:
         _put_time(time, told, named, draft)
-    elif _ISSUED.search(circular.flat):
+    elif said:
         draft.doubt("time", "issued", None, "states when the alert was issued, not the event")
     elif required:
         draft.doubt("time", "", None, "no date and time of the event could be read")

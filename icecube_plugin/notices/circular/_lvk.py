@@ -55,11 +55,15 @@ _DAYS_AROUND = re.compile(
 )
 
 _P_VALUE = re.compile(
-    r"\bp-? ?values?\b(?: ?\([^()]{0,40}\))? ?(?:of|=|:|is|was|are|were)? ?(?:an? )?", re.IGNORECASE
+    r"\b(?:p-? ?values?\b|p(?= ?[=<]))(?: ?\([^()]{0,40}\))?"
+    r"(?: (?:for|from|of|in) the (?:[\w-]{1,20} ){1,4}(?:search|test|analysis|method|approach))?"
+    r" ?(?:of|=|:|is|was|are|were)?(?: (?:found|estimated|calculated) to be)? ?(?:an? )?",
+    re.IGNORECASE,
 )
 _FURTHER_P = re.compile(r"(?:and|,) (?:an? )?(?:overall )?(?:of )?", re.IGNORECASE)
 _FOR_THE = re.compile(r" ?(?:\([^()]{0,40}\) ?)?(?:for|from|in|using) the ", re.IGNORECASE)
 _AFTER_TRIALS = re.compile(r"(?:post-? ?trials?|trials?[- ]corrected|global) ?$", re.IGNORECASE)
+_CONJUNCTION = re.compile(r"\bp-? ?values?\b|\b(?:and|while|whereas|but)\b|[,;]")
 _DISAGREE: Final = 5.0
 """Ratio of the overall p-value to the smallest of the table that is no rounding: in published
 circulars it is 0.4 to 1.3."""
@@ -68,13 +72,13 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 
-_NUMERAL: Final = r"no|an?|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3}"
+_NUMERAL: Final = r"no|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3}"
 _COUNT = re.compile(
     rf"\b(?P<count>{_NUMERAL})(?: significant)? "
     r"(?:track-like|coincident(?! (?:HESE|supernova))|counterpart|neutrino|candidate)"
     r"[a-z ()-]{0,40}? (?:is|are|was|were|has been|have been) "
     r"(?:found|detected|observed|identified)"
-    rf"|\bfound (?P<found>{_NUMERAL}) coincident (?:online )?track-like neutrino candidates?",
+    rf"|\bfound (?P<found>{_NUMERAL}|an?) coincident (?:online )?track-like neutrino candidates?",
     re.IGNORECASE,
 )
 _LIMIT: Final = 20
@@ -82,8 +86,9 @@ _LIMIT: Final = 20
 _WORDS: Final = re.findall(r"\w+", "no one two three four five six seven eight nine ten")
 _MOST_PROBABLE = re.compile(
     r"most[- ]probable[^.]{0,80}?direction[^.]{0,120}?\bRA\b[^.\d]{0,20}"
-    r"(?P<ra>\d{1,3}(?:\.\d{1,6})?)"
-    r"[^.\d]{0,20}?\bDec\w{0,10}\b[^.\d]{0,20}?(?P<dec>[-+]? ?\d{1,2}(?:\.\d{1,6})?)(?!\d)",
+    r"(?P<ra>\d{1,3}(?:\.\d{1,6})?)(?! ?(?:h|:|rad))"
+    r"[^.\d]{0,20}?\bDec\w{0,10}\b[^.\d]{0,20}?(?P<dec>[-+]? ?\d{1,2}(?:\.\d{1,6})?)"
+    r"(?!\d| ?(?::|rad))",
     re.IGNORECASE,
 )
 _SENSITIVITY = re.compile(
@@ -228,9 +233,11 @@ def _stated(prose: Sequence[str], draft: Draft) -> Iterator[tuple[Quantity, str 
     for paragraph in _paragraphs(prose):
         before = ""
         for sentence in sentences(paragraph):
-            for start, p_value in _p_values(sentence, draft):
-                texts = (sentence[:start], before, *earlier[:0:-1], whole)
-                yield p_value, _search_of(sentence[p_value.end :], texts, draft)
+            for label, start, p_value in _p_values(sentence, draft):
+                texts = (label, _up_to_conjunction(sentence[p_value.end :]))
+                earlier_texts = (sentence[:start], before, *earlier[:0:-1], whole)
+                search = _search_of((*texts, *earlier_texts), draft)
+                yield p_value, None if "respectively" in sentence else search
             before += f" {sentence}"
         earlier.append(paragraph)
 
@@ -240,32 +247,40 @@ def _paragraphs(lines: Sequence[str]) -> list[str]:
     return [" ".join(text.split()) for text in texts]
 
 
-def _p_values(sentence: str, draft: Draft) -> Iterator[tuple[int, Quantity]]:
-    """Return the p-values of a sentence, with those that follow an ``and``."""
-    first = list(_P_VALUE.finditer(sentence))
-    for match in first:
+def _p_values(sentence: str, draft: Draft) -> Iterator[tuple[str, int, Quantity]]:
+    """Return label, place and value of the p-values of a sentence, also of those after an "and"."""
+    end = len(sentence)
+    for match in _P_VALUE.finditer(sentence):
         p_value = quantity(sentence, match.end())
-        if p_value is not None and _AFTER_TRIALS.search(sentence, 0, match.start()):
+        if p_value is None:
+            continue
+        end = min(end, p_value.end)
+        if _AFTER_TRIALS.search(sentence, 0, match.start()):
             draft.doubt("p-value", p_value.text, None, "corrected for trials: another quantity")
-        elif p_value is not None:
-            yield match.start(), p_value
-    for match in _FURTHER_P.finditer(sentence, first[0].end()) if first else ():
+        else:
+            yield match[0], match.start(), p_value
+    for match in _FURTHER_P.finditer(sentence, end):
         p_value = quantity(sentence, match.end())
         if p_value is not None and _FOR_THE.match(sentence, p_value.end):
-            yield match.start(), p_value
+            yield "", match.start(), p_value
 
 
-def _search_of(after: str, before: Sequence[str], draft: Draft) -> str | None:
-    """Return the one search that is named behind the number, or in the nearest text before it.
+def _up_to_conjunction(text: str) -> str:
+    """Return what still belongs to a number: behind the next "and" another one is spoken of."""
+    return _CONJUNCTION.split(text.lstrip(" ,"), maxsplit=1)[0]
 
-    The last of `before` is the whole prose: what is named there at all, or implied.
+
+def _search_of(texts: Sequence[str], draft: Draft) -> str | None:
+    """Return the one search that is named in the first of these texts that names any.
+
+    They are the label, what follows the number, and the texts before it, the nearest first; the
+    last is the whole prose: what is named there at all, or implied.
     """
-    behind = re.split(r"\bp-? ?values?\b|, and |\band (?=\d|of|an? )", after)[0]
-    for text in (behind, *before):
+    for text in texts:
         named = named_in(text)
         if named:
             return named[0] if len(named) == 1 else None
-    return implied_in(before[-1], draft)
+    return implied_in(texts[-1], draft)
 
 
 def _put_p_value(
@@ -273,7 +288,7 @@ def _put_p_value(
 ) -> None:
     value = stated.value(FRACTION)
     if value is None:
-        draft.doubt("p-value", stated.text + stated.unit, None, stated.why_not(FRACTION))
+        draft.doubt("p-value", stated.text, None, stated.why_not(FRACTION))
         return
     p_value = draft.attempt(within, value, 0.0, 1.0, "p-value")
     if p_value is None:

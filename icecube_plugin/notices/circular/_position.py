@@ -30,7 +30,7 @@ _J2000 = r"(?: ?[\[(](?:J ?2000(?:\.0)?|deg(?:rees)?|[, ]){1,6}[\])]| J2000(?:\.
 _RA = rf"(?:R\.? ?A\.?|Right Ascension)\b{_J2000}\.? ?[:=]? ?"
 _DEC = rf"(?:Decl?\b\.?|Declination\b){_J2000}\.? ?[:=]? ?"
 _VALUE = (
-    r"(?P<sign>[-+] ?)?(?P<degrees>\d{1,3}(?:\.\d{1,9})?)(?![\d:h]|\.\d| ?h|d\d|d ?\d| \d\d[ :])"
+    r"(?P<sign>[-+] ?)?(?P<degrees>\d{1,3}(?:\.\d{1,9})?)(?![\d:h]|[.,]\d| ?h|d\d|d ?\d| \d\d[ :])"
 )
 _HMS = r"(?P<a>\d{1,2}) ?[:h] ?(?P<b>\d{1,2}) ?[:m'] ?(?P<c>\d{1,2}(?:\.\d{1,9})?)(?![\d:])"
 _DMS = (
@@ -54,7 +54,7 @@ _OWN = (
     r"(?: \w{1,20}){0,2} (?:direction|position|locali[sz]ation|coordinates|location)\b"
     r"[^.;]{0,60}? )"
 )
-_ONE_NUMBER = r"[-+]? ?\d{1,3}(?:\.\d{1,9})?(?: ?d(?:eg(?:rees)?)?\b)?"
+_ONE_NUMBER = r"[-+]? ?\d{1,3}(?:\.\d{1,9}|(?![\d.,]\d))(?: ?d(?:eg(?:rees)?)?\b)?"
 _TOGETHER = re.compile(
     rf"{_OWN}\(?RA,? ?(?:and |/ ?)?Dec\.?\)?{_J2000} ?[:=]? ?\(?(?P<ra>{_ONE_NUMBER}),? "
     rf"(?P<dec>{_ONE_NUMBER})",
@@ -74,7 +74,7 @@ _NO_UNIT = re.compile(
 """What may follow a coordinate in deg that does not say so."""
 _PLAIN_SIDE = re.compile(
     r"[ ,/>)\]}]{0,4}(?:$|[-+({<]|\d{1,3}(?:\.\d{1,3})? ?%|(?:PSF|C\.?L|containment|stat|sys"
-    r"|at|J ?2000|RA|Dec|uncertainty|error)\b)",
+    r"|at|J ?2000|RA|Dec|uncertainty|error|deg|degrees|arcmin|rad)\b)",
     re.IGNORECASE,
 )
 """What may follow an error that has the unit of its coordinate."""
@@ -268,27 +268,33 @@ def _sides(axis: _Axis, field: str, draft: Draft) -> tuple[float, float] | None:
     found = [both] if both else list(_SIDE.finditer(_BRACES.sub("", axis.tail)))[:2]
     if not found:
         return None
-    signs = {sign: float(match[2]) for match in found for sign in (match[1] or "+-")}
-    scale = _side_factor(found[-1])
-    if scale is None:
+    usual = _usual_factor(found[-1])
+    if usual is None:
         draft.doubt(field, axis.tail.strip(), None, "the unit of the error is not known")
-    elif len(signs) == 2 and all(0.0 < value * scale <= 180.0 for value in signs.values()):
-        return round(signs["-"] * scale, 9), round(signs["+"] * scale, 9)
-    else:
-        draft.doubt(field, axis.tail.strip(), None, "expected one error up and one down")
+        return None
+    signs = {sign: _error_deg(match, usual) for match in found for sign in (match[1] or "+-")}
+    if len(signs) == 2 and all(0.0 < value <= 180.0 for value in signs.values()):
+        return signs["-"], signs["+"]
+    draft.doubt(field, axis.tail.strip(), None, "expected one error up and one down")
     return None
 
 
-def _side_factor(last: re.Match[str]) -> float | None:
+def _error_deg(match: re.Match[str], usual: float) -> float:
+    """Return an error in deg, by its own unit or else the usual one."""
+    found = quantity(match.string, match.start(2))
+    own = found.factor if found is not None and found.kind == ANGLE else None
+    return round(float(match[2]) * (own or usual), 9)
+
+
+def _usual_factor(last: re.Match[str]) -> float | None:
     """Return the degrees in the unit that follows the last of the errors, at once or later."""
-    text = last.string
-    found = quantity(text, last.start(2))
+    found = quantity(last.string, last.start(2))
     if found is not None and found.kind == ANGLE:
         return found.factor
-    later = _ANY_ANGLE.search(text)
-    if later is not None:
-        return factor_of(later[0], ANGLE)
-    return 1.0 if _PLAIN_SIDE.match(text, last.end()) else None
+    if _PLAIN_SIDE.match(last.string, last.end()) is None:
+        return None
+    later = _ANY_ANGLE.search(last.string, last.end())
+    return 1.0 if later is None else factor_of(later[0], ANGLE)
 
 
 def _read_radii(circular: Circular, draft: Draft) -> None:
