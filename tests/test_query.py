@@ -18,8 +18,8 @@ from icecube_hooks.testing import make_localization, make_record
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.cli.command import main
 from icecube_plugin.cli.query import Question, ask
-from icecube_plugin.sinks._schema import cell
 from icecube_plugin.sinks.database import Database, read_records, select
+from icecube_plugin.sinks.database_tables import cell
 from tests.postgres.fixture import Postgres
 
 ROOT = Path(__file__).parent.parent
@@ -85,9 +85,11 @@ def test_python_of_the_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     filled("sqlite:///alerts.sqlite", records)
-    (block,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
-    exec(block, {})  # noqa: S102  # our own page
-    assert "('gold', " in capsys.readouterr().out
+    for block in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL):
+        exec(block, {})  # noqa: S102  # our own page
+    shown = capsys.readouterr().out
+    assert "('gold', " in shown
+    assert "energy_tev TeV most probable neutrino energy\n" in shown
 
 
 def commands() -> list[str]:

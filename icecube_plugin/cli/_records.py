@@ -65,8 +65,8 @@ def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[l
 
 def records_at(path: Path) -> Iterator[Record]:
     """Yield the records of a database, or of a file of JSON lines, that our sinks wrote."""
+    from icecube_plugin.sinks.database import read_records
     from icecube_plugin.sinks.json_lines import read_lines
-    from icecube_plugin.sinks.sqlite import read_records
 
     return read_records(path) if _is_database(path) else read_lines(path)
 

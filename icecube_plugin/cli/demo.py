@@ -134,7 +134,7 @@ def _receive(config: Config, expected: int) -> Summary:
 
 
 def _print(config: Config, summary: Summary, seconds: float) -> None:
-    from icecube_plugin.sinks.sqlite import read_records
+    from icecube_plugin.sinks.database import read_records
 
     sinks = {sink.type: sink.options for sink in config.sinks_or_defaults()}
     database = str(sinks["sqlite"]["path"])

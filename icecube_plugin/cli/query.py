@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.words import clean
-from icecube_plugin.sinks._schema import NEWEST_FIRST, notices
+from icecube_plugin.sinks.database import select
+from icecube_plugin.sinks.database_tables import NEWEST_FIRST, notices
 from icecube_plugin.sky import separation_deg
 
 from ._common import add_json, configuration, moment, print_json, table
@@ -142,8 +143,6 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     ConfigError
         If the database cannot be read.
     """
-    from icecube_plugin.sinks.database import select
-
     query, parameters = _sql(question)
     rows = select(database, query, parameters, password_env=password_env)
     read = (_found(text, bool(retracted), question) for text, retracted in rows)
@@ -186,6 +185,13 @@ def _question(arguments: argparse.Namespace) -> Question:
         with_tests=arguments.with_tests,
     )
 
+
+_COLUMNS: Final = (
+    *("record_number", "record_id", "notice_id", "event_key", "kind", "format", "revision"),
+    *("status", "is_real", "trigger_time", "notice_time", "dec_deg", "gw_notice_number"),
+    "record_json",
+)
+"""What the query needs: columns that layout 2 has, too."""
 
 # A notice without an event is its own event here. The events are picked first, through an index.
 _QUERY: Final = f"""
@@ -240,7 +246,7 @@ def _sql(question: Question) -> tuple[str, dict[str, object]]:
         "max_p_post": question.max_p_post,
         **kinds,
     }
-    return _QUERY % (notices(where), " AND ".join(asked)), parameters
+    return _QUERY % (notices(where, _COLUMNS), " AND ".join(asked)), parameters
 
 
 def _found(text: str, retracted: bool, question: Question) -> Found:

@@ -1,75 +1,51 @@
-"""The sink ``database``: the tables of ``sqlite`` in any database that a URL names.
+"""The sink ``database``: tables of alerts in any database that a URL names, each record once.
 
 ``postgresql://user@host/name``
-    PostgreSQL through SQLAlchemy and psycopg. A batch is one transaction; when `Database.write`
-    returns, the server has it on its disk. Hosts that write at once wait for each other, so that
-    each record is there once and their numbers are in the order of commit. A lost connection is
-    made anew with the next batch.
+    PostgreSQL through psycopg. A batch is one transaction; when `Database.write` returns, the
+    server has it on its disk. Hosts that write at once wait for each other, so that each record is
+    there once and their numbers are in the order of commit. A lost connection is made anew with
+    the next batch.
 ``sqlite:///folder/file``
-    The same file as the sink ``sqlite`` makes, with its guarantees.
+    The file that the sink ``sqlite`` makes, with the same guarantees; not on a network file system.
 
-The password is in the URL, in the variable that ``password_env`` names, or where libpq looks
-(``PGPASSWORD``, ``~/.pgpass``). It is never shown.
+The tables are those of `icecube_plugin.sinks.database_tables`. A database of an older version is
+brought to today's when it is first opened for writing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
-from icecube_plugin.alerts.words import clean
 
-from . import sqlite
-from ._schema import (
-    COLUMNS,
-    POSTGRESQL,
-    SCHEMA_VERSION,
-    cell,
-    definitions,
-    known_sightings,
-    rows_of,
-)
+from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
+from .database_migration import LAYOUT, OLDEST_LAYOUT, bring_up, layout_of
+from .database_tables import NEWEST_FIRST, TABLES, cell, metadata, row_maker
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import URL, ColumnElement, Connection, Dialect
 
-__all__ = ["Database", "read_records", "select"]
+__all__ = [
+    "Database",
+    "event",
+    "history",
+    "numbered_records",
+    "read_records",
+    "rows_of",
+    "select",
+]
 
 log = logging.getLogger(__name__)
 
-LOCK: Final = 0x49634E75
-"""Key of the advisory lock that a writer holds until it commits."""
-
-_DRIVERS: Final = ("postgresql+psycopg", "postgresql", "postgres", "sqlite", "sqlite+pysqlite")
-
-_BEGIN: Final = """
-SELECT set_config('lock_timeout', :wait_ms, true), set_config(
-    'synchronous_commit',
-    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-        ELSE current_setting('synchronous_commit') END, true)
-"""
-_IS_THERE: Final = "SELECT to_regclass('icecube_layout') IS NOT NULL"
-
-_NUMBERS: Final = "SELECT record_id, record_number FROM records WHERE record_id = ANY(:ids)"
-_SIGHTINGS: Final = """
-SELECT record_number, topic, partition, "offset", origin FROM sightings
-WHERE record_number = ANY(:numbers)
-"""
-_INSERTIONS: Final = {
-    table: f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608  # ours
-    for table, columns in COLUMNS.items()
-}
-
-_MAY_PASS: Final = {"08", "25", "40", "53", "55", "57", "58"}
-"""Classes of SQLSTATE after which the same batch may succeed later: connection, read-only (a
-standby), serialization or deadlock, resources (a full disk), lock, shutdown, system error."""
-
-_UNIQUE_VIOLATION: Final = "23505"
-"""Another program gave our numbers out without our lock; the next try sees them."""
+_NEWEST: Final = "SELECT record_json FROM events WHERE event_key = :key"
+_HISTORY: Final = f"SELECT record_json FROM notices WHERE event_key = :key ORDER BY {NEWEST_FIRST}"  # noqa: S608  # ours
 
 
 class Database:
@@ -93,14 +69,25 @@ class Database:
     """
 
     def __init__(self, *, url: str, password_env: str | None = None, wait_s: float = 10.0) -> None:
+        if not isinstance(url, str) or "://" not in url:
+            hint = "such as postgresql://user@host/name or sqlite:///alerts.sqlite"
+            raise ConfigError("expected the URL of a database", key="url", hint=hint)
+        self._open(address_of(url, password_env), wait_s, "url")
+
+    def _open(self, address: URL, wait_s: float, key: str) -> None:
         if isinstance(wait_s, bool) or not 0 <= wait_s <= 3600:
             raise ConfigError("expected seconds between 0 and 3600", key="wait_s")
-        address = _address(url, password_env)
-        self._store: _PostgreSQL | sqlite.Sqlite = (
-            sqlite.Sqlite(path=_file(address), wait_s=wait_s)
-            if address.get_backend_name() == "sqlite"
-            else _PostgreSQL(address, wait_s)
-        )
+        self._place = place_of(address)
+        self.engine = writing(address, wait_s)
+        self._statements: Statements | None = None
+        try:
+            self._write(())
+        except RefusedForGood as error:
+            raise ConfigError(error.reason, key=key) from error
+        except RetryLater as error:
+            if file_of(address) is not None and "locked" not in error.reason:
+                raise ConfigError(error.reason, key=key) from error
+            log.warning("%s; trying again with the first record", error)
 
     def write(self, records: Sequence[Record], /) -> None:
         """Write a batch in one transaction: all of it or nothing.
@@ -108,74 +95,90 @@ class Database:
         Raises
         ------
         RetryLater
-            If the server is gone, restarts, is read-only or full, or another writer holds it.
+            If the database is locked, full, read-only, or its server is gone or restarts.
         RefusedForGood
-            If it refuses the content, or is not (or no longer) a database of this layout.
+            If it refuses the content, or is not (or no longer) a database of ours.
         """
         if records:
-            self._store.write(records)
+            self._write(records)
 
     def close(self) -> None:
         """Close the connection; a later `write` opens a new one."""
-        self._store.close()
+        self.engine.dispose()
 
-
-class _PostgreSQL:
-    """The store behind a URL of PostgreSQL."""
-
-    def __init__(self, address: URL, wait_s: float) -> None:
-        self._place = _place(address)
-        self._engine = _engine(address, wait_s)
-        self._wait_ms = str(max(1, round(1000 * wait_s)))
-        self._is_ready = False
-        try:
-            self.write(())
-        except RefusedForGood as error:
-            self.close()
-            raise ConfigError(error.reason, key="url") from error
-        except RetryLater as error:
-            log.warning("%s; trying again with the first record", error)
-
-    def write(self, records: Sequence[Record], /) -> None:
+    def _write(self, records: Sequence[Record]) -> None:
         from sqlalchemy import exc
 
         try:
-            with self._engine.begin() as connection:
-                self._lock(connection)
-                if not self._is_ready:
-                    _make_tables(connection, self._place)
-                _insert(connection, records)
-            self._is_ready = True
-        except exc.SQLAlchemyError as error:
-            self._is_ready = False
-            raise _sink_error(error, f"cannot write {self._place}") from error
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def _lock(self, connection: Connection) -> None:
-        """Wait until no other writer is at work; what it wrote is seen after that."""
-        from sqlalchemy import text
-
-        connection.execute(text(_BEGIN), {"wait_ms": self._wait_ms})
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            with self.engine.begin() as connection:
+                if "is_ready" not in connection.info:
+                    bring_up(connection, self._place)
+                    self._statements = self._statements or Statements(self.engine.dialect)
+                    connection.info["is_ready"] = True
+                if records and self._statements is not None:
+                    _insert(connection.connection.cursor(), self._statements, records)
+        except BaseException as error:
+            self.close()  # the next connection looks again at what it finds
+            if isinstance(error, exc.SQLAlchemyError | self.engine.dialect.loaded_dbapi.Error):
+                raise sink_error(error, f"cannot write {self._place}") from error
+            raise
 
 
-def read_records(database: str | os.PathLike[str]) -> Iterator[Record]:
+def read_records(
+    database: str | os.PathLike[str], *, password_env: str | None = None
+) -> Iterator[Record]:
     """Yield every record of a database, in the order in which they were first written.
 
     Parameters
     ----------
     database : str or path
-        A URL, or the path of an SQLite file.
+        A URL, or the path of an SQLite file; of any layout.
+    password_env : str, optional
+        As of `Database`.
 
     Raises
     ------
     ConfigError
         If it cannot be read, or is none of ours.
     """
-    for (text,) in select(database, "SELECT record_json FROM records ORDER BY record_number"):
-        yield Record.from_json(text)
+    return (record for _, record in numbered_records(database, password_env=password_env))
+
+
+def numbered_records(
+    database: str | os.PathLike[str], *, after: int = 0, password_env: str | None = None
+) -> Iterator[tuple[int, Record]]:
+    """Yield the records whose number is larger than `after`, with their numbers.
+
+    Numbers are given out in the order of commit: who asks again after the last one misses none.
+    Parameters and errors are those of `read_records`.
+    """
+    with _reading(database, password_env) as (connection, layout):
+        number = "number" if layout == 1 else "record_number"
+        query = f"SELECT {number}, record_json FROM records WHERE {number} > :n ORDER BY {number}"  # noqa: S608  # ours
+        for found, text in _asked(connection, query, {"n": after}):
+            yield found, Record.from_dict(json.loads(text))
+
+
+def event(
+    database: str | os.PathLike[str], event_key: str, *, password_env: str | None = None
+) -> Record | None:
+    """Return what is now known of an event: its row of the view ``events``, or ``None``.
+
+    Parameters and errors are those of `select`; `event_key` is `icecube_hooks.Alert.event_key`.
+    """
+    rows = select(database, _NEWEST, {"key": event_key}, password_env=password_env)
+    return next((Record.from_dict(json.loads(text)) for (text,) in rows), None)
+
+
+def history(
+    database: str | os.PathLike[str], event_key: str, *, password_env: str | None = None
+) -> list[Record]:
+    """Return the notices of an event, oldest revision first, each once; tests are among them.
+
+    Parameters and errors are those of `event`.
+    """
+    rows = select(database, _HISTORY, {"key": event_key}, password_env=password_env)
+    return [Record.from_dict(json.loads(text)) for (text,) in rows][::-1]
 
 
 def select(
@@ -201,154 +204,153 @@ def select(
     Raises
     ------
     ConfigError
-        If the database cannot be read, is none of ours, or the query is wrong.
+        If the database cannot be read, is none of ours, is too old, or the query is wrong.
     """
-    if not isinstance(database, str) or "://" not in database:
-        yield from sqlite.select(database, query, parameters)
-        return
-    address = _address(database, password_env)
-    if address.get_backend_name() == "sqlite":
-        yield from sqlite.select(_file(address), query, parameters)
-        return
-    yield from _selected(address, query, parameters or {})
+    with _reading(database, password_env) as (connection, layout):
+        if layout < OLDEST_LAYOUT:
+            advice = f"a host or `icecube-alerts check` changes it to {LAYOUT}"
+            raise RefusedForGood(f"it has layout {layout}; {advice}")
+        yield from _asked(connection, query, parameters or {})
 
 
-def _selected(
-    address: URL, query: str, parameters: Mapping[str, object]
-) -> Iterator[tuple[Any, ...]]:
-    from sqlalchemy import exc, text
+@contextlib.contextmanager
+def _reading(
+    database: str | os.PathLike[str], password_env: str | None
+) -> Iterator[tuple[Connection, int]]:
+    """Give a connection that cannot write, and the layout of what it reads."""
+    from sqlalchemy import exc
 
-    cells = {name: cell(value) for name, value in parameters.items()}
-    engine = _engine(address, 10.0).execution_options(postgresql_readonly=True, stream_results=True)
+    address = address_of(database, password_env)
+    place = place_of(address)
+    engine = reading(address)
     try:
         with engine.connect() as connection:
-            if _version(connection, _place(address)) == 0:
-                raise ConfigError(f"{_place(address)} has no tables of ours", key="url")
-            yield from map(tuple, connection.execute(text(query), cells))
-    except (exc.SQLAlchemyError, RefusedForGood) as error:
-        what = error.reason if isinstance(error, RefusedForGood) else _reason(error)
-        raise ConfigError(f"cannot read {_place(address)}: {what}", key="url") from error
+            layout = layout_of(connection, place)
+            if layout == 0:
+                raise RefusedForGood("it has no tables of ours")
+            yield connection, layout
+    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, RefusedForGood) as error:
+        what = f"cannot read {place}"
+        reason = (
+            f"{what}: {error.reason}"
+            if isinstance(error, RefusedForGood)
+            else sink_error(error, what).reason
+        )
+        raise ConfigError(reason, key="url" if file_of(address) is None else "path") from error
     finally:
         engine.dispose()
 
 
-def _insert(connection: Connection, records: Sequence[Record]) -> None:
-    """Insert what is not there; a record that is there already only gains a sighting."""
-    if not records:
-        return
+def _asked(
+    connection: Connection, query: str, parameters: Mapping[str, object]
+) -> Iterator[tuple[Any, ...]]:
     from sqlalchemy import text
 
-    ids = {"ids": [cell(record.id) for record in records]}
-    numbers = {row[0]: row[1] for row in connection.execute(text(_NUMBERS), ids)}
-    known = {"numbers": list(numbers.values())}
-    sightings = known_sightings(connection.execute(text(_SIGHTINGS), known)) if numbers else {}
-    last = connection.execute(text("SELECT max(record_number) FROM records")).scalar()
-    for table, rows in rows_of(records, numbers, sightings, last or 0).by_table():
-        connection.exec_driver_sql(_INSERTIONS[table], rows)
+    cells = {name: cell(value) for name, value in parameters.items()}
+    yield from map(tuple, connection.execute(text(query), cells))
 
 
-def _make_tables(connection: Connection, place: str) -> None:
-    """Make tables and views in an empty database."""
-    if _version(connection, place) == SCHEMA_VERSION:
-        return
-    for statement in definitions(POSTGRESQL):
-        connection.exec_driver_sql(statement)
-    connection.exec_driver_sql("CREATE TABLE icecube_layout (version INTEGER NOT NULL)")
-    connection.exec_driver_sql("INSERT INTO icecube_layout VALUES (%s)", (SCHEMA_VERSION,))
+class Statements:
+    """What a batch asks and inserts, compiled once in the words of a driver.
 
-
-def _version(connection: Connection, place: str) -> int:
-    """Return the layout of a database, 0 where there are no tables of ours.
-
-    Raises
-    ------
-    RefusedForGood
-        If it is another one than ours; the first that PostgreSQL has seen is 2.
+    Handed to it with whole rows, they cost what SQL written by hand costs.
     """
-    if not connection.exec_driver_sql(_IS_THERE).scalar():
-        return 0
-    version = connection.exec_driver_sql("SELECT max(version) FROM icecube_layout").scalar()
-    if version != SCHEMA_VERSION:
-        reason = f"{place} has schema {version}, not the {SCHEMA_VERSION} of this version"
-        raise RefusedForGood(f"{reason}; update icecube-plugin, or use another database")
-    return SCHEMA_VERSION
+
+    def __init__(self, dialect: Dialect) -> None:
+        from sqlalchemy import select
+
+        records, sightings = (metadata().tables[name].c for name in ("records", "sightings"))
+        sources = [sightings[name] for name in ("topic", "partition", "offset", "origin")]
+        among = partial(_among, dialect)
+        asked = (
+            select(records.record_id, records.record_number).where(among(records.record_id)),
+            select(sightings.record_number, *sources).where(among(sightings.record_number)),
+        )
+        self.numbers, self.sightings = (str(one.compile(dialect=dialect)) for one in asked)
+        self._dialect = dialect
+        self._insertions: dict[tuple[str, tuple[int, ...]], str] = {}
+        self.listed: Callable[[list[Any]], object] = (
+            json.dumps if dialect.name == "sqlite" else list
+        )
+
+    def insert(self, cursor: Any, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows of all columns; those that no row states are left out, which is quicker."""
+        columns = enumerate(zip(*rows, strict=True))
+        stated = tuple(n for n, values in columns if values.count(None) < len(values))
+        key = (table, stated)
+        if key not in self._insertions:
+            there = metadata().tables[table]
+            names = [there.columns.keys()[n] for n in stated]
+            compiled = there.insert().compile(dialect=self._dialect, column_keys=names)
+            self._insertions[key] = str(compiled)
+        cursor.executemany(self._insertions[key], map(itemgetter(*stated), rows))
 
 
-def _address(url: str, password_env: str | None) -> URL:
-    """Read a URL, and the password from the environment; errors do not show it."""
-    try:
-        import psycopg  # noqa: F401  # the driver, which SQLAlchemy imports late
-        from sqlalchemy import exc, make_url
-    except ImportError as error:
-        hint = "pip install 'icecube-plugin[database]'"
-        raise ConfigError(f"needs another package: {error}", key="url", hint=hint) from error
-    try:
-        address = make_url(str(url))
-    except (exc.ArgumentError, ValueError):  # their text has the URL, and so the password
-        address = None
-    if address is None or address.drivername not in _DRIVERS:
-        hint = "such as postgresql://user@host/name or sqlite:///alerts.sqlite"
-        raise ConfigError("expected the URL of a database", key="url", hint=hint)
-    if password_env is not None:
-        address = address.set(password=_from_environment(password_env))
-    is_sqlite = address.drivername.startswith("sqlite")
-    return address if is_sqlite else address.set(drivername="postgresql+psycopg")
+def _among(dialect: Dialect, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether a column is one of a list that is given as one parameter."""
+    from sqlalchemy import ARRAY, bindparam, func, select
+
+    if dialect.name == "sqlite":
+        return column.in_(select(func.json_each(bindparam("listed")).table_valued("value")))
+    return column == func.any(bindparam("listed", type_=ARRAY(column.type)))
 
 
-def _from_environment(name: str) -> str:
-    password = os.environ.get(name) if isinstance(name, str) else None
-    if not password:
-        raise ConfigError(f"{name!r} is not in the environment", key="password_env")
-    return password
+def _insert(cursor: Any, statements: Statements, records: Sequence[Record]) -> None:
+    """Insert what is not there; a record that is there already only gains a sighting."""
+    ids = [cell(record.id) for record in records]
+    numbers = dict(cursor.execute(statements.numbers, (statements.listed(ids),)))
+    sightings: Sightings = {}
+    if numbers:
+        known = (statements.listed(list(numbers.values())),)
+        for number, *source in cursor.execute(statements.sightings, known):
+            sightings.setdefault(number, set()).add(_comparable(source))
+    (last,) = cursor.execute("SELECT max(record_number) FROM records").fetchone()
+    for table, rows in rows_of(records, numbers, sightings, last or 0).items():
+        if rows:
+            statements.insert(cursor, table, rows)
 
 
-def _file(address: URL) -> str:
-    if not address.database or address.database == ":memory:":
-        raise ConfigError("names no file", key="url", hint="such as sqlite:///alerts.sqlite")
-    return address.database
+_record_row = row_maker(TABLES["records"])
+_sighting_row = row_maker(TABLES["sightings"])
+_significance_row = row_maker(TABLES["significances"])
+_neutrino_row = row_maker(TABLES["coincident_events"])
 
 
-def _place(address: URL) -> str:
-    """Return what may be shown of a URL."""
-    host = f"{address.host or 'localhost'}:{address.port}" if address.port else address.host
-    return clean(f"{address.database or 'the database'} at {host or 'the local server'}")
+Sightings = dict[int, set[tuple[str | None, ...]]]
+"""From where the record of each number has come."""
 
 
-def _engine(address: URL, wait_s: float) -> Engine:
-    from sqlalchemy import create_engine
+def rows_of(
+    records: Iterable[Record], numbers: dict[str, int], sightings: Sightings, last: int
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows that a batch adds, by table, those first to which others refer.
 
-    asked = {"connect_timeout": max(2, round(wait_s)), "application_name": "icecube-alerts"}
-    return create_engine(
-        address,
-        connect_args={name: value for name, value in asked.items() if name not in address.query},
-        hide_parameters=True,  # of statements, in errors
-        isolation_level="READ COMMITTED",
-        max_overflow=0,
-        pool_pre_ping=True,
-        pool_size=1,
-    )
-
-
-def _sink_error(error: SQLAlchemyError, what: str) -> RetryLater | RefusedForGood:
-    """Return the error that tells a host whether to try again."""
-    from sqlalchemy import exc
-
-    state = _state(error)
-    is_lost = state is None and isinstance(error, exc.OperationalError | exc.InterfaceError)
-    may_pass = is_lost or (state or "")[:2] in _MAY_PASS or state == _UNIQUE_VIOLATION
-    return (RetryLater if may_pass else RefusedForGood)(f"{what}: {_reason(error)}")
-
-
-def _state(error: SQLAlchemyError) -> str | None:
-    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state
+    A record that is there is not changed: what was written first stays. That it came again, from
+    another offset, topic or file, is a row more in ``sightings``. `numbers` and `sightings`, what
+    is there, and `last`, the largest number, are brought up to date.
+    """
+    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
+    for record in records:
+        key = str(cell(record.id))
+        number = numbers.get(key)
+        if number is None:
+            last = number = numbers[key] = last + 1
+            rows["records"].append((number, *_record_row(record)))
+            for n, one in enumerate(record.significances, start=1):
+                rows["significances"].append((number, n, *_significance_row(one)))
+            for n, neutrino in enumerate(record.alert.coincident_events, start=1):
+                rows["coincident_events"].append((number, n, *_neutrino_row(neutrino)))
+        seen = sightings.setdefault(number, set())
+        sighting = _sighting_row(record.message)
+        if (source := _comparable(sighting[:-1])) not in seen:  # when is not where
+            seen.add(source)
+            rows["sightings"].append((number, len(seen), *sighting))
+    return rows
 
 
-def _reason(error: SQLAlchemyError) -> str:
-    """Return the first line of what the server or the driver says: no SQL, no values."""
-    cause = getattr(error, "orig", None) or error
-    lines = str(cause).strip().splitlines()
-    return clean(lines[0]) if lines else type(cause).__name__
+def _comparable(source: Iterable[object]) -> tuple[str | None, ...]:
+    """Return a source as text: a database may give back another type of number."""
+    return tuple([None if value is None else str(value) for value in source])
 
 
 @hookimpl

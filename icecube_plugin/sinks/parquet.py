@@ -8,8 +8,9 @@
 
 Conventions
 -----------
-- One row per record, under the column names of the database's table ``records``, and a schema of
-  our own, in which each column has its unit and description. Null is "not stated".
+- One row per record, with the columns of the database's table ``records``; each has its unit, UCD
+  and description. Null is "not stated". A file that an older version wrote gains the columns that
+  it lacks when its year is next written.
 - The year is that of the event, else of the notice, else of its arrival [UTC]; without any of them
   the subfolder is ``undated``. It is no column: readers would take it for one from ``year=2026``,
   and pandas cannot read that where one of them is null.
@@ -29,14 +30,14 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
+from icecube_plugin.alerts.columns import RECORD, RECORD_JSON, Kind, taker
 from icecube_plugin.disk import (
     absolute,
     locked_folder,
@@ -49,74 +50,19 @@ from icecube_plugin.disk import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["COLUMNS", "Column", "Parquet", "read_records", "schema", "table"]
+__all__ = ["COLUMNS", "Parquet", "read_records", "schema", "table"]
 
 log = logging.getLogger(__name__)
 
 MAX_FILES: Final = 32
 """More files than these in a year are merged: reading costs a millisecond each."""
 
-LAYOUT: Final = "1"
+LAYOUT: Final = "2"
 """Version of the columns, in the metadata of each file under ``icecube_alerts_layout``."""
 
 
-class Column(NamedTuple):
-    """A column: name, kind (``text``, ``whole``, ``real``, ``flag``, ``time``), unit, meaning."""
-
-    name: str
-    kind: str
-    unit: str
-    text: str
-    get: Callable[[Record], Any]
-
-
-def _alert(name: str, kind: str, unit: str, text: str) -> Column:
-    return Column(name, kind, unit, text, attrgetter(f"alert.{name}"))
-
-
-def _inside(name: str, kind: str, unit: str, text: str, of: str, field: str = "") -> Column:
-    """Return a column of what stands inside a part of the alert, which may not be stated."""
-    part, value = attrgetter(f"alert.{of}"), attrgetter(field or name)
-    return Column(name, kind, unit, text, lambda r: None if part(r) is None else value(part(r)))
-
-
-COLUMNS: Final = (
-    Column("record_id", "text", "", "same notice, same bytes, same id", attrgetter("id")),
-    _alert("notice_id", "text", "", "kind:event:revision, the same in every format"),
-    _alert("event_key", "text", "", "what all notices of one event share"),
-    Column(
-        *("event_name", "text", "", "first public name"),
-        lambda r: r.alert.event_names[0] if r.alert.event_names else None,
-    ),
-    _alert("run_id", "whole", "", "run number"),
-    _alert("event_id", "whole", "", "event number"),
-    _alert("kind", "text", "", "gold, bronze, cascade, lvk-search, ..."),
-    _alert("format", "text", "", "form in which it arrived"),
-    _alert("revision", "whole", "", "0 is the first notice"),
-    _alert("status", "text", "", "initial, subsequent, update or retraction"),
-    _alert("tense", "text", "", "observation, test, ..."),
-    _alert("is_real", "flag", "", "no test, injection, simulation or mock event"),
-    _alert("trigger_time", "time", "", "time of the event, UTC"),
-    _alert("notice_time", "time", "", "when the notice was made, UTC"),
-    _inside("ra_deg", "real", "deg", "right ascension, ICRS", "localization"),
-    _inside("dec_deg", "real", "deg", "declination, ICRS", "localization"),
-    _inside("error_radius_deg", "real", "deg", "radius of the error circle", "localization"),
-    _inside("containment", "real", "", "probability inside of the error region", "localization"),
-    _alert("energy_tev", "real", "TeV", "most probable neutrino energy"),
-    _alert("signalness", "real", "", "probability of astrophysical origin"),
-    _alert("far_hz", "real", "Hz", "false-alarm rate"),
-    Column(
-        *("p_generic", "real", "", "p-value of the generic search, before trials"),
-        lambda r: r.alert.p_value("generic"),
-    ),
-    Column(
-        *("p_bayesian", "real", "", "p-value of the Bayesian search, before trials"),
-        lambda r: r.alert.p_value("bayesian"),
-    ),
-    _inside("superevent_id", "text", "", "gravitational-wave event", "gw"),
-    _inside("gw_notice_number", "whole", "", "number of the LVK notice", "gw", "notice_number"),
-    Column("record_json", "text", "", "the whole record", lambda r: r.to_json()),
-)
+COLUMNS: Final = (*RECORD, RECORD_JSON)
+"""The columns; see `icecube_plugin.alerts.columns`."""
 
 
 class Parquet:
@@ -141,6 +87,7 @@ class Parquet:
             raise ConfigError(reason, key="type", hint="pip install 'icecube-plugin[parquet]'")
         self.folder = made_folder(absolute(folder, "folder"), "folder")
         self._ids: dict[Path, frozenset[str]] = {}
+        self._old: set[Path] = set()
         self._has_written = False
 
     def write(self, records: Sequence[Record], /) -> None:
@@ -178,7 +125,9 @@ class Parquet:
     def _look(self) -> None:
         """Note the records that are there, and remove files whose records are all in another."""
         files = _files(self.folder)
+        new = [file for file in files if file not in self._ids]
         self._ids = {file: self._ids.get(file) or _ids_in(file) for file in files}
+        self._old |= {file for file in new if not _has_our_columns(file)}
         if sum(map(len, self._ids.values())) == len(frozenset().union(*self._ids.values())):
             return
         seen: set[str] = set()
@@ -198,16 +147,22 @@ class Parquet:
             self._write_file(self.folder / year, table(some))
 
     def _merge(self, limit: int) -> None:
-        """Leave one file where there are more than `limit` in a year."""
+        """Leave one file where there are more than `limit` in a year, or one lacks columns."""
         import pyarrow as pa
 
         for folder in {file.parent for file in self._ids}:
             files = [file for file in self._ids if file.parent == folder]
-            if len(files) > limit:
-                rows = pa.concat_tables([_read(file) for file in files])
+            if len(files) > limit or not self._old.isdisjoint(files):
+                rows = pa.concat_tables([self._rows(file) for file in files])
                 self._write_file(folder, rows.sort_by("trigger_time"))
                 for file in files:
                     self._remove(file)
+
+    def _rows(self, file: Path) -> pa.Table:
+        if file not in self._old:
+            return _read(file, *schema().names)
+        texts = _read(file, "record_json")["record_json"].to_pylist()
+        return table(Record.from_dict(json.loads(text)) for text in texts)
 
     def _write_file(self, folder: Path, rows: pa.Table) -> None:
         if not folder.exists():
@@ -221,23 +176,25 @@ class Parquet:
     def _remove(self, file: Path) -> None:
         file.unlink(missing_ok=True)
         del self._ids[file]
+        self._old.discard(file)
 
 
 def schema() -> pa.Schema:
-    """Return the columns, each with ``unit`` and ``description`` in its metadata."""
+    """Return the columns, each with ``unit``, ``ucd`` and ``description`` in its metadata."""
     import pyarrow as pa
 
     kinds = {
-        "text": pa.string(),
-        "whole": pa.int64(),
-        "real": pa.float64(),
-        "flag": pa.bool_(),
-        "time": pa.timestamp("us", tz="UTC"),
+        Kind.TEXT: pa.string(),
+        Kind.WHOLE: pa.int64(),
+        Kind.REAL: pa.float64(),
+        Kind.FLAG: pa.bool_(),
+        Kind.TIME: pa.timestamp("us", tz="UTC"),
     }
     fields = []
     for column in COLUMNS:
-        about = {"description": column.text} | ({"unit": column.unit} if column.unit else {})
-        fields.append(pa.field(column.name, kinds[column.kind], metadata=about))
+        about = {"description": column.text, "unit": column.unit, "ucd": column.ucd}
+        stated = {key: text for key, text in about.items() if text}
+        fields.append(pa.field(column.name, kinds[column.kind], metadata=stated))
     return pa.schema(fields, metadata={"icecube_alerts_layout": LAYOUT})
 
 
@@ -245,8 +202,9 @@ def table(records: Iterable[Record]) -> pa.Table:
     """Return a pyarrow table with a row for each record."""
     import pyarrow as pa
 
-    rows = list(records)
-    columns = [[_cell(column.get(record)) for record in rows] for column in COLUMNS]
+    take = taker(COLUMNS)
+    rows = [map(_cell, take(record)) for record in records]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
     return pa.Table.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, schema(), strict=True)],
         schema=schema(),
@@ -298,8 +256,14 @@ def _ids_in(file: Path) -> frozenset[str]:
     return frozenset(_read(file, "record_id")["record_id"].to_pylist())
 
 
+def _has_our_columns(file: Path) -> bool:
+    from pyarrow import parquet
+
+    return set(schema().names) <= set(parquet.read_schema(file).names)
+
+
 def _read(file: Path, *columns: str) -> pa.Table:
-    """Return columns of a file, all without any.
+    """Return columns of a file.
 
     Raises
     ------
@@ -309,10 +273,9 @@ def _read(file: Path, *columns: str) -> pa.Table:
     import pyarrow as pa
     from pyarrow import parquet
 
-    names = columns or tuple(schema().names)
     try:
         with parquet.ParquetFile(file) as opened:  # `read_table` looks for columns in the path
-            return opened.read(names).select(names)
+            return opened.read(columns).select(columns)
     except (pa.ArrowException, KeyError) as error:
         reason = f"cannot read {file}: {str(error).splitlines()[0]}"
         raise RetryLater(f"{reason}; move it away") from error

@@ -26,8 +26,8 @@ from typing import Any, Final
 
 from icecube_hooks import Message, Record
 from icecube_hooks.host import PluginSet, load_plugins
-from icecube_plugin.sinks import sqlite
-from icecube_plugin.sinks._schema import rows_of
+from icecube_plugin.sinks.database import Statements, rows_of
+from icecube_plugin.sinks.sqlite import Sqlite
 from tests.benchmarks.whole_road import TOPIC, TRIALS, models, notice
 
 SIZES: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -61,17 +61,19 @@ def records_of(plugins: PluginSet, name: Name, numbers: Sequence[int]) -> list[R
     return made
 
 
-def fill(sink: sqlite.Sqlite, template: Record, name: Name, numbers: range) -> None:
+def fill(sink: Sqlite, template: Record, name: Name, numbers: range) -> None:
     """Insert copies of a record, as many rows in as many tables."""
-    database = sink._connected()
     old = template.alert.event_key
     assert old is not None
-    tables = list(rows_of([template], {}, {}, 0).by_table())
+    tables = rows_of([template], {}, {}, 0)
+    statements = Statements(sink.engine.dialect)
     for begin in range(numbers.start, numbers.stop, 5000):
         part = range(begin, min(begin + 5000, numbers.stop))
-        with sqlite._transaction(database, "IMMEDIATE"):
-            for table, rows in tables:
-                database.executemany(sqlite._INSERTIONS[table], _copies(rows, old, name, part))
+        with sink.engine.begin() as connection:
+            cursor = connection.connection.cursor()
+            for table, rows in tables.items():
+                if rows:
+                    statements.insert(cursor, table, list(_copies(rows, old, name, part)))
 
 
 def _copies(
@@ -87,7 +89,7 @@ def _copies(
 def costs(plugins: PluginSet, name: Name, most: int, root: Path) -> dict[int, float]:
     """Print what a record costs at each size; return the smallest figures [us]."""
     found = {}
-    sink = sqlite.Sqlite(path=root / f"{name.__name__}.sqlite")
+    sink = Sqlite(path=root / f"{name.__name__}.sqlite")
     (template,) = records_of(plugins, name, [0])
     held = 0
     for size in (size for size in SIZES if size <= most):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from icecube_plugin.host import Config, Host, SinkConfig
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 from tests.host.kafka.common import kafka_config, notice, publish, wait_for
 from tests.kafka_broker.broker import KafkaBroker
 

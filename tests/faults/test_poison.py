@@ -10,7 +10,7 @@ import pytest
 
 from icecube_plugin.host import DeadLetters
 from icecube_plugin.host.guard import MOST_CRASHES
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 
 PROGRAM = """
 import os, sys

@@ -11,7 +11,7 @@ import pytest
 from icecube_hooks import Message, Record, RefusedForGood, RetryLater, SinkType, hookimpl
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.host import Config, Host, SinkConfig
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 from tests.host.kafka.common import notice, wait_for
 from tests.host.sinks import Troubled
 

@@ -21,7 +21,7 @@ from icecube_plugin.host.kafka import (
     check_topics,
     connect,
 )
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 from tests.kafka_broker.broker import KafkaBroker
 
 from .kafka.common import (

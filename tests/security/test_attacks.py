@@ -21,7 +21,7 @@ import pytest
 from icecube_hooks import Record
 from icecube_plugin.host import DeadLetter, DeadLetters
 from icecube_plugin.host.dead_letters import KEPT
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 
 from .attacks import ATTACKS, CANARY
 from .program import SINKS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from icecube_plugin.host import DeadLetters
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 
 ROOT = Path(__file__).parents[2]
 

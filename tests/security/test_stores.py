@@ -15,7 +15,7 @@ from icecube_plugin.host._store import StoreError
 from icecube_plugin.host.dead_letters import KEPT
 from icecube_plugin.host.sightings import Sightings
 from icecube_plugin.host.spool import Spool
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 
 DAMAGE = ("", "{", "null", "[]", '{"id": 1}', '{"value_base64": "a"}')
 

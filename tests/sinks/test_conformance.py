@@ -15,9 +15,10 @@ import pytest
 from icecube_hooks import Record, Sink
 from icecube_hooks.testing import RecordingSink, SinkConformance
 from icecube_plugin.alerts.words import clean
+from icecube_plugin.sinks.database import read_records
 from icecube_plugin.sinks.json_files import JsonFiles
 from icecube_plugin.sinks.json_lines import JsonLines, read_lines
-from icecube_plugin.sinks.sqlite import Sqlite, read_records
+from icecube_plugin.sinks.sqlite import Sqlite
 from icecube_plugin.sinks.terminal import Terminal
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,11 @@ from icecube_hooks.testing import (
     make_record,
     make_significance,
 )
-from icecube_plugin.sinks import _schema, database, sqlite
 from icecube_plugin.sinks.database import Database, read_records, register_sinks, select
+from icecube_plugin.sinks.database_engines import ADVISORY_LOCK
+from icecube_plugin.sinks.database_migration import LAYOUT
+from icecube_plugin.sinks.database_tables import TABLES, cell
+from icecube_plugin.sinks.sqlite import Sqlite
 from tests.postgres.fixture import Postgres
 
 from .killed import kill_writers
@@ -95,7 +99,7 @@ class TestSqliteByUrl(SinkConformance):
 
     def written_ids(self, sink: Sink) -> Sequence[str]:
         del sink
-        return [record.id for record in sqlite.read_records(self.path)]
+        return [record.id for record in read_records(self.path)]
 
 
 def test_is_registered() -> None:
@@ -107,8 +111,8 @@ def test_records_come_back(sink: Database, database_url: str) -> None:
     assert tuple(read_records(database_url)) == example_records()
 
 
-@pytest.mark.parametrize("table", _schema.COLUMNS)
-def test_columns_are_in_the_order_of_the_rows(
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_are_those_of_an_alert(
     sink: Database, database_url: str, tmp_path: Path, table: str
 ) -> None:
     del sink
@@ -117,19 +121,21 @@ def test_columns_are_in_the_order_of_the_rows(
         "SELECT column_name FROM information_schema.columns"
         f" WHERE table_name = '{table}' ORDER BY ordinal_position",
     )
-    assert tuple(name for (name,) in columns) == _schema.COLUMNS[table]
+    keys = ("record_number",) if table == "records" else ("record_number", "number")
+    expected = [*keys, *(column.name for column in TABLES[table])]
+    assert [name for (name,) in columns] == expected
     file = tmp_path / "a.sqlite"
-    sqlite.Sqlite(path=file).close()
-    info = sqlite.select(file, f"SELECT name FROM pragma_table_info('{table}')")
-    assert tuple(name for (name,) in info) == _schema.COLUMNS[table]
+    Sqlite(path=file).close()
+    info = select(file, f"SELECT name FROM pragma_table_info('{table}')")
+    assert [name for (name,) in info] == expected
 
 
-@pytest.mark.parametrize("query", [f"SELECT * FROM {name}" for name in _schema.COLUMNS])
+@pytest.mark.parametrize("query", [f"SELECT * FROM {name}" for name in TABLES])
 def test_both_databases_hold_the_same(
     sink: Database, database_url: str, tmp_path: Path, query: str
 ) -> None:
     file = tmp_path / "a.sqlite"
-    with contextlib.closing(sqlite.Sqlite(path=file)) as other:
+    with contextlib.closing(Sqlite(path=file)) as other:
         for each in (sink, other):
             each.write(example_records())
     rows = list(select(database_url, query))
@@ -144,7 +150,7 @@ def plain(row: Sequence[Any]) -> str:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
-        return str(_schema.cell(value))
+        return str(cell(value))
     return value if value is None or isinstance(value, str) else float(value)
 
 
@@ -235,10 +241,10 @@ def test_waits_no_longer_than_told_for_another_writer(database_url: str) -> None
         contextlib.closing(Database(url=database_url, wait_s=0.05)) as sink,
         psycopg.connect(database_url) as other,
     ):
-        other.execute("SELECT pg_advisory_lock(%s)", [database.LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         with pytest.raises(RetryLater, match="lock timeout"):
             sink.write([make_record()])
-        other.execute("SELECT pg_advisory_unlock(%s)", [database.LOCK])
+        other.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
         sink.write([make_record()])
     assert list(read_records(database_url)) == [make_record()]
 
@@ -260,7 +266,7 @@ def test_is_durable_where_the_server_is_not(sink: Database, database_url: str) -
 
 def test_database_of_another_program(database_url: str) -> None:
     run_sql(database_url, "CREATE TABLE records (x int)")
-    with pytest.raises(ConfigError, match=r'^url: cannot write .*: relation "records" already'):
+    with pytest.raises(ConfigError, match=r"^url: .* has a table 'records' of another program$"):
         Database(url=database_url)
     with pytest.raises(ConfigError, match="has no tables of ours"):
         list(read_records(database_url))
@@ -270,10 +276,73 @@ def test_database_of_another_program(database_url: str) -> None:
 def test_newer_layout(sink: Database, database_url: str) -> None:
     sink.close()
     run_sql(database_url, "UPDATE icecube_layout SET version = 7")
-    with pytest.raises(ConfigError, match=r"^url: .* has schema 7, not the 2 of this version; up"):
+    with pytest.raises(ConfigError, match=r"^url: .* has layout 7, newer than the 3 of this"):
         Database(url=database_url)
-    with pytest.raises(ConfigError, match=r"cannot read .* has schema 7"):
+    with pytest.raises(ConfigError, match=r"cannot read .* has layout 7"):
         list(read_records(database_url))
+
+
+@pytest.fixture
+def old(database_url: str, tmp_path: Path) -> str:
+    """A database that an older version wrote: its definitions, and the rows of the SQLite file."""
+    folder = Path(__file__).parent
+    run_sql(database_url, (folder / "layout_2_postgresql.sql").read_text("utf-8"))
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "2.sqlite")) as file,
+        psycopg.connect(database_url) as server,
+    ):
+        file.executescript((folder / "layout_2.sql").read_text("utf-8"))
+        for table in TABLES:
+            for row in file.execute(f"SELECT * FROM {table}"):
+                columns = [name for (name,) in file.execute(INFO, [table])]
+                cells = [
+                    bool(value) if name in ("is_real", "is_limit") else value
+                    for name, value in zip(columns, row, strict=True)
+                ]
+                marks = ", ".join(["%s"] * len(cells))
+                server.execute(f"INSERT INTO {table} VALUES ({marks})".encode(), cells)
+    return database_url
+
+
+INFO = "SELECT name FROM pragma_table_info(?)"
+
+
+def _first(row: Sequence[Any]) -> Any:
+    return row[0]
+
+
+def test_an_old_database_is_changed_and_nothing_lost(old: str, tmp_path: Path) -> None:
+    run_sql(old, "CREATE VIEW mine AS SELECT event_key, retracted FROM events")
+    run_sql(old, "CREATE TABLE notes (text TEXT)")
+    before = list(read_records(old))
+    assert list(select(old, "SELECT count(*) FROM events")) == [(3,)]
+    with contextlib.closing(Database(url=old)) as sink:
+        assert run_sql(old, "SELECT version FROM icecube_layout") == [(LAYOUT,)]
+        assert list(read_records(old)) == before
+        sink.write(before)
+        sink.write([make_record(event_id=5)])
+    assert run_sql(old, "SELECT max(record_number), count(*) FROM records") == [(5, 5)]
+    assert run_sql(old, "SELECT count(*) FROM sightings") == [(6,)]
+    assert run_sql(old, "SELECT count(*) FROM mine") == [(4,)]
+    file = tmp_path / "new.sqlite"
+    with contextlib.closing(Sqlite(path=file)) as other:
+        other.write([*before, make_record(event_id=5)])
+    for table in ("records", "significances", "coincident_events", "notices", "events"):
+        info = select(file, f"SELECT name FROM pragma_table_info('{table}')")
+        query = f"SELECT {', '.join(sorted(map(_first, info)))} FROM {table}"
+        assert sorted(map(plain, select(old, query))) == sorted(map(plain, select(file, query)))
+
+
+def test_many_open_an_old_database_at_once(old: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    failures = context.SimpleQueue()
+    openers = [context.Process(target=_write_all, args=(old, n, failures)) for n in (1, -1)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert failures.empty(), failures.get()
+    assert run_sql(old, "SELECT count(*) FROM records") == [(204,)]
 
 
 def test_a_wrong_query_is_one_line(sink: Database, database_url: str) -> None:
@@ -299,7 +368,7 @@ def test_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> Non
     assert "cannot write x at 127.0.0.1:1: connection" in caplog.text
     with pytest.raises(RetryLater) as caught:
         sink.write([make_record()])
-    shown = [caplog.text, str(caught.value), repr(sink), repr(vars(sink)), repr(vars(sink._store))]
+    shown = [caplog.text, str(caught.value), repr(sink), repr(vars(sink))]
     assert "hush" not in "".join(shown)
 
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from icecube_hooks import ConfigError, Record, RetryLater, Sink
 from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.sinks import parquet
-from icecube_plugin.sinks._schema import COLUMNS as TABLES
+from icecube_plugin.sinks.database_tables import TABLES
 from icecube_plugin.sinks.parquet import COLUMNS, Parquet, read_records, register_sinks, table
 from tests.hooks.strategies import instances
 
@@ -58,9 +58,7 @@ def test_is_registered() -> None:
 
 
 def test_columns_are_those_of_the_database() -> None:
-    assert [column.name for column in COLUMNS] == [
-        name for name in TABLES["records"] if name != "record_number"
-    ]
+    assert TABLES["records"] == COLUMNS
 
 
 def test_columns_say_what_they_hold(tmp_path: Path) -> None:
@@ -69,7 +67,7 @@ def test_columns_say_what_they_hold(tmp_path: Path) -> None:
     for path in files(tmp_path):
         found = pq.ParquetFile(path).schema_arrow
         assert found.equals(parquet.schema(), check_metadata=True)
-    assert found.metadata == {b"icecube_alerts_layout": b"1"}
+    assert found.metadata == {b"icecube_alerts_layout": b"2"}
     assert found.field("energy_tev").metadata[b"unit"] == b"TeV"
     assert all(field.metadata[b"description"] for field in found)
 
@@ -160,6 +158,19 @@ def test_merging_fails_quietly(
     sink.close()
     assert "the files of a year are not merged: [Errno 28] No space left" in caplog.text
     assert len(rows(tmp_path)) == 2
+
+
+def test_file_of_an_older_version(tmp_path: Path) -> None:
+    """Its rows gain the new columns, filled, with the first write; until then readers see nulls."""
+    Parquet(folder=tmp_path).write([make_record(circular_number=5)])
+    (path,) = files(tmp_path)
+    old = pq.ParquetFile(path).read().drop_columns(["circular_number", "p_post"])
+    pq.write_table(old, path)
+    assert [record.alert.circular_number for record in read_records(tmp_path)] == [5]
+    sink = Parquet(folder=tmp_path)
+    sink.write([make_record(revision=1, circular_number=6)])
+    assert sorted(row["circular_number"] for row in rows(tmp_path)) == [5, 6]
+    assert len(files(tmp_path)) == 1
 
 
 def test_damaged_file(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
+import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -32,9 +33,12 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_hooks.testing import example_records, make_message, make_record, make_significance
-from icecube_plugin.sinks import sqlite
-from icecube_plugin.sinks.sqlite import Sqlite, event, history, read_records, register_sinks
+from icecube_plugin.sinks.database import event, history, read_records, select
+from icecube_plugin.sinks.database_engines import use_wal
+from icecube_plugin.sinks.database_migration import APPLICATION_ID, LAYOUT
+from icecube_plugin.sinks.sqlite import Sqlite, register_sinks
 
+from .disks import full_disk
 from .killed import kill_writers
 
 
@@ -220,26 +224,25 @@ def test_batch_is_all_or_nothing(sink: Sqlite, path: Path) -> None:
     assert list(read_records(path)) == [make_record()]
 
 
-def test_is_durable(sink: Sqlite) -> None:
-    connection = sink._connection
-    assert connection is not None
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+def test_is_durable(sink: Sqlite, path: Path) -> None:
+    with sink.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    assert ask(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_full_disk(sink: Sqlite, path: Path) -> None:
-    connection = sink._connection
-    assert connection is not None
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count={pages + 1}")
-    big = make_record(event_id=1, raw=os.urandom(100_000))
-    with pytest.raises(RetryLater) as caught:
-        sink.write([make_record(), big])
-    assert str(caught.value) == f"cannot write {path}: database or disk is full"
-    assert list(read_records(path)) == []
-    connection.execute("PRAGMA max_page_count=100000")
-    sink.write([make_record(), big])
-    assert list(read_records(path)) == [make_record(), big]
+def test_full_disk(tmp_path: Path) -> None:
+    noise = random.Random(5)  # noqa: S311  # no secret
+    records = [
+        make_record(event_id=number, comments=(noise.randbytes(4000).hex(),))
+        for number in range(200)
+    ]
+    with full_disk(tmp_path, "sqlite:Sqlite", {"path": "a"}, records, kilobytes=800) as child:
+        path = child.folder / "a"
+        assert child.reason == f"cannot write {path}: database or disk is full"
+        told = list(read_records(path))
+        assert told == records[: len(told)]
+        child.make_room()
+        assert list(read_records(path)) == records
 
 
 def test_locked(path: Path) -> None:
@@ -263,14 +266,6 @@ def test_locked_when_it_is_made(path: Path, caplog: pytest.LogCaptureFixture) ->
     with contextlib.closing(sink):
         sink.write([make_record()])
     assert list(read_records(path)) == [make_record()]
-
-
-def test_read_only(sink: Sqlite) -> None:
-    connection = sink._connection
-    assert connection is not None
-    connection.execute("PRAGMA query_only=ON")
-    with pytest.raises(RetryLater, match="attempt to write a readonly database"):
-        sink.write([make_record()])
 
 
 @pytest.mark.parametrize("text", ["not a database, but some text that is long enough\n" * 100])
@@ -298,9 +293,9 @@ def test_newer_layout(sink: Sqlite, path: Path) -> None:
         other.execute("PRAGMA user_version=7")
     with pytest.raises(ConfigError) as caught:
         Sqlite(path=path)
-    reason = f"{path} has schema 7, newer than the 2 of this version"
-    assert str(caught.value) == f"path: {reason}; update icecube-plugin, or use another file"
-    with pytest.raises(RefusedForGood, match="has schema 7"):
+    reason = f"{path} has layout 7, newer than the {LAYOUT} of this version"
+    assert str(caught.value) == f"path: {reason}; update icecube-plugin, or use another database"
+    with pytest.raises(RefusedForGood, match="has layout 7"):
         sink.write([make_record()])
 
 
@@ -367,76 +362,119 @@ def test_killed_writers_lose_and_double_nothing(tmp_path: Path) -> None:
         kill_writers(f"sqlite:///{place}/a.sqlite", rounds=100)
 
 
-LAYOUT_1 = (Path(__file__).parent / "layout_1.sql").read_text("utf-8")
+# --- files of older versions ---------------------------------------------------------------------
 
 
-@pytest.fixture
-def old(path: Path) -> Path:
-    """A file that version 1.0 wrote."""
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest, path: Path) -> Path:
+    """A file that an older version wrote."""
+    text = (Path(__file__).parent / f"layout_{request.param}.sql").read_text("utf-8")
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(LAYOUT_1)
+        database.executescript(text)
     return path
 
 
-def test_layout_1_is_changed_and_nothing_lost(old: Path, caplog: pytest.LogCaptureFixture) -> None:
-    before = [Record.from_json(text) for (text,) in ask(old, "SELECT record_json FROM records")]
-    sightings = ask(old, 'SELECT topic, "offset", timestamp FROM sightings ORDER BY rowid')
+def test_an_old_file_is_changed_and_nothing_lost(
+    old: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = list(read_records(old))
+    sightings = ask(old, 'SELECT topic, "offset", timestamp FROM sightings')
     with contextlib.closing(Sqlite(path=old)) as sink:
-        assert "changing layout 1 to 2" in caplog.text
+        assert re.search(rf"changing its tables of layout [12] to {LAYOUT}", caplog.text)
         assert list(read_records(old)) == before
-        assert sorted(ask(old, 'SELECT topic, "offset", timestamp FROM sightings')) == sorted(
-            sightings
-        )
+        after = ask(old, 'SELECT topic, "offset", timestamp FROM sightings')
+        assert sorted(after) == sorted(sightings)
         sink.write(before)
         assert list(read_records(old)) == before
         assert ask(old, "SELECT count(*) FROM sightings") == [(len(sightings),)]
         sink.write([make_record(event_id=5)])
     assert ask(old, "SELECT max(record_number), count(*) FROM records") == [(5, 5)]
+    assert ask(old, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_changed_file_is_as_a_new_one(old: Path, tmp_path: Path) -> None:
+def test_a_changed_file_holds_what_a_new_one_does(old: Path, tmp_path: Path) -> None:
     Sqlite(path=old).close()
     new = tmp_path / "new.sqlite"
     with contextlib.closing(Sqlite(path=new)) as sink:
         sink.write(list(read_records(old)))
-    with contextlib.closing(sqlite3.connect(old)) as database:
-        changed = [line for line in database.iterdump() if "sightings" not in line]
-    with contextlib.closing(sqlite3.connect(new)) as database:
-        made = [line for line in database.iterdump() if "sightings" not in line]
-    assert changed == made
+    tables = ("records", "significances", "coincident_events", "notices", "events")
+    for table in tables:
+        columns = sorted(
+            name for (name,) in select(new, "SELECT name FROM pragma_table_info(:t)", {"t": table})
+        )
+        query = f"SELECT {', '.join(columns)} FROM {table} ORDER BY record_number"
+        assert list(select(old, query)) == list(select(new, query))
+    names = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+    assert ask(old, names) == ask(new, names)
 
 
-@pytest.mark.parametrize("after", [0, 1, 6, 12, len(sqlite._STEPS[1]) - 1])
-def test_crash_in_the_change_leaves_layout_1(old: Path, after: int) -> None:
+@pytest.mark.parametrize("after", [1, 5, 20, 60])
+def test_crash_in_the_change_leaves_the_old_layout(old: Path, after: int) -> None:
     crash = f"""
-        import os
-        from icecube_plugin.sinks import sqlite
-        def steps():
-            yield from list(old)[:{after}]
-            os.kill(os.getpid(), 9)
-        old = sqlite._STEPS[1]
-        sqlite._STEPS[1] = steps()
-        sqlite.Sqlite(path={str(old)!r})
+        import os, sqlalchemy
+        from icecube_plugin.sinks.sqlite import Sqlite
+        count = 0
+        @sqlalchemy.event.listens_for(sqlalchemy.Engine, "before_cursor_execute")
+        def look(connection, cursor, statement, *_):
+            global count
+            count += statement.split()[0] in ("ALTER", "CREATE", "DROP", "INSERT", "UPDATE")
+            if count > {after} or "user_version=" in statement:
+                os.kill(os.getpid(), 9)
+        Sqlite(path={str(old)!r})
     """
+    layout = ask(old, "PRAGMA user_version")
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(crash)], capture_output=True)
     assert done.returncode == -signal.SIGKILL
-    assert ask(old, "PRAGMA user_version") == [(1,)]
-    assert ask(old, "SELECT count(DISTINCT raw) FROM records") == [(4,)]
+    assert ask(old, "PRAGMA user_version") == layout
+    assert len(list(read_records(old))) == 4
     Sqlite(path=old).close()
     assert len(list(read_records(old))) == 4
 
 
-def test_reading_layout_1_says_what_to_do(old: Path) -> None:
+def test_questions_to_a_file_that_nobody_has_changed(old: Path) -> None:
+    """Records are read; other questions work from layout 2 on."""
+    (layout,) = ask(old, "PRAGMA user_version")[0]
+    assert len(list(read_records(old))) == 4
+    if layout == 2:
+        assert list(select(old, "SELECT count(*) FROM events")) == [(3,)]
+        return
     with pytest.raises(ConfigError) as caught:
-        list(read_records(old))
-    reason = f"path: cannot read {old}: it has schema 1"
-    assert str(caught.value) == f"{reason}; a host or `icecube-alerts check` changes it to 2"
+        list(select(old, "SELECT count(*) FROM events"))
+    reason = f"path: cannot read {old}: it has layout 1"
+    advice = f"a host or `icecube-alerts check` changes it to {LAYOUT}"
+    assert str(caught.value) == f"{reason}; {advice}"
+
+
+def test_a_new_column_is_added_and_filled(sink: Sqlite, path: Path) -> None:
+    """As when somebody adds one to `alerts.columns`: here the file has lost some."""
+    sink.write(example_records())
+    sink.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript("""
+            DROP VIEW events; DROP VIEW notices; DROP INDEX records_by_time;
+            ALTER TABLE records DROP COLUMN energy_tev;
+            ALTER TABLE records DROP COLUMN trigger_time;
+            ALTER TABLE significances DROP COLUMN p_value;
+            ALTER TABLE coincident_events DROP COLUMN ra_deg;
+            CREATE TABLE somebody_elses (x);
+        """)
+    sink.write([make_record(event_id=5)])
+    records = (*example_records(), make_record(event_id=5))
+    rows = ask(path, "SELECT energy_tev FROM records ORDER BY record_number")
+    assert rows == [(record.alert.energy_tev,) for record in records]
+    rows = ask(path, "SELECT p_value FROM significances ORDER BY record_number, number")
+    assert rows == [(one.p_value,) for record in records for one in record.significances]
+    assert ask(path, "SELECT ra_deg FROM coincident_events ORDER BY number") == [(345.82,), (None,)]
+    assert ask(path, "SELECT count(energy_tev) FROM events")[0][0] > 0
+    assert ask(path, "SELECT count(*) FROM somebody_elses") == [(0,)]
+    indexes = ask(path, "SELECT name FROM sqlite_master WHERE name = 'records_by_time'")
+    assert indexes == [("records_by_time",)]
 
 
 def test_every_layout_has_a_number(path: Path, sink: Sqlite) -> None:
     del sink
-    assert ask(path, "PRAGMA user_version") == [(sqlite.SCHEMA_VERSION,)]
-    assert ask(path, "PRAGMA application_id") == [(sqlite.APPLICATION_ID,)]
+    assert ask(path, "PRAGMA user_version") == [(LAYOUT,)]
+    assert ask(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
 
 
 def test_record_is_a_type_that_reads_its_own_json(path: Path, sink: Sqlite) -> None:
@@ -468,13 +506,6 @@ def test_processes_make_the_file_at_once(tmp_path: Path) -> None:
     assert [maker.exitcode for maker in makers] == [0] * 4
 
 
-def test_file_that_another_process_made_first(sink: Sqlite, path: Path) -> None:
-    sink.write([make_record()])
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        sqlite._create(other, path)
-    assert list(read_records(path)) == [make_record()]
-
-
 def test_switch_to_the_log_waits_for_a_reader(path: Path) -> None:
     with (
         contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as reader,
@@ -483,9 +514,9 @@ def test_switch_to_the_log_waits_for_a_reader(path: Path) -> None:
         reader.executescript("CREATE TABLE t (x); BEGIN; SELECT * FROM t;")
         reader.execute("SELECT * FROM t").fetchall()
         with pytest.raises(sqlite3.OperationalError, match="database is locked"):
-            sqlite._use_wal(writer, 0.02)
+            use_wal(writer, 0.02)
         timer = threading.Timer(0.05, reader.rollback)
         timer.start()
-        sqlite._use_wal(writer, 10)
+        use_wal(writer, 10)
         timer.join()
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)

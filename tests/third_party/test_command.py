@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 NOTICES = sorted((FIXTURES / "gcn.notices.icecube.lvk_nu_track_search").glob("*.json"))

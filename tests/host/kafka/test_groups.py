@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from icecube_hooks import Message
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource
-from icecube_plugin.sinks.sqlite import read_records
+from icecube_plugin.sinks.database import read_records
 from tests.kafka_broker.broker import KafkaBroker
 
 from .common import command, kafka_config, notice, publish, rows, running, wait_for
