@@ -9,7 +9,8 @@ Conventions
 -----------
 - ``None`` is "not stated". Angles in degrees (ICRS), times UTC, energies in TeV, rates in Hz.
 - A name has the unit at its end; `Column.short` leaves it out, for tables whose columns carry it.
-- The order is that of the tables; a new column goes to the end of its part.
+- The columns of a record have no name that those of its significances have, and of its neutrinos
+  only what a position has: queries that join the tables would have to say which is meant.
 """
 
 from __future__ import annotations
@@ -236,13 +237,11 @@ _NOTICE: Final = (
     _real("energy_tev", "most probable neutrino energy", "phys.energy", "TeV"),
     _real("signalness", "probability of astrophysical origin", "stat.probability"),
     _real("far_hz", "rate of background alerts at least this signal-like", "arith.rate", "Hz"),
-    # No unit: astropy's year has 365.25 days.
-    _real("far_per_year", "that rate per year of 365 days", "arith.rate"),
     _whole("n_coincident", "number of coincident events, as stated", "meta.number"),
     _real("charge_pe", "deposited charge in photo-electrons", "phot.count"),
     _real("signal_trackness", "how track-like it is", "stat.probability"),
     _whole("n_events", "number of events that make up the alert", "meta.number"),
-    _real("delta_t_s", "time window of the coincidence", "time.duration", "s"),
+    _real("window_s", "of the coincidence", "time.duration", "s", field="delta_t_s"),
     _real("sigma_t_s", "uncertainty of the time", "stat.error;time", "s"),
     _time("observation_start", "searched time, UTC", "time.start"),
     _time("observation_stop", "searched time, UTC", "time.end"),
@@ -329,11 +328,11 @@ RECORD: Final = (
     ),
     *_inside("alert", ALERT),
     _real(
-        *("p_post", "smallest p-value after trials", "stat.probability"),
+        *("best_p_post", "smallest p-value after trials", "stat.probability"),
         field=_smallest_p_post,
     ),
     _real(
-        *("sigma_post", "largest significance after trials", "stat.value"),
+        *("best_sigma_post", "largest significance after trials", "stat.value"),
         field=_largest_sigma_post,
     ),
 )
