@@ -24,6 +24,8 @@ from typing import Any, Final
 
 from icecube_hooks import Localization, Record
 
+from .headline import p_post, sigma_post
+
 __all__ = [
     "ALERT",
     "NEUTRINO",
@@ -310,16 +312,6 @@ ALERT: Final = (*_NOTICE, *_inside("localization", _PLACE, "localization"), *_SE
 """The columns of an alert."""
 
 
-def _smallest_p_post(record: Record) -> float | None:
-    stated = [p for one in record.significances if (p := one.p_value_post) is not None]
-    return min(stated, default=None)
-
-
-def _largest_sigma_post(record: Record) -> float | None:
-    stated = [sigma for one in record.significances if (sigma := one.sigma_post) is not None]
-    return max(stated, default=None)
-
-
 RECORD: Final = (
     _text(
         *("record_id", "same notice, same bytes, same id", "meta.id"),
@@ -328,12 +320,12 @@ RECORD: Final = (
     ),
     *_inside("alert", ALERT),
     _real(
-        *("best_p_post", "smallest p-value after trials", "stat.probability"),
-        field=_smallest_p_post,
+        *("headline_p_post", "p-value after trials that counts", "stat.probability"),
+        field=lambda record: p_post(record.significances),
     ),
     _real(
-        *("best_sigma_post", "largest significance after trials", "stat.value"),
-        field=_largest_sigma_post,
+        *("headline_sigma_post", "sigma after trials that counts", "stat.value"),
+        field=lambda record: sigma_post(record.significances),
     ),
 )
 """The columns of a record."""

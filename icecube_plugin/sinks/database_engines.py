@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
 from icecube_plugin.disk import absolute, sync_folder, wrong
-from icecube_plugin.views.summary import clean
+from icecube_plugin.alerts.words import clean
 
 from .database_migration import APPLICATION_ID
 

@@ -164,7 +164,7 @@ def test_file_of_an_older_version(tmp_path: Path) -> None:
     """Its rows gain the new columns, filled, with the first write; until then readers see nulls."""
     Parquet(folder=tmp_path).write([make_record(circular_number=5)])
     (path,) = files(tmp_path)
-    old = pq.ParquetFile(path).read().drop_columns(["circular_number", "best_p_post"])
+    old = pq.ParquetFile(path).read().drop_columns(["circular_number", "headline_p_post"])
     pq.write_table(old, path)
     assert [record.alert.circular_number for record in read_records(tmp_path)] == [5]
     sink = Parquet(folder=tmp_path)
