@@ -156,7 +156,7 @@ def numbered_records(
         number = "number" if layout == 1 else "record_number"
         query = f"SELECT {number}, record_json FROM records WHERE {number} > :n ORDER BY {number}"  # noqa: S608  # ours
         for found, text in _asked(connection, query, {"n": after}):
-            yield found, Record.from_dict(json.loads(text))
+            yield found, Record.from_json(text)
 
 
 def event(
@@ -167,7 +167,7 @@ def event(
     Parameters and errors are those of `select`; `event_key` is `icecube_hooks.Alert.event_key`.
     """
     rows = select(database, _NEWEST, {"key": event_key}, password_env=password_env)
-    return next((Record.from_dict(json.loads(text)) for (text,) in rows), None)
+    return next((Record.from_json(text) for (text,) in rows), None)
 
 
 def history(
@@ -178,7 +178,7 @@ def history(
     Parameters and errors are those of `event`.
     """
     rows = select(database, _HISTORY, {"key": event_key}, password_env=password_env)
-    return [Record.from_dict(json.loads(text)) for (text,) in rows][::-1]
+    return [Record.from_json(text) for (text,) in rows][::-1]
 
 
 def select(

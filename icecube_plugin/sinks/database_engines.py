@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
-from icecube_plugin.disk import absolute, sync_folder, wrong
 from icecube_plugin.alerts.words import clean
+from icecube_plugin.disk import absolute, sync_folder, wrong
 
 from .database_migration import APPLICATION_ID
 

@@ -7,12 +7,11 @@ counts changes that an older program must not write into.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from icecube_hooks import Record, RefusedForGood
+from icecube_hooks import NoticeError, Record, RefusedForGood
 
 from .database_tables import TABLES, make_views, metadata, row_maker
 
@@ -141,9 +140,18 @@ def _fill(connection: Connection, missing: Mapping[str, set[str]]) -> None:
         if not rows:
             return
         last = rows[-1].record_number
-        read = [(number, Record.from_dict(json.loads(text))) for number, text in rows]
+        read = [(number, record) for number, text in rows if (record := _read(number, text))]
         for name, lacking in missing.items():
             _fill_table(connection, metadata().tables[name], lacking, read)
+
+
+def _read(number: int, text: str) -> Record | None:
+    """Read a record; one that cannot be read must not keep the database shut."""
+    try:
+        return Record.from_json(text)
+    except NoticeError as error:
+        log.warning("record %d cannot be read, its new columns stay NULL: %s", number, error)
+        return None
 
 
 def _fill_table(

@@ -162,7 +162,7 @@ class Parquet:
         if file not in self._old:
             return _read(file, *schema().names)
         texts = _read(file, "record_json")["record_json"].to_pylist()
-        return table(Record.from_dict(json.loads(text)) for text in texts)
+        return table(Record.from_json(text) for text in texts)
 
     def _write_file(self, folder: Path, rows: pa.Table) -> None:
         if not folder.exists():
