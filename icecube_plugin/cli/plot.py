@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skymap", metavar="FILE", help="HEALPix FITS file, for its contours")
     parser.add_argument("--fetch", action="store_true", help="fetch the notice's sky map (https)")
     parser.add_argument("--tests", action="store_true", help="draw tests and mock events too")
+    parser.add_argument(
+        "--size", type=_size, metavar="WIDTHxHEIGHT", help="of the picture [inches], as 9x5.7"
+    )
+    parser.add_argument(
+        "--dpi", type=float, default=120.0, metavar="N", help="pixels per inch of a .png (120)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -73,9 +79,16 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments, file)
     records, refused = records_in(arguments.sources, arguments)
     figure = _figure(arguments, records)
-    file.write_bytes(_content(figure, file.suffix[1:].lower()))
+    file.write_bytes(_content(figure, file.suffix[1:].lower(), arguments.dpi))
     print(file)
     return 1 if refused else 0
+
+
+def _size(text: str) -> tuple[float, float]:
+    width, height = map(float, text.split("x"))
+    if not (1 <= width <= 100 and 1 <= height <= 100):
+        raise ValueError(text)
+    return width, height
 
 
 def _date(text: str) -> date:
@@ -98,26 +111,29 @@ def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
     from icecube_plugin.views import plots as plot
 
     what = arguments.what
+    size: dict[str, Any] = {} if arguments.size is None else {"size_in": arguments.size}
     if what == "cumulative":
-        return plot.cumulative(records)
+        return plot.cumulative(records, **size)
     if what == "ladder":
         chosen = None if arguments.event is None else _event(records, arguments).newest.event_key
-        return plot.p_ladder(records, highlight=chosen)
+        return plot.p_ladder(records, highlight=chosen, **size)
     if what == "map" and arguments.event is None:
         skymap = _skymap(arguments, records)
-        return plot.sky_map(records, tests=arguments.tests, skymap=skymap)
+        return plot.sky_map(records, tests=arguments.tests, skymap=skymap, **size)
     event = _event(records, arguments)
     story = _of_event(records, event)
     if what == "map":
-        return plot.sky_map(story, tests=True, skymap=_skymap(arguments, story))
+        return plot.sky_map(story, tests=True, skymap=_skymap(arguments, story), **size)
     record = next((one for one in reversed(story) if _place(one) is not None), story[-1])
     if what == "visibility":
-        return plot.visibility(record, arguments.site, night_of=arguments.night)
+        return plot.visibility(
+            record, arguments.site, night_of=arguments.night, now=datetime.now(UTC), **size
+        )
     skymap = _skymap(arguments, [record])
     others = [
         one for one in records if one is not record and (arguments.tests or one.alert.is_real)
     ]
-    return plot.finder(record, others=others, skymap=skymap)
+    return plot.finder(record, others=others, skymap=skymap, **size)
 
 
 def _event(records: Sequence[Record], arguments: argparse.Namespace) -> Event:
@@ -174,9 +190,9 @@ def _url(records: Sequence[Record]) -> str:
     return url
 
 
-def _content(figure: Figure, form: str) -> bytes:
+def _content(figure: Figure, form: str, dpi: float) -> bytes:
     from icecube_plugin.views.plots import to_pdf, to_png, to_svg
 
     if form == "svg":
         return to_svg(figure).encode()
-    return to_png(figure) if form == "png" else to_pdf(figure)
+    return to_png(figure, dpi) if form == "png" else to_pdf(figure)

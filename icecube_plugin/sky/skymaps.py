@@ -122,9 +122,21 @@ class Pixels(ABC):
     def contains(self, ra_deg: Any, dec_deg: Any, containment: float = 0.9) -> Any:
         """Tell whether positions [deg, ICRS] are in the region at a containment."""
 
+    @property
+    def pixel_deg(self) -> float:
+        """Size of the best pixel [deg]."""
+        return float(_size_deg(self.order[self._best : self._best + 1])[0])
+
+    @property
     @abstractmethod
+    def _best(self) -> int:
+        """Index of the best pixel."""
+
     def most_probable_deg(self) -> tuple[float, float]:
         """Return the middle of the best pixel: right ascension, declination [deg]."""
+        best = slice(self._best, self._best + 1)
+        ra, dec = _centres_deg(self.order[best], self.ipix[best])
+        return float(ra[0]), float(dec[0])
 
     def reach_deg(self, ra_deg: float, dec_deg: float, containment: float = 0.9) -> float:
         """Return how far from a position the region at a containment goes [deg]."""
@@ -132,10 +144,6 @@ class Pixels(ABC):
         inside = self.contains(ra, dec, containment)
         distance: Floats = polar_deg(ra[inside], dec[inside], ra_deg, dec_deg)[0]
         return float((distance + _size_deg(self.order[inside])).max())
-
-    def _middle_deg(self, index: int) -> tuple[float, float]:
-        ra, dec = _centres_deg(self.order[index : index + 1], self.ipix[index : index + 1])
-        return float(ra[0]), float(dec[0])
 
     def _pixel(self, ra_deg: Any, dec_deg: Any) -> tuple[Any, Any]:
         """Return the pixels that hold positions, and whether there is one."""
@@ -242,9 +250,9 @@ class SkyMap(Pixels):
         distance = _distance_deg(order, ipix, ra_deg, dec_deg)
         return total + float(probability[distance <= radius_deg].sum())
 
-    def most_probable_deg(self) -> tuple[float, float]:
-        """Return the middle of the densest pixel: right ascension, declination [deg]."""
-        return self._middle_deg(int(self._density_deg2.argmax()))
+    @property
+    def _best(self) -> int:
+        return int(self._density_deg2.argmax())
 
 
 class LikelihoodScan(Pixels):
@@ -301,9 +309,9 @@ class LikelihoodScan(Pixels):
         pixel, is_on = self._pixel(ra_deg, dec_deg)
         return scalar(is_on & np.asarray(self.change[pixel] <= self._change_at(containment)))
 
-    def most_probable_deg(self) -> tuple[float, float]:
-        """Return the middle of the pixel with the largest likelihood [deg]."""
-        return self._middle_deg(int(self.change.argmin()))
+    @property
+    def _best(self) -> int:
+        return int(self.change.argmin())
 
     def _change_at(self, containment: float) -> float:
         if containment not in self.contours:

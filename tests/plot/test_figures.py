@@ -12,6 +12,7 @@ from scipy.stats import poisson
 
 from icecube_hooks import YEAR_S, AlertKind, GWReference, PValue, Record, Status, Tense
 from icecube_hooks.testing import make_record
+from icecube_plugin import __version__
 from icecube_plugin.significance import p_from_sigma
 from icecube_plugin.views.plots import (
     PlotError,
@@ -41,15 +42,81 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_visibility_says_where_and_when() -> None:
     figure = visibility(of(circle(210, -30, 1), trigger_time=T0), "paranal")
     axes: Any = figure.axes[0]
-    assert axes.get_title() == "IceCube-230416A from Paranal, night of 2023-04-15"
+    assert said(figure) == (
+        "GOLD track IceCube-230416A, revision 0\nfrom Paranal, night of 2023-04-15"
+    )
     altitude = axes.lines[2].get_ydata()
     assert np.nanmax(altitude) == pytest.approx(84.6, abs=0.3)
-    assert figure.texts[0].get_text().startswith("RA 210.000, Dec -30.000 deg (ICRS)")
+    assert figure.texts[-1].get_text().startswith("RA 210.000, Dec -30.000 deg (ICRS)")
     other = visibility(of(circle(210, -30, 1)), "0,0", night_of=date(2026, 5, 2))
-    assert other.axes[0].get_title().endswith("from 0,0, night of 2026-05-02")
+    assert said(other).endswith("from 0,0, night of 2026-05-02")
     hidden = visibility(of(circle(0, 89, 1)), "paranal")
     assert "never above the horizon" in [text.get_text() for text in hidden.axes[0].texts]
     to_svg(visibility(of(circle(0, 89, 1)), "-90,0,2835", night_of=date(2026, 6, 21)))
+
+
+def said(figure: Any) -> str:
+    text: str = figure.get_suptitle()
+    return text
+
+
+def ticks(figure: Any) -> list[str]:
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.axes[0].get_xticklabels()]
+
+
+@pytest.mark.parametrize(
+    ("site", "first", "midnight"),
+    [("paranal", "22:00\n2026-05-02", "00:00\n2026-05-03"), ("maunakea", "06:00\n2026-05-03", None),
+     ("la-palma", "20:00\n2026-05-02", "00:00\n2026-05-03"),
+     ("siding-spring", "08:00\n2026-05-02", None)],
+)  # fmt: skip
+def test_dates_stand_at_the_ticks_that_they_are_of(
+    site: str, first: str, midnight: str | None
+) -> None:
+    figure = visibility(of(circle(210, -30, 1)), site, night_of=date(2026, 5, 2))
+    shown = ticks(figure)
+    assert shown[0] == first
+    assert [text for text in shown[1:] if "\n" in text] == [midnight] * (midnight is not None)
+
+
+def test_now_is_marked() -> None:
+    now = datetime(2026, 5, 3, 1, tzinfo=UTC)
+    record = of(circle(210, -30, 1), trigger_time=None)
+    figure = visibility(record, "paranal", night_of=date(2026, 5, 2), now=now)
+    assert " now" in [text.get_text() for text in figure.axes[0].texts]
+    later = visibility(record, "paranal", night_of=date(2026, 5, 2), now=now + timedelta(days=1))
+    assert " now" not in [text.get_text() for text in later.axes[0].texts]
+
+
+@pytest.mark.parametrize(
+    ("site", "dec", "remarks"),
+    [
+        ("69.65,18.96", 40, ["the Sun does not set"]),
+        ("-90,0,2835", 40, ["never above the horizon", "the Sun does not rise"]),
+        ("paranal", -30, []),
+    ],
+)
+def test_polar_day_and_night_are_said(site: str, dec: float, remarks: list[str]) -> None:
+    record = of(circle(300, dec, 1), trigger_time=None)
+    axes: Any = visibility(record, site, night_of=date(2026, 6, 21)).axes[0]
+    assert [text.get_text() for text in axes.texts] == remarks
+    hours = 24 * (axes.get_xlim()[1] - axes.get_xlim()[0])
+    assert hours == pytest.approx(24 if remarks else 14.4, abs=0.1)
+
+
+def test_size_and_provenance() -> None:
+    record = of(circle(210, -30, 1), trigger_time=T0)
+    figures = (
+        visibility(record, "paranal", size_in=(5, 4)),
+        p_ladder(SEASON, size_in=(5, 4)),
+        cumulative(TRACKS, size_in=(5, 4)),
+    )
+    for figure in figures:
+        assert figure.get_size_inches().tolist() == [5, 4]
+        last = " ".join(figure.texts[-1].get_text().split())
+        assert f"icecube-plugin {__version__}." in last
+        assert " notice" in last
 
 
 def test_visibility_needs_place_and_time() -> None:
@@ -171,12 +238,18 @@ def test_events_are_counted_once() -> None:
 
 def test_expectation_is_rate_times_time() -> None:
     by_time: Any
-    by_far: Any
-    by_time, by_far = cumulative(TRACKS).axes
+    by_time, _ = cumulative(TRACKS).axes
     expected = next(line for line in by_time.lines if len(line.get_xdata()) == 101)
     assert expected.get_ydata()[[0, 50, 100]] == pytest.approx([0.0, 5.0, 10.0])  # gold, 365 days
-    background = next(line for line in by_far.lines if len(line.get_xdata()) == 200)
-    assert background.get_ydata() == pytest.approx(background.get_xdata())  # one year
+
+
+def test_no_expectation_beside_false_alarm_rates() -> None:
+    """Alerts with a rate come several times as often as it says: a line of it shows an excess."""
+    figure: Any = cumulative(TRACKS)
+    _, by_far = figure.axes
+    assert {tuple(line.get_ydata()) for line in by_far.lines} == {(1, 2), (1,)}
+    assert not by_far.collections
+    assert "background alone" not in figure.texts[-1].get_text()
 
 
 def test_band_is_scipys() -> None:

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from lxml import etree
+from matplotlib.colors import to_rgb
 from matplotlib.patches import PathPatch, Polygon
+from matplotlib.text import Text
 
 import icecube_plugin
 from icecube_hooks import (
@@ -130,9 +133,10 @@ def test_what_is_stated_is_said(more: dict[str, Any], labels: list[str]) -> None
 def test_finder_outline_is_the_edge(name: str) -> None:
     """Points of the drawn outline, moved a little inward, are inside, and outward outside."""
     place = PLACES[name]
-    stated = next(s for s in field_of(of(place), []).shapes if s.role == "stated")
-    assert stated.outline is not None
-    east, north = stated.outline
+    field = field_of(of(place), [])
+    edge = field.outline(next(s for s in field.shapes if s.role == "stated"))
+    assert edge is not None
+    east, north = edge
     centre = SkyCoord(place.ra_deg, place.dec_deg, unit="deg")
     for factor, inside in ((0.999, True), (1.001, False)):
         if place.asymmetric is not None:
@@ -151,11 +155,11 @@ def test_moves_are_joined_and_older_places_faint() -> None:
     assert [place.ra_deg for place in event.places] == [10.0, 20.0]
     figure = sky_map([newer, older])
     faint, strong = patches(figure)
-    assert (faint.get_alpha(), strong.get_alpha()) == (0.45, None)
+    assert (faint.get_edgecolor()[3], strong.get_edgecolor()[3]) == (0.5, 1.0)
     assert faint.get_facecolor()[3] == 0.0 < strong.get_facecolor()[3]
     assert "older position (faint)" in texts(figure)
     assert len([a for a in figure.axes[0].texts if getattr(a, "arrow_patch", None)]) == 1
-    assert 'class="older"' in svg_map([older, newer])
+    assert 'class="older k-gold"' in svg_map([older, newer])
     assert 'class="arrow"' in svg_map([older, newer])
 
 
@@ -164,6 +168,79 @@ def test_places_that_agree_are_one() -> None:
     rounded = of(circle(10.01, 0.0, 1.0).replace(error_radius_deg=None), revision=1)
     (event,) = drawn([stated, rounded])
     assert [(place.ra_deg, place.error_radius_deg) for place in event.places] == [(10.0, 3.0)]
+
+
+def test_finder_follows_the_newest_region() -> None:
+    """An old region of 10 deg, 20 deg away, does not make a frame around one of 0.5 deg."""
+    old = of(circle(30.0, 0.0, 10.0), revision=0)
+    new = of(circle(10.0, 0.0, 0.5), revision=1, status=Status.UPDATE, raw=b"1")
+    assert field_of(new, [old]).half_deg == pytest.approx(1.15 * 2.5 * 0.5, rel=0.01)
+    assert "other revision, 20° away" in texts(finder(new, others=[old]))
+    near = of(circle(10.8, 0.0, 0.3), revision=0)
+    assert field_of(new, [near]).half_deg == pytest.approx(1.15 * 1.1, rel=0.01)
+    assert "other revision" in texts(finder(new, others=[near]))
+
+
+@pytest.mark.parametrize("dec", [0.0, 0.1, 30.0, 85.0, -89.5])
+def test_ticks_of_a_finder_can_be_read(dec: float) -> None:
+    """Round numbers, and none on another."""
+    figure: Any = finder(of(circle(0.3, dec, 0.7)))
+    figure.canvas.draw()
+    for other in figure.axes[0].child_axes:
+        for axis in (other.xaxis, other.yaxis):
+            shown = [label for label in axis.get_ticklabels() if label.get_text()]
+            assert all(re.fullmatch(r"[+-]?\d{1,3}(\.\d{1,2})?", one.get_text()) for one in shown)
+            boxes = [label.get_window_extent() for label in shown]
+            assert not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)]
+
+
+def test_neighbours_have_their_names_though_their_middle_is_outside() -> None:
+    main = of(circle(10.0, 0.0, 1.0))
+    beside = of(circle(14.0, 0.0, 3.5), run_id=5, event_names=("IceCube-200101A",), raw=b"n")
+    figure: Any = finder(main, others=[beside])
+    (name,) = [one for one in figure.axes[0].texts if one.get_text() == "IceCube-200101A"]
+    half = field_of(main, [beside]).half_deg
+    assert max(map(abs, name.xy)) < half < 4
+
+
+def test_names_do_not_stand_on_another() -> None:
+    records = [
+        of(circle(80 + 5 * n, 5 + 2 * (n % 3), 2), run_id=n + 1, raw=str(n).encode(),
+           event_names=(f"IceCube-2304{n + 10}A",))
+        for n in range(12)
+    ]  # fmt: skip
+    figure: Any = sky_map(records)
+    figure.canvas.draw()
+    names = [text for text in figure.axes[0].texts if text.get_text().startswith("IceCube")]
+    assert len(names) == 12
+    boxes = [Text.get_window_extent(name) for name in names]
+    assert not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)]
+
+
+def test_dashes_mean_scaled_and_nothing_else() -> None:
+    older = of(circle(10.5, 0.0, 1.0), revision=0)
+    newer = of(circle(10.0, 0.0, 1.0), revision=1, status=Status.UPDATE, raw=b"1")
+    figures: Any = (finder(newer, others=[older]), sky_map([older, newer]))
+    dashed = [
+        artist.get_label()
+        for figure in figures
+        for artist in (*figure.axes[0].patches, *figure.axes[0].lines)
+        if artist.get_linestyle() not in ("-", "solid", "None")
+    ]
+    assert dashed == ["50 % (scaled, 2-D Gaussian)"]
+    svg = svg_finder(newer, others=[older])
+    assert re.findall(r'class="(\w+) [^>]*stroke-dasharray', svg) == ["scaled"]
+    assert "stroke-dasharray" not in svg_map([older, newer])
+
+
+def test_heading_says_kind_name_notice_and_time() -> None:
+    record = of(circle(10.0, 20.0, 2.0), revision=1)
+    expected = "GOLD track IceCube-230416A, revision 1, 2023-04-16 07:42:31 UTC"
+    assert sky_map([record]).axes[0].get_title() == expected
+    assert finder(record).get_suptitle() == (
+        f"{expected}\nRA 10.00°, Dec +20.00°, radius 2°, 90 % containment"
+    )
+    assert f"Sky map: {expected}</title>" in svg_map(record)
 
 
 def test_retracted_is_crossed_out() -> None:
@@ -222,6 +299,39 @@ def test_search_shows_its_neutrinos() -> None:
 def test_no_sun_without_a_time() -> None:
     assert "Sun" not in texts(sky_map([of(circle(1, 1, 1), trigger_time=None)]))
     assert "Sun" in texts(sky_map([of(circle(1, 1, 1))]))
+
+
+DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                [-0.011820, 0.042940, 0.968881]]  # fmt: skip
+PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+              [-0.003882, -0.048116, 1.051998]]  # fmt: skip
+"""Machado, Oliveira & Fernandes (2009), severity 1, on linear RGB."""
+TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                   [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+
+
+def linear(colour: str) -> Any:
+    rgb = np.array(to_rgb(colour))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: Any) -> Any:
+    x, y, z = np.cbrt(TO_XYZ @ np.clip(rgb, 0, 1) / TO_XYZ.sum(axis=1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize(
+    "sight", [np.eye(3), DEUTERANOPIA, PROTANOPIA], ids=["normal", "deuteranopia", "protanopia"]
+)
+def test_kinds_are_told_apart_by_everybody(sight: Any) -> None:
+    seen = {kind: lab(np.array(sight) @ linear(style.colour)) for kind, style in STYLES.items()}
+    for one, other in combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 20, (one, other)
+
+
+def test_kinds_are_seen_on_white() -> None:
+    for kind, style in STYLES.items():
+        assert 1.05 / (TO_XYZ[1] @ linear(style.colour) + 0.05) > 3, kind
 
 
 def test_each_kind_has_colour_and_marker_of_its_own() -> None:

@@ -76,16 +76,17 @@ class _Map:
 def _maps(story: Story) -> Iterator[_Map]:
     from icecube_plugin.views.plots import PlotError, svg_finder, svg_map
 
+    history = [record for record in story.records if record is not story.placed]
     try:
         yield _Map(
             markup(svg_map(story.records)),
-            "All sky: Mollweide, right ascension grows to the left. Dashed: Galactic plane. "
+            "All sky: Mollweide, right ascension grows to the left. Grey band: Galactic plane. "
             "Circle with a dot: Sun, crescent: Moon, at the time of the event.",
         )
         yield _Map(
-            markup(svg_finder(story.placed)),
+            markup(svg_finder(story.placed, others=history)),
             "Around the position: offsets in degrees, north up, east left. "
-            "Solid: as stated. Dashed: scaled as a Gaussian.",
+            "Solid: as stated. Dashed: scaled as a Gaussian. Faint: where it was before.",
         )
     except PlotError:  # no position, no map
         return

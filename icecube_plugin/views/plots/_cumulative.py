@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, Record
 from icecube_plugin.alerts import group
+from icecube_plugin.alerts.words import short_name
 from icecube_plugin.significance import ALERT_RATES
 
-from ._events import STYLES, PlotError
-from ._figure import INK, Axes, caption, dates, entry, legend, new_figure
+from ._events import PlotError, provenance, style_of
+from ._figure import Axes, Size, caption, dates, entry, legend, new_figure, write_heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,20 +91,22 @@ def _quantile(q: float, expected: Floats) -> Floats:
     return found
 
 
-def cumulative(records: Iterable[Record]) -> Figure:
-    """Draw how the alerts of a season add up, against the published rates and their own FARs.
+def cumulative(records: Iterable[Record], *, size_in: Size = (9.0, 4.9)) -> Figure:
+    """Draw how the alerts of a season add up, against the published rates, and their FARs.
 
     Parameters
     ----------
     records : iterable of Record
         All notices of a season, see `counts` for what is left out.
+    size_in : (float, float)
+        Width and height [inches].
 
     Returns
     -------
     matplotlib.figure.Figure
         Left: events against time, with the published rate of the kind and its 68 % Poisson band.
-        Right: events with at most a false-alarm rate, against that rate times the time span, which
-        is what background alone gives.
+        Right: events with at most a stated false-alarm rate. No expectation stands beside them:
+        alerts with a rate come several times as often as that rate says (IceCat-1).
 
     Raises
     ------
@@ -112,15 +115,17 @@ def cumulative(records: Iterable[Record]) -> Figure:
     ConfigError
         If matplotlib is not installed.
     """
+    records = list(records)
     found = counts(records)
     times = sorted(time for one in found for time in one.times)
     if len(times) < 2 or times[0] == times[-1]:
         raise PlotError("fewer than two real gold, bronze or cascade events")
-    figure = new_figure(9.0, 4.9)
-    _against_time(figure.add_axes((0.07, 0.24, 0.42, 0.68)), found, times[0], times[-1])
-    years = (times[-1] - times[0]).total_seconds() / YEAR_S
-    _against_far(figure.add_axes((0.56, 0.24, 0.42, 0.68)), found, years)
-    caption(figure, _caption(found, times[0], times[-1]))
+    figure = new_figure(size_in)
+    _against_time(figure.add_axes((0.07, 0.24, 0.42, 0.66)), found, times[0], times[-1])
+    _against_far(figure.add_axes((0.56, 0.24, 0.42, 0.66)), found)
+    span = f"{len(times)} events, {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}"
+    write_heading(figure, span)
+    caption(figure, (*_caption(found), provenance(records)))
     return figure
 
 
@@ -130,7 +135,7 @@ def _against_time(axes: Axes, found: Sequence[Counts], start: datetime, stop: da
     moments = [start + (stop - start) * step / 100 for step in range(101)]
     years = np.linspace(0.0, (stop - start).total_seconds() / YEAR_S, 101)
     for one, line in zip(found, ("-", "--", ":"), strict=False):
-        style, rate = STYLES[one.kind], ALERT_RATES[one.kind].per_year
+        style, rate = style_of(one.kind), ALERT_RATES[one.kind].per_year
         low, high = poisson_band(rate * years)
         axes.fill_between(moments, low, high, color=style.colour, alpha=0.18, lw=0)
         axes.plot(moments, rate * years, color=style.colour, lw=0.9, ls=line)
@@ -146,41 +151,31 @@ def _against_time(axes: Axes, found: Sequence[Counts], start: datetime, stop: da
     axes.xaxis.set_major_formatter(dates().ConciseDateFormatter(locator))
     axes.tick_params(labelsize=7.5)
     handles = [
-        entry(f"{STYLES[one.kind].label}: {len(one.times)}", STYLES[one.kind].marker, linestyle="-",
-              color=STYLES[one.kind].colour)
+        entry(f"{short_name(one.kind)}: {len(one.times)}", style_of(one.kind).marker, linestyle="-",
+              color=style_of(one.kind).colour)
         for one in found
     ]  # fmt: skip
     legend(axes, handles, loc="upper left")
 
 
-def _against_far(axes: Axes, found: Sequence[Counts], years: float) -> None:
+def _against_far(axes: Axes, found: Sequence[Counts]) -> None:
     import numpy as np
 
-    stated = [one for one in found if one.far_per_year]
-    fars = [far for one in stated for far in one.far_per_year]
-    low, high = (min(fars) / 2, max(fars) * 2) if fars else (0.1, 10.0)
-    x = np.geomspace(low, high, 200)
-    inner, outer = poisson_band(x * years)
-    axes.fill_between(x, inner, outer, color="#bbbbbb", alpha=0.5, lw=0)
-    axes.plot(x, x * years, color=INK, lw=1.0, ls="--")
-    for one in stated:
-        style = STYLES[one.kind]
+    for one in found:
+        style = style_of(one.kind)
         steps = np.arange(1, len(one.far_per_year) + 1)
         axes.step(one.far_per_year, steps, where="post", color=style.colour, lw=1.0)
         axes.plot(one.far_per_year, steps, style.marker, color=style.colour, mfc="none", ms=4)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(0.7, None))
-    axes.set_xlabel("false-alarm rate [1/yr of 365 d]", fontsize=8.5)
+    axes.set(xscale="log", yscale="log", ylim=(0.7, None))
+    axes.set_xlabel("false-alarm rate as stated [1/yr of 365 d]", fontsize=8.5)
     axes.set_ylabel("events with at most that rate", fontsize=8.5)
     axes.tick_params(labelsize=7.5)
-    handles = [entry(f"background alone, {years:.3g} yr", linestyle="--", lw=1.0)]
-    legend(axes, handles, loc="upper left")
 
 
-def _caption(found: Sequence[Counts], start: datetime, stop: datetime) -> Iterator[str]:
+def _caption(found: Sequence[Counts]) -> Iterator[str]:
     rates = ", ".join(f"{one.kind} {ALERT_RATES[one.kind].per_year:g}" for one in found)
     yield f"Left: published rates per year of 365 d ({rates}; {ALERT_RATES[found[0].kind].source}),"
-    yield "signal and background. Right: false-alarm rate x time span."
-    yield "Bands: central 68 % Poisson intervals."
-    yield f"Time span from the first to the last event, {start:%Y-%m-%d} to {stop:%Y-%m-%d}; the"
-    yield "comparison holds if the records have every alert in it."
+    yield "signal and background, with central 68 % Poisson bands, over the span of the events."
+    yield "The comparison holds if the records have every alert in it."
+    yield "Right: rates as stated; they are no expectation of how many events come."
     yield "Retracted events and tests are left out."

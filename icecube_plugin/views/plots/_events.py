@@ -1,26 +1,21 @@
-"""What is drawn of records: events with their places, styles, Sun and Moon. No matplotlib here."""
+"""What is drawn of records: events and their regions, and how each looks. No matplotlib here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from icecube_hooks import (
-    Alert,
-    AlertKind,
-    Direction,
-    IceCubePluginError,
-    Localization,
-    Record,
-)
+from icecube_hooks import Alert, AlertKind, Direction, IceCubePluginError, Localization, Record
+from icecube_plugin import __version__
 from icecube_plugin.alerts import Event, group
-from icecube_plugin.alerts.words import clean
+from icecube_plugin.alerts.words import clean, heading, notice_label, time_text
 from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
 
 if TYPE_CHECKING:
+    from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats
 
 SAME_PLACE_DEG: Final = 0.02
@@ -33,6 +28,8 @@ SAME_CONTAINMENT: Final = 0.005
 FINDER_POINTS: Final = 96
 MIN_HALF_DEG: Final = 0.5
 MAX_HALF_DEG: Final = 50.0
+WIDEST: Final = 2.5
+"""A frame is at most so much wider than the newest region: older ones may go beyond it."""
 
 
 class PlotError(IceCubePluginError, ValueError):
@@ -47,24 +44,50 @@ class PlotError(IceCubePluginError, ValueError):
 class Style(NamedTuple):
     """How a kind of alert looks: colour for screens, marker for black and white."""
 
-    label: str
     colour: str
     marker: str
 
 
 STYLES: Final[Mapping[AlertKind, Style]] = {
-    AlertKind.GOLD: Style("gold track", "#E69F00", "o"),
-    AlertKind.BRONZE: Style("bronze track", "#D55E00", "s"),
-    AlertKind.TRACK: Style("track", "#777777", "p"),
-    AlertKind.CASCADE: Style("cascade", "#0072B2", "D"),
-    AlertKind.HESE: Style("HESE", "#009E73", "^"),
-    AlertKind.EHE: Style("EHE", "#CC79A7", "v"),
-    AlertKind.COINC: Style("AMON coincidence", "#56B4E9", "<"),
-    AlertKind.NU_EM: Style("neutrino-gamma", "#A0522D", ">"),
-    AlertKind.LVK_SEARCH: Style("GW search", "#8E6BD1", "*"),
-    AlertKind.AMON: Style("AMON", "#999999", "h"),
+    AlertKind.GOLD: Style("#ce8300", "o"),
+    AlertKind.BRONZE: Style("#a25410", "s"),
+    AlertKind.TRACK: Style("#55545a", "p"),
+    AlertKind.CASCADE: Style("#244bbe", "D"),
+    AlertKind.HESE: Style("#1d5326", "^"),
+    AlertKind.EHE: Style("#782378", "v"),
+    AlertKind.COINC: Style("#3c9ade", "<"),
+    AlertKind.NU_EM: Style("#b48c66", ">"),
+    AlertKind.LVK_SEARCH: Style("#6f00ff", "*"),
+    AlertKind.AMON: Style("#93939c", "h"),
 }
-"""Colours of Okabe and Ito (2008), which colour-blind people tell apart, and four more."""
+"""Colours that are 20 units of CIELAB apart for everybody (Machado et al. 2009: deuteranopia,
+protanopia), and have a contrast of 3 : 1 to white. A search found them; a test holds them."""
+
+
+def style_of(kind: AlertKind) -> Style:
+    """Return how a kind looks; a kind of a third party looks like AMON's."""
+    return STYLES.get(kind, STYLES[AlertKind.AMON])
+
+
+class Look(NamedTuple):
+    """How a region looks beside others: dashes mean "scaled", and nothing else."""
+
+    opacity: float = 1.0
+    is_dashed: bool = False
+    is_filled: bool = False
+    has_marker: bool = True
+
+
+LOOKS: Final[Mapping[str, Look]] = {
+    "stated": Look(is_filled=True),
+    "inner": Look(has_marker=False),
+    "scaled": Look(is_dashed=True, has_marker=False),
+    "older": Look(opacity=0.5),
+    "neutrino": Look(opacity=0.8),
+    "other": Look(opacity=0.6),
+}
+"""By role: what the newest notice states of the event, and within that; what is scaled from it;
+where the event was before; neutrinos of a search; other events."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +98,8 @@ class Drawn:
     ----------
     label : str
         Name, fit to be shown.
+    notice : str
+        What the newest notice is: ``revision 1``.
     kind : AlertKind
     places : tuple of Localization
         Where it was said to be, oldest first, each once.
@@ -85,6 +110,7 @@ class Drawn:
     """
 
     label: str
+    notice: str
     kind: AlertKind
     places: tuple[Localization, ...]
     neutrinos: tuple[Localization, ...]
@@ -115,6 +141,7 @@ def _drawn(event: Event) -> Drawn:
     newest = event.newest
     return Drawn(
         label=label_of(event),
+        notice=shown(notice_label(newest)),
         kind=newest.kind,
         places=_moves(event.alerts),
         neutrinos=tuple(
@@ -128,42 +155,106 @@ def _drawn(event: Event) -> Drawn:
     )
 
 
+def heading_of(one: Drawn) -> str:
+    """Say what an event is, which notice is the newest, and when it was."""
+    doubts = " (NOT REAL)" * (not one.is_real) + " (RETRACTED)" * one.is_retracted
+    when = "" if one.time is None else f", {time_text(one.time, 0)} UTC"
+    return f"{heading(one.kind)} {one.label}{doubts}, {one.notice}{when}"
+
+
+def provenance(records: Sequence[Record]) -> str:
+    """Say what a picture is made of."""
+    times = [r.alert.notice_time or r.message.timestamp for r in records]
+    newest = max((time for time in times if time is not None), default=None)
+    until = "" if newest is None else f", the newest of {time_text(newest, 0)} UTC"
+    count = f"{len(records)} notice{'s' * (len(records) != 1)}"
+    return f"From {count}{until}. icecube-plugin {__version__}."
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
-    """A region or position on a finder.
+    """A region, or a position without one, to be drawn.
 
     Attributes
     ----------
     role : str
-        ``stated``, ``scaled``, ``older``, ``neutrino`` or ``other``.
+        Of `LOOKS`.
     label : str
     kind : AlertKind
-    centre : (float, float)
-        Offsets to the east and north [deg].
-    outline : (array, array) or None
-        The same of the edge of the region.
+    place : Localization
     """
 
     role: str
     label: str
     kind: AlertKind
-    centre: tuple[float, float]
-    outline: tuple[Floats, Floats] | None
+    place: Localization
+
+    @property
+    def look(self) -> Look:
+        """How it looks beside the others."""
+        return LOOKS[self.role]
+
+    @property
+    def style(self) -> Style:
+        """Colour, and the marker of the kind; a neutrino is a dot."""
+        style = style_of(self.kind)
+        return style._replace(marker=".") if self.role == "neutrino" else style
+
+
+def shapes_of(one: Drawn) -> Iterator[Shape]:
+    """Yield what a map shows of an event, the most important last."""
+    for place in one.places[:-1]:
+        yield Shape(role="older", label=one.label, kind=one.kind, place=place)
+    for place in one.neutrinos:
+        yield Shape(role="neutrino", label=one.label, kind=one.kind, place=place)
+    for place in one.places[-1:]:
+        yield Shape(role="stated", label=one.label, kind=one.kind, place=place)
+
+
+def last_place(one: Drawn) -> Localization:
+    """Return where an event is named and crossed out."""
+    return (*one.neutrinos[:1], *one.places)[-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """What a finder shows: shapes around a centre, out to `half_deg`."""
+    """What a finder shows: shapes of an event and others around a centre, out to `half_deg`."""
 
-    label: str
+    event: Drawn
     centre: Localization
     half_deg: float
     shapes: tuple[Shape, ...]
-    is_retracted: bool
-    is_real: bool
+
+    def offsets(self, shape: Shape) -> tuple[float, float]:
+        """Return where a shape is: offsets to the east and north [deg]."""
+        east, north = self._flat(shape.place.ra_deg, shape.place.dec_deg)
+        return float(east), float(north)
+
+    def outline(self, shape: Shape) -> tuple[Floats, Floats] | None:
+        """Return the offsets of the edge of its region; ``None`` where none is stated."""
+        edge = outline_deg(shape.place, FINDER_POINTS)
+        return None if edge is None else self._flat(*edge)
+
+    def points(self, shape: Shape) -> Floats:
+        """Return the offsets of the edge and of the position: two rows."""
+        import numpy as np
+
+        edge = self.outline(shape) or ((), ())
+        return np.column_stack((np.array(edge, dtype=float), self.offsets(shape)))
+
+    def reach_deg(self, shape: Shape) -> float:
+        """Return how far a shape goes from the centre, along either axis."""
+        return float(abs(self.points(shape)).max())
+
+    def is_inside(self, shape: Shape) -> bool:
+        """Whether a shape has a point inside of the frame."""
+        return bool((abs(self.points(shape)).max(axis=0) < self.half_deg).any())
+
+    def _flat(self, ra_deg: Any, dec_deg: Any) -> Any:
+        return tangent(ra_deg, dec_deg, self.centre.ra_deg, self.centre.dec_deg)
 
 
-def field_of(record: Record, others: Iterable[Record]) -> Field:
+def field_of(record: Record, others: Iterable[Record], skymap: Pixels | None = None) -> Field:
     """Return what is near a record's position: its regions, its history, neutrinos, others.
 
     Raises
@@ -176,37 +267,41 @@ def field_of(record: Record, others: Iterable[Record]) -> Field:
     centre = place_of(alert) or next(iter((*reversed(main.places), *main.neutrinos)), None)
     if centre is None:
         raise PlotError(f"{shown(alert.notice_id)} states no position")
-    own = list(_own_shapes(main, centre))
-    near = (shape for shape in own if max(map(abs, shape.centre)) < MAX_HALF_DEG)
-    half_deg = 1.15 * max(MIN_HALF_DEG, *(min(_reach_deg(one), MAX_HALF_DEG) for one in near))
-    beside = (shape for shape in _neighbours(events[1:], centre) if _is_within(shape, half_deg))
-    return Field(
-        label=main.label,
-        centre=centre,
-        half_deg=half_deg,
-        shapes=(*beside, *own),
-        is_retracted=main.is_retracted,
-        is_real=alert.is_real,
-    )
+    own = tuple(_own_shapes(main, centre))
+    found = Field(event=main, centre=centre, half_deg=MAX_HALF_DEG, shapes=own)
+    found = replace(found, half_deg=_half_deg(found, skymap))
+    beside = tuple(shape for shape in _neighbours(events[1:]) if found.is_inside(shape))
+    return replace(found, shapes=(*beside, *own))
+
+
+def _half_deg(field: Field, skymap: Pixels | None) -> float:
+    """Return half of the frame: all of what the newest notice says, the rest within limits."""
+    newest = [field.reach_deg(one) for one in field.shapes if one.role in ("stated", "scaled")]
+    if skymap is not None:
+        newest.append(skymap.reach_deg(field.centre.ra_deg, field.centre.dec_deg, MOST))
+    need = max(MIN_HALF_DEG, *newest)
+    wish = max(need, *map(field.reach_deg, field.shapes))
+    return min(1.15 * min(wish, WIDEST * need), MAX_HALF_DEG)
 
 
 def _own_shapes(main: Drawn, centre: Localization) -> Iterator[Shape]:
     """Yield what belongs to the event of a finder, the most important last."""
     for place in main.neutrinos:
-        yield _shape("neutrino", "coincident neutrino", main.kind, place, centre)
+        yield Shape(role="neutrino", label="coincident neutrino", kind=main.kind, place=place)
     for place in main.places:
         if separation_deg(place, centre) > SAME_PLACE_DEG:
-            yield _shape("older", "other revision", main.kind, place, centre)
+            yield Shape(role="older", label="other revision", kind=main.kind, place=place)
     for role, label, place in reversed(list(regions(centre))):
-        yield _shape(role, label, main.kind, place, centre)
+        yield Shape(role=role, label=label, kind=main.kind, place=place)
 
 
-def _neighbours(events: Iterable[Event], centre: Localization) -> Iterator[Shape]:
+def _neighbours(events: Iterable[Event]) -> Iterator[Shape]:
     for one in map(_drawn, events):
         for place in one.places[-1:]:
-            yield _shape("other", one.label, one.kind, place, centre)
+            yield Shape(role="other", label=one.label, kind=one.kind, place=place)
         for place in one.neutrinos:
-            yield _shape("neutrino", f"neutrino of {one.label}", one.kind, place, centre)
+            label = f"neutrino of {one.label}"
+            yield Shape(role="neutrino", label=label, kind=one.kind, place=place)
 
 
 def regions(place: Localization) -> Iterator[tuple[str, str, Localization]]:
@@ -219,45 +314,11 @@ def regions(place: Localization) -> Iterator[tuple[str, str, Localization]]:
         smaller = place.replace(
             error_radius_deg=half, ellipse=None, asymmetric=None, containment=HALF
         )
-        yield "stated", "50 % (stated)", smaller
+        yield "inner", "50 % (stated)", smaller
     for goal in (HALF, MOST):
         resized = scaled(place, goal) if has_error(place) and not (goal == HALF and half) else None
         if resized is not None and c is not None and abs(c - goal) > SAME_CONTAINMENT:
             yield "scaled", f"{goal:.0%} (scaled, 2-D Gaussian)".replace("%", " %"), resized
-
-
-def _shape(
-    role: str, label: str, kind: AlertKind, place: Localization, centre: Localization
-) -> Shape:
-    def flat(ra: Any, dec: Any) -> Any:
-        return tangent(ra, dec, centre.ra_deg, centre.dec_deg)
-
-    outline = outline_deg(place, FINDER_POINTS)
-    east, north = flat(place.ra_deg, place.dec_deg)
-    return Shape(
-        role=role,
-        label=label,
-        kind=kind,
-        centre=(float(east), float(north)),
-        outline=None if outline is None else flat(*outline),
-    )
-
-
-def _reach_deg(shape: Shape) -> float:
-    """Return how far a shape goes from the centre of the finder, along either axis."""
-    import numpy as np
-
-    points = shape.centre if shape.outline is None else np.concatenate(shape.outline)
-    return float(np.max(np.abs(points)))
-
-
-def _is_within(shape: Shape, half_deg: float) -> bool:
-    """Whether a shape has a point inside of the frame."""
-    import numpy as np
-
-    points = np.array(shape.outline if shape.outline is not None else ((), ()), dtype=float)
-    points = np.column_stack((points, shape.centre))
-    return bool(np.any(np.max(np.abs(points), axis=0) < half_deg))
 
 
 def label_of(event: Event) -> str:
@@ -335,18 +396,20 @@ def scaled(place: Localization, containment: float) -> Localization | None:
     if place.containment is None or not 0 < place.containment < 1:
         return None
     factor = scale_radius(1.0, place.containment, containment)
-    radius = place.error_radius_deg
+    radius, ellipse, box = place.error_radius_deg, place.ellipse, place.asymmetric
     return place.replace(
         containment=containment,
-        error_radius_deg=None if radius is None else radius * factor,
-        ellipse=_resized(place.ellipse, factor),
-        asymmetric=_resized(place.asymmetric, factor),
+        error_radius_deg=radius and radius * factor,
+        ellipse=ellipse
+        and ellipse.replace(
+            semi_major_deg=ellipse.semi_major_deg * factor,
+            semi_minor_deg=ellipse.semi_minor_deg * factor,
+        ),
+        asymmetric=box
+        and box.replace(
+            ra_minus_deg=box.ra_minus_deg * factor,
+            ra_plus_deg=box.ra_plus_deg * factor,
+            dec_minus_deg=box.dec_minus_deg * factor,
+            dec_plus_deg=box.dec_plus_deg * factor,
+        ),
     )
-
-
-def _resized(error: Any, factor: float) -> Any:
-    """Return an ellipse or box with its sizes, but not its angle, multiplied."""
-    if error is None:
-        return None
-    names = [name for name in error.__struct_fields__ if name != "position_angle_deg"]
-    return error.replace(**{name: getattr(error, name) * factor for name in names})

@@ -15,25 +15,31 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky.projections import Floats
+    from icecube_plugin.sky import Pixels
+    from icecube_plugin.sky.projections import Floats, Plane
 
 Axes = Any
 """`matplotlib.axes.Axes`, whose annotations are narrower than what it takes: times, styles."""
 
 CAPTION_SIZE: Final = 7.0
-CAPTION_CHARACTERS_PER_INCH: Final = 18.5
+CAPTION_CHARACTERS_PER_INCH: Final = 17.5
 INK: Final = "#222222"
 FAINT: Final = "#999999"
 NAMES_UP_TO: Final = 12
 """How many events a picture names."""
 _LEVELS: Final = (0.5, 0.9)
+_WIDTHS: Final = (0.8, 1.6)
 
 _RC: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "icecube-plugin", "path.simplify": False}
 _SVG: Final = "{http://www.w3.org/2000/svg}"
 _REFERENCE: Final = re.compile(r"url\(#([^)]+)\)")
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
+Size = tuple[float, float]
+"""Width and height of a figure [inches]."""
+
+
+def new_figure(size_in: Size) -> Figure:
     """Return an empty figure of no window and no global state.
 
     Raises
@@ -47,7 +53,7 @@ def new_figure(width_in: float, height_in: float) -> Figure:
         raise ConfigError(
             "plots need matplotlib", hint="pip install 'icecube-plugin[plot]'"
         ) from error
-    return Figure(figsize=(width_in, height_in))
+    return Figure(figsize=size_in)
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Any:
@@ -60,10 +66,15 @@ def title(axes: Axes, text: str) -> None:
     axes.set_title(text, fontsize=10, color=INK, parse_math=False)
 
 
+def write_heading(figure: Figure, text: str) -> None:
+    """Write what the figure shows above everything."""
+    figure.suptitle(text, y=0.985, va="top", fontsize=10, color=INK, parse_math=False)
+
+
 def caption(figure: Figure, sentences: Iterable[str]) -> None:
     """Write the conventions below everything."""
     width = int(figure.get_figwidth() * CAPTION_CHARACTERS_PER_INCH)
-    text = textwrap.fill(" ".join(sentences), width)
+    text = textwrap.fill(" ".join(sentences), width, break_on_hyphens=False)
     figure.text(
         0.02, 0.01, text, fontsize=CAPTION_SIZE, color="#444444", va="bottom", parse_math=False
     )
@@ -91,17 +102,44 @@ def entry(label: str, marker: str = "", **style: Any) -> Any:
     return Line2D([], [], label=label, marker=marker, **(plain | style))
 
 
-def contours(axes: Axes, x: Floats, y: Floats, level: Floats) -> None:
-    """Draw the contours of a sky map's credible level at points of the figure."""
-    styles = {"linewidths": 1.2, "linestyles": [":", "-"], "colors": [INK], "zorder": 4}
-    axes.contour(x, y, level, levels=list(_LEVELS), **styles)
+def draw_skymap(axes: Axes, plane: tuple[Floats, Floats], place: Plane, skymap: Pixels) -> None:
+    """Draw a sky map: shades of its credible level, and the 50 and 90 % contours.
+
+    Parameters
+    ----------
+    plane : (array, array)
+        Coordinates of a grid in the figure, of even steps.
+    place : (array, array)
+        Its right ascension and declination [deg]; NaN off the sky.
+    """
+    import numpy as np
+
+    level = np.asarray(skymap.credible_level(*place))
+    shade = np.ma.masked_greater(level, 0.995)
+    axes.pcolormesh(
+        *plane, shade, cmap="Greys_r", vmin=-0.2, vmax=1.05, zorder=0.5, rasterized=True
+    )
+    style = {"linewidths": _WIDTHS, "colors": [INK], "zorder": 4}
+    axes.contour(*plane, _smooth(level, place[1], skymap), levels=list(_LEVELS), **style)
 
 
-def contour_entries() -> list[Any]:
-    """Return the legend of a sky map's contours."""
+def _smooth(level: Floats, dec_deg: Floats, skymap: Pixels) -> Floats:
+    """Return the level with the steps between pixels taken away; what is off the sky stays 1."""
+    import numpy as np
+    from scipy.ndimage import gaussian_filter
+
+    step_deg = float(np.nanmedian(np.abs(np.diff(dec_deg, axis=0))))
+    found: Floats = gaussian_filter(level, min(0.5 * skymap.pixel_deg / step_deg, 10.0))
+    return found
+
+
+def skymap_entries(skymap: Pixels) -> list[Any]:
+    """Return the legend of a sky map, with its areas."""
     return [
-        entry(f"sky map, {level:.0%}".replace("%", " %"), linestyle=style, lw=1.2)
-        for level, style in zip(_LEVELS, (":", "-"), strict=True)
+        entry(
+            f"sky map {level * 100:.0f} %: {skymap.area_deg2(level):.3g} deg²", linestyle="-", lw=w
+        )
+        for level, w in zip(_LEVELS, _WIDTHS, strict=True)
     ]
 
 

@@ -6,23 +6,27 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from icecube_hooks import Record
+from icecube_hooks import Localization, Record
+from icecube_plugin.alerts.words import containment_text, region_text
 from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.projections import tangent
 
-from ._events import STYLES, Field, Shape, field_of
+from ._events import Field, Shape, field_of, heading_of, provenance
 from ._figure import (
     INK,
     NAMES_UP_TO,
     Axes,
+    Size,
     caption,
-    contour_entries,
-    contours,
+    draw_skymap,
     entry,
     legend,
     new_figure,
     rgb,
+    skymap_entries,
+    write_heading,
 )
+from ._labels import place_names
 from ._svg import tick_step
 
 if TYPE_CHECKING:
@@ -35,7 +39,11 @@ __all__ = ["finder"]
 
 
 def finder(
-    record: Record, *, others: Iterable[Record] = (), skymap: Pixels | None = None
+    record: Record,
+    *,
+    others: Iterable[Record] = (),
+    skymap: Pixels | None = None,
+    size_in: Size = (7.6, 6.1),
 ) -> Figure:
     """Draw the surroundings of one alert.
 
@@ -46,13 +54,16 @@ def finder(
     others : iterable of Record
         More notices: other revisions of the event, and what else lies in the field.
     skymap : SkyMap or LikelihoodScan, optional
-        Its 50 and 90 % contours are drawn.
+        It is shaded, with its 50 and 90 % contours and their areas.
+    size_in : (float, float)
+        Width and height [inches].
 
     Returns
     -------
     matplotlib.figure.Figure
         Offsets on the sky from the position, azimuthal equidistant, north up, east left. Solid
         regions are stated; dashed ones are scaled to 50 or 90 % as for a two-dimensional Gaussian.
+        The frame follows the newest region; what is beyond it is named with its distance.
 
     Raises
     ------
@@ -61,24 +72,29 @@ def finder(
     ConfigError
         If matplotlib is not installed.
     """
-    figure = new_figure(7.6, 6.1)
-    field = field_of(record, others)
-    axes = figure.add_axes((0.1, 0.16, 0.56, 0.698))
+    figure, others = new_figure(size_in), list(others)
+    field = field_of(record, others, skymap)
+    axes = figure.add_axes((0.1, 0.17, 0.56, 0.69))
     _frame(axes, field)
     for shape in field.shapes:
-        _draw_shape(axes, shape)
-    if field.is_retracted:
+        _draw_shape(axes, field, shape)
+    if field.event.is_retracted:
         axes.plot([0], [0], "x", color=INK, markersize=14, mew=2.2, zorder=6)
     if skymap is not None:
-        _finder_contours(axes, field, skymap)
-    handles = [*_finder_entries(field), *(contour_entries() if skymap is not None else ())]
+        _draw_finder_map(axes, field, skymap)
+    place_names(axes, _names(field), 6.5)
+    handles = [*_finder_entries(field), *(skymap_entries(skymap) if skymap is not None else ())]
     legend(axes, handles, loc="upper left", bbox_to_anchor=(1.13, 1.0))
-    place = field.centre
-    doubts = " (NOT REAL)" * (not field.is_real) + " (RETRACTED)" * field.is_retracted
-    heading = f"{field.label}{doubts}: RA {place.ra_deg:.2f}°, Dec {place.dec_deg:+.2f}°"
-    figure.suptitle(heading, x=0.38, y=0.97, fontsize=10, color=INK, parse_math=False)
-    caption(figure, _finder_caption(field))
+    write_heading(figure, f"{heading_of(field.event)}\n{_place_text(field.centre)}")
+    caption(figure, (*_finder_caption(field), provenance([record])))
     return figure
+
+
+def _place_text(place: Localization) -> str:
+    """Return position and error in words."""
+    parts = (region_text(place, "°"), containment_text(place.containment))
+    error = ", ".join(filter(None, parts))
+    return f"RA {place.ra_deg:.2f}°, Dec {place.dec_deg:+.2f}°" + (f", {error}" if error else "")
 
 
 def _finder_caption(field: Field) -> Iterator[str]:
@@ -87,7 +103,7 @@ def _finder_caption(field: Field) -> Iterator[str]:
     yield "east left."
     if any(shape.role == "scaled" for shape in field.shapes):
         yield "Dashed region: not stated but scaled as a circular 2-D Gaussian,"
-        yield "r ~ sqrt(-ln(1 - containment)); IceCube's contours are wider in the tails."
+        yield "r ~ sqrt(-ln(1 - containment)); the real contour may be wider or narrower."
     if place.asymmetric is not None:
         yield "A box bounds the contour: it holds at least what is stated."
     if place.systematic_included is not None:
@@ -102,17 +118,22 @@ def _frame(axes: Axes, field: Field) -> None:
     axes.set_xlabel("offset east [deg]", fontsize=8)
     axes.set_ylabel("offset north [deg]", fontsize=8)
     axes.tick_params(labelsize=7.5, direction="in")
-    for name, lines in zip(("ra", "dec"), _coordinate_lines(field), strict=True):
-        ticks = []
-        for text, (east, north) in lines:
-            axes.plot(east, north, color="#d8d8d8", lw=0.6, zorder=0)
-            ticks.append(
-                (
-                    text,
-                    _crossing(east, north, half) if name == "ra" else _crossing(north, -east, half),
-                )
-            )
-        _second_axis(axes, name, [(text, at) for text, at in ticks if at is not None])
+    meridians, parallels = _coordinate_lines(field)
+    for _, (east, north) in (*meridians, *parallels):
+        axes.plot(east, north, color="#d8d8d8", lw=0.6, zorder=0)
+    top = ((text, _crossing(east, north, half)) for text, (east, north) in meridians)
+    right = ((text, _crossing(north, -east, half)) for text, (east, north) in parallels)
+    _second_axis(axes, "ra", _spaced(top, 0.26 * half))
+    _second_axis(axes, "dec", _spaced(right, 0.1 * half))
+
+
+def _spaced(ticks: Iterable[tuple[str, float | None]], gap: float) -> list[tuple[str, float]]:
+    """Return ticks that are on the axis, without those that would stand on another."""
+    kept: list[tuple[str, float]] = []
+    for text, at in ticks:
+        if at is not None and all(abs(at - other) >= gap for _, other in kept):
+            kept.append((text, at))
+    return kept
 
 
 def _second_axis(axes: Axes, name: str, ticks: Sequence[tuple[str, float]]) -> None:
@@ -139,16 +160,19 @@ def _coordinate_lines(field: Field) -> Any:
     def flat(ra: Any, dec: Any) -> Any:
         return tangent(ra, dec, place.ra_deg, place.dec_deg)
 
-    first = math.ceil((place.ra_deg - wide) / ra_step) * ra_step
-    ras = np.arange(first, place.ra_deg + wide, ra_step)
-    decs = np.arange(math.ceil(low / step) * step, high, step)
-    turn, line = (
-        np.linspace(place.ra_deg - wide, place.ra_deg + wide, 121),
-        np.linspace(low, high, 61),
-    )
+    ras = _multiples(place.ra_deg - wide, place.ra_deg + wide, ra_step)
+    decs = _multiples(low, high, step)
+    turn = np.linspace(place.ra_deg - wide, place.ra_deg + wide, 121)
+    line = np.linspace(low, high, 61)
     meridians = [(f"{ra % 360:g}", flat(np.full_like(line, ra), line)) for ra in ras]
     parallels = [(f"{dec:+g}" if dec else "0", flat(turn, np.full_like(turn, dec))) for dec in decs]
     return meridians, parallels
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    """Return the multiples of a step in a range, rounded: 0 is 0, and not -2e-16."""
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [round(number * step, 6) for number in range(first, last + 1)]
 
 
 def _crossing(along: Floats, across: Floats, half: float) -> float | None:
@@ -164,32 +188,35 @@ def _crossing(along: Floats, across: Floats, half: float) -> float | None:
     return None
 
 
-def _draw_shape(axes: Axes, shape: Shape) -> None:
+def _draw_shape(axes: Axes, field: Field, shape: Shape) -> None:
     import numpy as np
     from matplotlib.patches import Polygon
 
-    style = STYLES[shape.kind]
-    faint = shape.role in ("older", "other", "neutrino")
-    if shape.outline is not None:
+    look, style, edge = shape.look, shape.style, field.outline(shape)
+    is_main = shape.role in ("stated", "inner", "scaled")
+    if edge is not None:
         axes.add_patch(
             Polygon(
-                np.column_stack(shape.outline), closed=True, fill=shape.role == "stated",
-                fc=(*rgb(style.colour), 0.12), ec=style.colour, lw=1.0 if faint else 1.6,
-                ls="--" if shape.role in ("scaled", "older") else "-",
-                alpha=0.6 if faint else None, zorder=2 if faint else 3, label=shape.label,
+                np.column_stack(edge), closed=True, fc=(*rgb(style.colour), 0.12 * look.is_filled),
+                ec=(*rgb(style.colour), look.opacity), lw=1.6 if is_main else 1.0,
+                ls="--" if look.is_dashed else "-", zorder=3 if is_main else 2, label=shape.label,
             )
         )  # fmt: skip
-    if shape.role != "scaled":
-        marker = "." if shape.role == "neutrino" else style.marker
-        look = {"mec": style.colour, "mfc": "none", "alpha": 0.6 if faint else 1.0}
-        axes.plot(*([x] for x in shape.centre), marker=marker, ls="none", zorder=4, **look)
-    if shape.role == "other":
-        across = shape.centre[0] / axes.get_ylim()[1]
-        side = "right" if across < -0.6 else "left" if across > 0.6 else "center"
-        axes.annotate(
-            shape.label, shape.centre, xytext=(0, -5), textcoords="offset points", fontsize=6.5,
-            color=INK, ha=side, va="top", annotation_clip=True, clip_on=True, parse_math=False,
-        )  # fmt: skip
+    if look.has_marker:
+        x, y = field.offsets(shape)
+        mark = {"mec": style.colour, "mfc": "none", "alpha": look.opacity, "zorder": 4}
+        axes.plot([x], [y], marker=style.marker, ls="none", **mark)
+
+
+def _names(field: Field) -> Iterator[tuple[str, float, float]]:
+    """Yield the names of neighbours at a point that is inside of the frame."""
+    for shape in field.shapes:
+        if shape.role == "other":
+            points = field.points(shape).T
+            inner = points[abs(points).max(axis=1) < 0.94 * field.half_deg]
+            if len(inner):
+                own = inner[-1] if (inner[-1] == points[-1]).all() else inner[len(inner) // 2]
+                yield shape.label, *own
 
 
 def _finder_entries(field: Field) -> list[Any]:
@@ -198,22 +225,23 @@ def _finder_entries(field: Field) -> list[Any]:
     for shape in reversed(field.shapes):
         if shape.role == "other":
             continue
-        style = STYLES[shape.kind]
-        dashed = shape.role in ("scaled", "older")
-        line = "none" if shape.outline is None else "--" if dashed else "-"
-        marker = {"scaled": "", "neutrino": "."}.get(shape.role, style.marker)
-        handle = entry(shape.label, marker, color=style.colour, linestyle=line, lw=1.2)
-        seen.setdefault(shape.label, handle)
-    if field.is_retracted:
+        label = shape.label
+        if not field.is_inside(shape):
+            label += f", {math.hypot(*field.offsets(shape)):.3g}° away"
+        line = "none" if field.outline(shape) is None else "--" if shape.look.is_dashed else "-"
+        colour = (*rgb(shape.style.colour), shape.look.opacity)
+        marker = shape.style.marker if shape.look.has_marker else ""
+        seen.setdefault(label, entry(label, marker, color=colour, linestyle=line, lw=1.2))
+    if field.event.is_retracted:
         seen["retracted"] = entry("retracted", "x", mew=2, markersize=8)
     return list(seen.values())[:NAMES_UP_TO]
 
 
-def _finder_contours(axes: Axes, field: Field, skymap: Pixels) -> None:
+def _draw_finder_map(axes: Axes, field: Field, skymap: Pixels) -> None:
     import numpy as np
 
     line = np.linspace(-field.half_deg, field.half_deg, 401)
     east, north = np.meshgrid(line, line)
     angle, distance = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
-    ra, dec = moved_deg(field.centre.ra_deg, field.centre.dec_deg, angle, distance)
-    contours(axes, east, north, skymap.credible_level(ra, dec))
+    place = moved_deg(field.centre.ra_deg, field.centre.dec_deg, angle, distance)
+    draw_skymap(axes, (east, north), place, skymap)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Alert, AlertKind, Record
 from icecube_plugin.significance import (
-    CIRCULAR_THRESHOLD,
     Trials,
     event_p,
     newest,
@@ -17,8 +16,8 @@ from icecube_plugin.significance import (
     sigma_from_p,
 )
 
-from ._events import PlotError, shown
-from ._figure import FAINT, INK, Axes, caption, entry, legend, new_figure
+from ._events import PlotError, provenance, shown
+from ._figure import FAINT, INK, Axes, Size, caption, entry, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +75,9 @@ def rungs(alerts: Iterable[Alert]) -> list[Rung]:
     return sorted(ladder, key=lambda rung: -rung.p)
 
 
-def p_ladder(records: Iterable[Record], *, highlight: str | None = None) -> Figure:
+def p_ladder(
+    records: Iterable[Record], *, highlight: str | None = None, size_in: Size | None = None
+) -> Figure:
     """Draw the p-values of the searches around gravitational waves, before and after trials.
 
     Parameters
@@ -85,6 +86,8 @@ def p_ladder(records: Iterable[Record], *, highlight: str | None = None) -> Figu
         A season. Tests and retracted events are left out; of each event the newest notice counts.
     highlight : str, optional
         The `event_key` to point out.
+    size_in : (float, float), optional
+        Width and height [inches]; by default as many rows need.
 
     Returns
     -------
@@ -99,11 +102,12 @@ def p_ladder(records: Iterable[Record], *, highlight: str | None = None) -> Figu
     ConfigError
         If matplotlib is not installed.
     """
+    records = list(records)
     ladder = rungs(record.alert for record in records)
     if not ladder:
         raise PlotError("no real search with a p-value to draw")
     rows = _rows(ladder, highlight)
-    figure = new_figure(8.0, 2.3 + 0.24 * max(len(rows), 4))
+    figure = new_figure(size_in or (8.0, 2.3 + 0.24 * max(len(rows), 4)))
     bottom, top = 1.25 / figure.get_figheight(), 0.75 / figure.get_figheight()
     axes = figure.add_axes((0.16, bottom, 0.81, 1 - bottom - top))
     for y, rung in enumerate(rows):
@@ -113,7 +117,7 @@ def p_ladder(records: Iterable[Record], *, highlight: str | None = None) -> Figu
         f"{len(ladder)} searches for neutrinos around gravitational waves",
         fontsize=10, color=INK, y=1 - 0.1 / figure.get_figheight(), va="top",
     )  # fmt: skip
-    caption(figure, _caption(ladder, rows))
+    caption(figure, (*_caption(ladder, rows), provenance(records)))
     return figure
 
 
@@ -178,9 +182,7 @@ def _caption(ladder: Sequence[Rung], rows: Sequence[Rung]) -> Iterator[str]:
     best = ladder[-1]
     yield f"One-sided: p = 1 - Phi(sigma). Trials: 1 - (1 - p)^N for N = {n} events."
     yield f"Best: {shown(best.event_key)}, p = {best.p:.2g} before and {best.p_post:.2g} after."
-    below = sum(rung.p < CIRCULAR_THRESHOLD for rung in ladder)
-    expected = n * CIRCULAR_THRESHOLD
-    yield f"{below} below p = {CIRCULAR_THRESHOLD:g}, {expected:.2g} expected by chance."
+    yield "Searches that were not heard of are not counted: N is of these records only."
     yield f"Beyond {LOWEST_SIGMA:g} sigma, p near 1, markers stand at the left edge."
     if len(rows) < n:
         yield f"{n - len(rows)} less surprising ones are not shown."

@@ -8,9 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
+from icecube_plugin.alerts.words import short_name
 from icecube_plugin.sky import separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
+    CENTRE_RA_DEG,
     Point,
     cut_line,
     cut_ring,
@@ -19,22 +21,36 @@ from icecube_plugin.sky.projections import (
     mollweide_inverse,
 )
 
-from ._events import STYLES, Drawn, drawn, point_of, ring_of, size_deg
+from ._events import (
+    Drawn,
+    Shape,
+    drawn,
+    heading_of,
+    last_place,
+    point_of,
+    provenance,
+    ring_of,
+    shapes_of,
+    size_deg,
+    style_of,
+)
 from ._figure import (
     FAINT,
     INK,
     NAMES_UP_TO,
     Axes,
+    Size,
     caption,
-    contour_entries,
-    contours,
+    draw_skymap,
     entry,
     legend,
     new_figure,
     rgb,
+    skymap_entries,
     title,
     write,
 )
+from ._labels import place_names
 from ._svg import graticule, grid_labels, plane_lines
 
 if TYPE_CHECKING:
@@ -47,6 +63,7 @@ __all__ = ["sky_map"]
 
 REGION_POINTS, SMALL_POINTS, SMALL_DEG = 180, 60, 5.0
 """How many points an outline has, and how many that of a small region, for small files."""
+GALACTIC_BAND: Final[Any] = {"color": "#dddddd", "lw": 5.0}
 ARROW_DEG: Final = 2.0
 """Moves shorter than this have no arrow: the markers hide them."""
 
@@ -57,6 +74,7 @@ def sky_map(
     title: str | None = None,
     tests: bool = False,
     skymap: Pixels | None = None,
+    size_in: Size = (9.0, 5.7),
 ) -> Figure:
     """Draw alerts on the whole sky.
 
@@ -69,7 +87,9 @@ def sky_map(
     tests : bool
         Draw what is not real (tests, injections, mock events) too.
     skymap : SkyMap or LikelihoodScan, optional
-        Its 50 and 90 % contours are drawn.
+        It is shaded, with its 50 and 90 % contours and their areas.
+    size_in : (float, float)
+        Width and height [inches].
 
     Returns
     -------
@@ -85,22 +105,26 @@ def sky_map(
     ConfigError
         If matplotlib is not installed.
     """
-    figure = new_figure(9.0, 5.7)
+    figure = new_figure(size_in)
+    records = list(records)
     events = drawn(records, tests=tests)
     axes = figure.add_axes((0.02, 0.19, 0.96, 0.74))
     _set_up(axes)
+    if skymap is not None:
+        x, y = _grid()
+        lon, dec = mollweide_inverse(x, y)
+        draw_skymap(axes, (x, y), (CENTRE_RA_DEG - lon, dec), skymap)
     for one in sorted(events, key=_size, reverse=True):
-        _draw_event(axes, one, named=len(events) <= NAMES_UP_TO)
+        _draw_event(axes, one)
+    if len(events) <= NAMES_UP_TO:
+        place_names(axes, ((one.label, *_xy(*point_of(last_place(one)))) for one in events))
     time = events[0].time if len(events) == 1 else None
     sky = {} if time is None else sun_and_moon(time)
     for name, at in sky.items():
         _body(axes, name, _xy(*point_of(at)))
-    if skymap is not None:
-        _map_contours(axes, skymap)
-    heading = title if title is not None else _heading(events)
-    _title(axes, heading)
-    _map_legend(axes, events, tuple(sky), skymap is not None)
-    caption(figure, _map_caption(events, bool(sky)))
+    _title(axes, title if title is not None else _heading(events))
+    _map_legend(axes, events, tuple(sky), skymap)
+    caption(figure, (*_map_caption(events, bool(sky)), provenance(records)))
     return figure
 
 
@@ -117,7 +141,7 @@ def _set_up(axes: Axes) -> None:
     for line in graticule():
         axes.plot(*_xy(*zip(*line, strict=True)), color="#cccccc", lw=0.6, zorder=0)
     for line in plane_lines():
-        axes.plot(*_xy(*zip(*line, strict=True)), color=INK, lw=0.9, ls=(0, (5, 3)), zorder=1)
+        axes.plot(*_xy(*zip(*line, strict=True)), **GALACTIC_BAND, zorder=0.2)
     axes.add_patch(Ellipse((0, 0), 4, 2, fill=False, ec=INK, lw=1.0, zorder=5))
     for text, at in grid_labels():
         x, y = _xy(*at)
@@ -130,47 +154,30 @@ def _xy(lon_deg: Any, dec_deg: Any) -> Any:
 
 def _size(one: Drawn) -> float:
     """Return how large the newest region is, so that large ones are drawn first."""
-    return size_deg((*one.neutrinos[:1], *one.places)[-1])
+    return size_deg(last_place(one))
 
 
-def _draw_event(axes: Axes, one: Drawn, *, named: bool) -> None:
-    style = STYLES[one.kind]
-    for place in one.places[:-1]:
-        _region(axes, place, style.colour, alpha=0.45, fill=False)
-        _marker(axes, place, style.marker, style.colour, alpha=0.45)
+def _draw_event(axes: Axes, one: Drawn) -> None:
+    for shape in shapes_of(one):
+        _region(axes, shape, fill=shape.look.is_filled and not one.is_retracted)
+        _marker(axes, shape.place, shape.style.marker, shape.style.colour, alpha=shape.look.opacity)
     for a, b in pairwise(one.places):
         _arrow(axes, a, b)
-    for place in one.neutrinos:
-        _region(axes, place, style.colour, alpha=0.8, fill=False)
-        _marker(axes, place, ".", style.colour)
-    for place in one.places[-1:]:
-        _region(axes, place, style.colour, alpha=None, fill=not one.is_retracted)
-        _marker(axes, place, style.marker, style.colour)
-    place = (*one.neutrinos[:1], *one.places)[-1]
     if one.is_retracted:
-        _marker(axes, place, "x", INK, markersize=11, mew=1.8)
-    if named:
-        x, y = _xy(*point_of(place))
-        beside = {"xytext": (6 if x < 1.2 else -6, 6), "ha": "left" if x < 1.2 else "right"}
-        axes.annotate(
-            one.label, (x, y), textcoords="offset points", fontsize=7, color=INK, zorder=7,
-            parse_math=False, **beside,
-        )  # fmt: skip
+        _marker(axes, last_place(one), "x", INK, markersize=11, mew=1.8)
 
 
-def _region(
-    axes: Axes, place: Localization, colour: str, *, alpha: float | None, fill: bool
-) -> None:
+def _region(axes: Axes, shape: Shape, *, fill: bool) -> None:
     from matplotlib.patches import PathPatch
 
-    ring = ring_of(place, SMALL_POINTS if size_deg(place) < SMALL_DEG else REGION_POINTS)
+    points = SMALL_POINTS if size_deg(shape.place) < SMALL_DEG else REGION_POINTS
+    ring = ring_of(shape.place, points)
     if ring is None:
         return
-    face = (*rgb(colour), 0.3) if fill else "none"
+    edge = (*rgb(shape.style.colour), shape.look.opacity)
+    face = (*rgb(shape.style.colour), 0.3) if fill else "none"
     path = closed_path(cut_ring(ring))
-    axes.add_patch(
-        PathPatch(path, fc=face, ec=colour, lw=1.0, alpha=alpha, zorder=2, label="region")
-    )
+    axes.add_patch(PathPatch(path, fc=face, ec=edge, lw=1.0, zorder=2, label="region"))
 
 
 def closed_path(rings: Iterable[Sequence[Point]]) -> Any:
@@ -223,36 +230,33 @@ def _crescent() -> Any:
     return Path(np.vstack((rim, bite, rim[:1])))
 
 
-def _map_contours(axes: Axes, skymap: Pixels) -> None:
+def _grid() -> Any:
     import numpy as np
 
-    x, y = np.meshgrid(np.linspace(-2, 2, 1001), np.linspace(-1, 1, 501))
-    lon, dec = mollweide_inverse(x, y)
-    contours(axes, x, y, skymap.credible_level(180.0 - lon, dec))
+    return np.meshgrid(np.linspace(-2, 2, 1001), np.linspace(-1, 1, 501))
 
 
 def _heading(events: Sequence[Drawn]) -> str:
-    if len(events) > 1:
-        times = sorted(one.time for one in events if one.time is not None)
-        span = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
-        return f"{len(events)} events{span}"
-    (one,) = events
-    when = "" if one.time is None else f", {one.time:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{one.label}: {STYLES[one.kind].label}{'' if one.is_real else ' (NOT REAL)'}{when}"
+    if len(events) == 1:
+        return heading_of(events[0])
+    times = sorted(one.time for one in events if one.time is not None)
+    span = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
+    return f"{len(events)} events{span}"
 
 
-def _map_legend(axes: Axes, events: Sequence[Drawn], sky: Sequence[str], with_skymap: bool) -> None:
+def _map_legend(
+    axes: Axes, events: Sequence[Drawn], sky: Sequence[str], skymap: Pixels | None
+) -> None:
     counts = Counter(one.kind for one in events)
     handles = [
         entry(
-            f"{style.label} ({counts[kind]})" if len(events) > 1 else style.label,
-            style.marker,
-            color=style.colour,
+            short_name(kind) + (f" ({count})" if len(events) > 1 else ""),
+            style_of(kind).marker,
+            color=style_of(kind).colour,
         )
-        for kind, style in STYLES.items()
-        if counts[kind]
+        for kind, count in counts.most_common()
     ]
-    handles.append(entry("Galactic plane", linestyle=(0, (5, 3)), lw=0.9))
+    handles.append(entry("Galactic plane", linestyle="-", **GALACTIC_BAND))
     if any(len(one.places) > 1 for one in events):
         handles.append(entry("older position (faint)", "o", color=FAINT))
     if any(one.neutrinos for one in events):
@@ -261,8 +265,8 @@ def _map_legend(axes: Axes, events: Sequence[Drawn], sky: Sequence[str], with_sk
         handles.append(entry("retracted", "x", mew=1.8, markersize=8))
     if sky:
         handles += [entry("Sun", "o"), entry("Moon", _crescent(), markerfacecolor=INK)]
-    if with_skymap:
-        handles += contour_entries()
+    if skymap is not None:
+        handles += skymap_entries(skymap)
     legend(axes, handles, loc="upper center", bbox_to_anchor=(0.5, 0.005), ncols=5)
 
 

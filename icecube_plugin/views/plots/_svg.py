@@ -1,9 +1,10 @@
-"""Light SVG maps for web pages, written directly: a few ms and kB each, no matplotlib.
+"""Small SVG maps for web pages, written directly: a few ms and kB each, no matplotlib.
 
 They stand inside of an HTML page as they are. Lines and text have the page's colour
 (``currentColor``), so that dark pages work; there is no style element, script, id or reference.
-Classes to style: ``icecube-map``, ``grid``, ``edge``, ``plane``, ``body``, ``label``, ``older``,
-``scaled``, ``neutrino``, ``retracted``, and ``k-gold``, ``k-cascade`` ... by kind.
+Classes to style: ``icecube-map``, ``grid``, ``edge``, ``plane``, ``body``, ``label``, ``stated``,
+``older``, ``scaled``, ``neutrino``, ``other``, ``retracted``, and ``k-gold``, ``k-cascade`` ... by
+kind.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ from icecube_plugin.sky.projections import (
 )
 
 from ._events import (
-    STYLES,
     Drawn,
     Field,
     Shape,
     drawn,
     field_of,
+    heading_of,
+    last_place,
     point_of,
     ring_of,
+    shapes_of,
     size_deg,
 )
 
@@ -50,7 +53,7 @@ SHORT_DEG: Final = 6.0
 
 CONVENTION: Final = (
     "Mollweide projection, ICRS; right ascension grows to the left. "
-    "Dashed: Galactic plane. Error regions at the containment that the notice states."
+    "Grey band: Galactic plane. Error regions at the containment that the notice states."
 )
 FINDER_CONVENTION: Final = (
     "Offsets on the sky from the position in degrees (ICRS, azimuthal equidistant); "
@@ -90,7 +93,7 @@ def svg_map(records: Record | Iterable[Record], *, with_bodies: bool = True) -> 
     """
     events = drawn([records] if isinstance(records, Record) else records)
     alone = events[0] if len(events) == 1 else None
-    title = f"{len(events)} events" if alone is None else alone.label
+    title = f"{len(events)} events" if alone is None else heading_of(alone)
     time = alone.time if with_bodies and alone is not None else None
     sky = {} if time is None else sun_and_moon(time)
     parts = [_background(), *(_body(name, at) for name, at in sky.items())]
@@ -108,11 +111,13 @@ def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
     """
     field = field_of(record, others)
     scale = UNIT / field.half_deg
-    shapes = "".join(_shape(shape, scale) for shape in field.shapes)
-    cross = _marker((0, 0), "x", "retracted") if field.is_retracted else ""
+    shapes = "".join(_shape(field, shape, scale) for shape in field.shapes)
+    cross = _marker((0, 0), "x", "retracted") if field.event.is_retracted else ""
     inside = 'x="-1000" y="-1000" width="2000" height="2000" viewBox="-1000 -1000 2000 2000"'
     parts = [_frame(field), f"<svg {inside}>{shapes}{cross}</svg>"]  # the inner one clips
-    return _svg("-1180 -1030 2210 2250", f"Finder: {field.label}", FINDER_CONVENTION, parts)
+    return _svg(
+        "-1180 -1030 2210 2250", f"Finder: {heading_of(field.event)}", FINDER_CONVENTION, parts
+    )
 
 
 def _svg(box: str, title: str, text: str, parts: Iterable[str]) -> str:
@@ -131,7 +136,7 @@ def _background() -> str:
     return (
         f'<path class="grid" stroke-opacity=".25" d="{grid}"/>'
         '<ellipse class="edge" rx="2000" ry="1000"/>'
-        f'<path class="plane" stroke-opacity=".7" stroke-dasharray="40 24" d="{plane}"/>'
+        f'<path class="plane" stroke-opacity=".15" stroke-width="60" d="{plane}"/>'
         + _labels((text, *_flat([at])[0]) for text, at in grid_labels())
     )
 
@@ -204,20 +209,27 @@ def _body(name: str, at: Direction) -> str:
 
 
 def _event(one: Drawn) -> Iterator[str]:
-    """Yield the elements of one event: older places, arrows, neutrinos, the newest place."""
-    style, places = STYLES[one.kind], one.places
-    yield f'<g class="k-{one.kind}" stroke="{style.colour}"><title>{escape(one.label)}</title>'
-    for place in places[:-1]:
-        yield f'<g class="older" opacity=".5">{_region(place)}{_at(place, style.marker)}</g>'
-    yield from (_arrow(a, b) for a, b in pairwise(places))
-    yield from (f'<g class="neutrino">{_region(one)}{_at(one, ".")}</g>' for one in one.neutrinos)
-    for place in places[-1:]:
-        yield _region(place, style.colour) + _at(place, style.marker)
-        yield _at(place, "x", "retracted") if one.is_retracted else ""
+    """Yield the elements of one event: older places, neutrinos, the newest place, its moves."""
+    yield f"<g><title>{escape(heading_of(one))}</title>"
+    for shape in shapes_of(one):
+        fill = shape.style.colour if shape.look.is_filled and not one.is_retracted else "none"
+        yield _group(shape, _region(shape.place, fill) + _at(shape.place, shape.style.marker))
+    yield from (_arrow(a, b) for a, b in pairwise(one.places))
+    yield _at(last_place(one), "x", "retracted") if one.is_retracted else ""
     yield "</g>"
 
 
-def _region(place: Localization, fill: str = "none") -> str:
+def _group(shape: Shape, content: str) -> str:
+    """Return what stands for a shape, in its colour; dashed is what is scaled."""
+    look = shape.look
+    dash = ' stroke-dasharray="30 20"' if look.is_dashed else ""
+    faint = "" if look.opacity == 1.0 else f' opacity="{look.opacity:g}"'
+    colour = f'stroke="{shape.style.colour}"'
+    kind = escape(shape.kind, {'"': "&quot;"})
+    return f'<g class="{shape.role} k-{kind}" {colour}{dash}{faint}>{content}</g>'
+
+
+def _region(place: Localization, fill: str) -> str:
     """Return the error region as a path; nothing where none is stated."""
     ring = ring_of(place, min(12 + int(8 * size_deg(place)), 96))
     if ring is None:
@@ -279,18 +291,12 @@ def tick_step(half_deg: float) -> float:
     )
 
 
-def _shape(shape: Shape, scale: float) -> str:
-    """Return a region with its marker; what a notice scaled or replaced is dashed."""
-    style = STYLES[shape.kind]
-    dash = ' stroke-dasharray="30 20"' if shape.role in ("scaled", "older") else ""
+def _shape(field: Field, shape: Shape, scale: float) -> str:
+    """Return a region of a finder with its marker."""
+    edge, (east, north) = field.outline(shape), field.offsets(shape)
     path = ""
-    if shape.outline is not None:
-        east, north = shape.outline
-        path = f'<path class="region" d="{_steps(_units(-east, north, scale))}z"/>'
-    ((x, y),) = _units([-shape.centre[0]], [shape.centre[1]], scale)
-    marker = "." if shape.role == "neutrino" else style.marker
-    return (
-        f'<g class="{shape.role} k-{shape.kind}" stroke="{style.colour}"{dash}>'
-        f"<title>{escape(shape.label)}</title>{path}"
-        f"{'' if shape.role == 'scaled' else _marker((x, y), marker)}</g>"
-    )
+    if edge is not None:
+        path = f'<path class="region" d="{_steps(_units(-edge[0], edge[1], scale))}z"/>'
+    ((x, y),) = _units([-east], [north], scale)
+    marker = _marker((x, y), shape.style.marker) if shape.look.has_marker else ""
+    return _group(shape, f"<title>{escape(shape.label)}</title>{path}{marker}")
