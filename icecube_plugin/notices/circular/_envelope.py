@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from icecube_hooks import Message, NoticeError
 from icecube_plugin.notices._draft import Draft
-from icecube_plugin.notices._json_fields import decode
 from icecube_plugin.notices._values import iso_time
+from icecube_plugin.notices._wire import decode
 from icecube_plugin.notices.units import plain
 
 __all__ = ["CIRCULAR_LIMIT", "Circular", "clean", "open_circular", "sentences"]
@@ -137,23 +137,26 @@ def open_circular(message: Message) -> Circular | None:
 
 
 def _from_json(message: Message) -> Circular | None:
-    fields = decode(message, (b'"circularId"', b'"subject"'))
-    if fields is None or not all(isinstance(fields.data.get(k), str) for k in ("subject", "body")):
+    found = decode(message, (b'"circularId"', b'"subject"'))
+    data, repeated = found or ({}, [])
+    if not all(isinstance(data.get(key), str) for key in ("subject", "body")):
         return None
-    sender = f"{fields.take('submitter') or ''} {fields.take('email') or ''}".strip()
-    edited, created, version = (fields.take(name) for name in ("editedOn", "createdOn", "version"))
+    left = dict(data)
+    sender = f"{left.pop('submitter', None) or ''} {left.pop('email', None) or ''}".strip()
+    edited, created = left.pop("editedOn", None), left.pop("createdOn", None)
+    version = left.pop("version", None)
     for name in ("$schema", "format"):
-        fields.take(name)
+        left.pop(name, None)
     return Circular(
-        subject=clean(fields.take("subject")),
-        body=with_labelled_rows(clean(fields.take("body"))),
+        subject=clean(left.pop("subject")),
+        body=with_labelled_rows(clean(left.pop("body"))),
         sender=sender,
-        number=fields.take("circularId"),
+        number=left.pop("circularId", None),
         created=edited if edited is not None else created,
-        event=str(fields.take("eventId") or ""),
+        event=str(left.pop("eventId", None) or ""),
         version=version if isinstance(version, int) and not isinstance(version, bool) else 1,
-        rest=fields.unread() | ({"submitter": sender} if sender else {}),
-        repeated=fields.repeated,
+        rest=left | ({"submitter": sender} if sender else {}),
+        repeated=tuple(repeated),
     )
 
 
