@@ -68,17 +68,31 @@ def within(value: float, low: float, high: float, field: str) -> float:
 
 
 def iso_time(text: object, field: str) -> datetime:
-    """Read an ISO 8601 time; one without a zone is UTC."""
+    """Read an ISO 8601 time; one without a zone is UTC, and a leap second is the next second."""
     stripped = text.strip() if isinstance(text, str) else ""
     if _ISO.fullmatch(stripped) is None:
         raise NoticeError("expected a time such as 2023-04-16T05:22:26Z", field=field, value=text)
     try:
-        time = datetime.fromisoformat(stripped)
+        is_leap = stripped[16:19] == ":60"
+        time = datetime.fromisoformat(f"{stripped[:17]}59{stripped[19:]}" if is_leap else stripped)
         if time.tzinfo is not UTC:
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        if is_leap:
+            time = _after_leap(time, field, text)
     except (ValueError, OverflowError) as error:  # the latter: in UTC it is before year 1
         raise NoticeError(f"no such time ({error})", field=field, value=text) from error
     return plausible(time, field, text)
+
+
+def _after_leap(time: datetime, field: str, found: object) -> datetime:
+    """Return the time of a leap second, given the second before it.
+
+    ``23:59:60`` is the last second of a day in UTC. `datetime` does not have it, nor does Unix
+    time: both give it the number of the second that follows.
+    """
+    if (time.hour, time.minute) != (23, 59):
+        raise NoticeError("a leap second is 23:59:60 UTC", field=field, value=found)
+    return time + timedelta(seconds=1)
 
 
 def tjd_time(tjd: int, microseconds: int, field: str) -> datetime:

@@ -25,7 +25,7 @@ from typing import Final
 from icecube_hooks import Message, ParserType, Record, hookimpl
 
 from ._draft import check_size
-from ._json_fields import JSON_LIMIT
+from ._wire import JSON_LIMIT
 
 __all__ = ["TOPICS", "parse", "register_parsers"]
 

@@ -311,7 +311,7 @@ def _time_of_day(text: str, draft: Draft) -> timedelta:
 
 
 def _clock(text: str) -> float | None:
-    """Return the seconds of a day that ``04:00:00.25`` stands for; six digits are exact here."""
+    """Return the seconds of a day that ``04:00:00.25`` stands for, a leap second's included."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         return None

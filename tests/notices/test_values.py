@@ -140,6 +140,22 @@ def test_iso_time_is_utc(text: str, microsecond: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["2016-12-31T23:59:60Z", "2016-12-31T23:59:60", "2017-01-01T01:59:60.000+02:00"]
+)
+def test_iso_time_of_a_leap_second_is_the_next_second(text: str) -> None:
+    assert iso_time(text, "t") == datetime(2017, 1, 1, tzinfo=UTC)
+
+
+def test_iso_time_keeps_the_fraction_of_a_leap_second() -> None:
+    assert iso_time("2016-12-31T23:59:60.75Z", "t") == datetime(2017, 1, 1, 0, 0, 0, 750_000, UTC)
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T23:58:60Z", "2016-12-31T12:59:60Z"])
+def test_iso_time_refuses_a_leap_second_at_another_time(text: str) -> None:
+    assert refusal(iso_time, text, "t") == f"t: a leap second is 23:59:60 UTC, got '{text}'"
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "",
