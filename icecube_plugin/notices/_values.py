@@ -78,20 +78,20 @@ def iso_time(text: object, field: str) -> datetime:
         if time.tzinfo is not UTC:
             time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         if is_leap:
-            time = _after_leap(time, field, text)
+            time = _after_leap(time)
     except (ValueError, OverflowError) as error:  # the latter: in UTC it is before year 1
         raise NoticeError(f"no such time ({error})", field=field, value=text) from error
     return plausible(time, field, text)
 
 
-def _after_leap(time: datetime, field: str, found: object) -> datetime:
+def _after_leap(time: datetime) -> datetime:
     """Return the time of a leap second, given the second before it.
 
     ``23:59:60`` is the last second of a day in UTC. `datetime` does not have it, nor does Unix
     time: both give it the number of the second that follows.
     """
     if (time.hour, time.minute) != (23, 59):
-        raise NoticeError("a leap second is 23:59:60 UTC", field=field, value=found)
+        raise ValueError("a leap second is 23:59:60 UTC")
     return time + timedelta(seconds=1)
 
 
