@@ -12,6 +12,7 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -55,7 +56,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    argv = sys.argv[1:] if argv is None else list(argv)
+    argv = _with_negatives(sys.argv[1:] if argv is None else argv)
     parser = _parser(argv)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -75,6 +76,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _report(error)
     return code
+
+
+_NEGATIVE: Final = re.compile(r"-\.?\d")
+
+
+def _with_negatives(words: Sequence[str]) -> list[str]:
+    """Join a value such as ``-24.6,-70.4,2635`` with its option, for argparse takes it for one.
+
+    A plain negative number it does know, and an option may take several of these.
+    """
+    joined: list[str] = []
+    for word in words:
+        is_value = _NEGATIVE.match(word) and joined and joined[-1].startswith("--")
+        if is_value and not _is_number(word) and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-\d+|-\d*\.\d+", word) is not None
 
 
 def _without_values(words: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ Conventions
 - The day [UTC] is that of the message in Kafka, else of the notice, else of the event; without any
   of them the folder is ``undated``. Without a topic it is ``no-topic``.
 - A name begins with partition and offset, where they are known, so that names are in the order of
-  Kafka, and ends as `icecube_plugin.sinks.json_files.file_name`.
+  Kafka, and ends as `icecube_plugin.alerts.file_names`.
 - The file in ``.about``, which ``icecube-alerts replay`` passes over, has all of the message but
   its value: topic, partition, offset, time, key, headers, origin, and the id of the record.
 - ``icecube-alerts replay archive/`` yields the same records: the name of the folder is the topic.
@@ -33,9 +33,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import Message, Record, SinkType, WireFormat, hookimpl
+from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.disk import absolute, made_folder, replace_file, sync_folder, wrong
-
-from .json_files import file_name
 
 __all__ = ["Archive", "read_archive"]
 
@@ -155,7 +154,7 @@ def _topic(message: Message) -> str:
 
 def _name(record: Record) -> str:
     message = record.message
-    name = file_name(record, _ending(record))
+    name = record_file_name(record, _ending(record))
     if message.partition is None or message.offset is None:
         return name
     return f"{message.partition}-{message.offset:012d}+{name}"

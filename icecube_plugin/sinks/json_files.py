@@ -14,14 +14,12 @@ Nothing is ever deleted, and there are no subfolders.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from icecube_hooks import Record, SinkType, hookimpl
+from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.disk import (
     absolute,
     indented_json,
@@ -31,13 +29,7 @@ from icecube_plugin.disk import (
     wrong,
 )
 
-__all__ = ["JsonFiles", "file_name"]
-
-STEM_CHARACTERS: Final = 150
-"""Longest part of a name that comes from the notice; file systems take 255 bytes in all."""
-
-_FOREIGN: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_DIGEST: Final = re.compile(r"[0-9a-f]{16}")
+__all__ = ["JsonFiles"]
 
 
 class JsonFiles:
@@ -82,34 +74,12 @@ class JsonFiles:
 
     def path(self, record: Record) -> Path:
         """Return the path of the file of `record`."""
-        return self.folder / file_name(record)
+        return self.folder / record_file_name(record)
 
     def _write_one(self, record: Record) -> None:
         path = self.path(record)
         if not path.exists():
             replace_file(path, indented_json(record).encode() + b"\n", sync=self.sync)
-
-
-def file_name(record: Record, ending: str = "json") -> str:
-    """Return the name of the file of `record`: at most 180 characters of ``A-Za-z0-9._+-``.
-
-    Two records have the same name only if they have the same id. Where the id holds anything that
-    cannot stand in a name, a digest of all of it takes the place of its own.
-
-    Examples
-    --------
-    >>> from icecube_hooks.testing import make_record
-    >>> file_name(make_record(id="gold:137840_57034692:0:0123456789abcdef"))
-    'gold+137840_57034692+0+0123456789abcdef.json'
-    >>> file_name(make_record(id="gold:../../etc/passwd:0:0123456789abcdef"))
-    'gold+.._.._etc_passwd+0+456762c8121489ae.json'
-    """
-    *parts, digest = record.id.split(":")
-    stem = "+".join(_FOREIGN.sub("_", part) for part in parts).lstrip(".-")[:STEM_CHARACTERS]
-    if stem != "+".join(parts) or not stem or not _DIGEST.fullmatch(digest):
-        whole = record.id.encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(whole).hexdigest()[:16]
-    return f"{stem or 'record'}+{digest}.{ending}"
 
 
 @hookimpl

@@ -54,6 +54,7 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
@@ -65,7 +66,6 @@ from icecube_plugin.disk import (
 )
 
 from ._packet import Citation, one_line, order_of, packet
-from .json_files import file_name
 
 if TYPE_CHECKING:
     from socket import socket
@@ -151,7 +151,7 @@ class VOEvents:
 
     def path(self, record: Record) -> Path:
         """Return the path of the packet of `record`."""
-        return self.folder / file_name(record, "xml")
+        return self.folder / record_file_name(record, "xml")
 
     def _look(self) -> None:
         """Note the packets that are there."""

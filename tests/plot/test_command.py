@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "out.png",
         ],
         [GOLD, "--event", "136385_7450363", "-o", "out.svg"],
+        [
+            GOLD,
+            "--what",
+            "visibility",
+            "--event",
+            "136385_7450363",
+            "--site",
+            "-24.6,-70.4,2635",
+            "-o",
+            "out.png",
+        ],
+        [GOLD, "--size", "6x4", "--dpi", "50", "-o", "out.png"],
     ],
 )
 def test_draws(arguments: list[str], fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +60,12 @@ def test_draws(arguments: list[str], fixtures: Path, capsys: pytest.CaptureFixtu
     out = Path(arguments[-1])
     assert capsys.readouterr().out == f"{out}\n"
     assert out.read_bytes().startswith(MAGIC[out.suffix])
+
+
+def test_size_in_pixels(fixtures: Path) -> None:
+    main(["plot", str(fixtures / GOLD), "--size", "6x4", "--dpi", "50", "-o", "out.png"])
+    header = Path("out.png").read_bytes()[16:24]
+    assert struct.unpack(">II", header) == (300, 200)
 
 
 def test_draws_a_database_with_a_sky_map(

@@ -22,7 +22,8 @@ from icecube_hooks.testing import (
     make_message,
     make_record,
 )
-from icecube_plugin.views.pages import build, page, page_name, tell, web_address
+from icecube_plugin.alerts.file_names import event_file_stem
+from icecube_plugin.views.pages import build, page, page_path, tell, web_address
 from tests.report.hostile import all_hostile
 
 LIMIT_BYTES = 300_000
@@ -48,7 +49,7 @@ def test_every_record_is_on_one_page_and_in_its_own_file(
     assert sorted(r.id for s in stories for r in s.records) == sorted({r.id for r in records})
     assert len(pages(files)) == 1 + len(stories)
     for story in stories:
-        links = files[f"events/{page_name(story.key)}.html"].decode()
+        links = files[page_path(story.key)].decode()
         for record in story.records:
             (name,) = [n for n in files if record.id.split(":")[-1] in n and n.endswith(".json")]
             assert Record.from_dict(json.loads(files[name])) == record
@@ -83,9 +84,9 @@ def test_a_notice_is_never_offered_as_xml() -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_page_names_are_safe_and_apart(one: str, other: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}|[+].*", page_name(one))
-    assert "/" not in page_name(one)
-    assert (page_name(one) == page_name(other)) == (one == other)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}|[+].*", event_file_stem(one))
+    assert "/" not in event_file_stem(one)
+    assert (event_file_stem(one) == event_file_stem(other)) == (one == other)
 
 
 @pytest.mark.parametrize(

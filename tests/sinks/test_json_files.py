@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from icecube_hooks import ConfigError, Record, RetryLater
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.sinks.json_files import JsonFiles, file_name, register_sinks
+from icecube_plugin.alerts.file_names import record_file_name
+from icecube_plugin.sinks.json_files import JsonFiles, register_sinks
 
 
 @contextmanager
@@ -46,21 +47,21 @@ def test_file_is_the_record(tmp_path: Path) -> None:
 
 
 def test_name_says_kind_event_and_revision() -> None:
-    name = file_name(make_record(revision=1))
+    name = record_file_name(make_record(revision=1))
     assert re.fullmatch(r"gold\+137840_57034692\+1\+[0-9a-f]{16}\.json", name)
 
 
 @given(st.text(), st.text())
 def test_names_are_safe_and_apart(one: str, other: str) -> None:
     records = [make_record(event_names=(text,), run_id=None) for text in (one, other)]
-    names = [file_name(record) for record in records]
+    names = [record_file_name(record) for record in records]
     assert (names[0] == names[1]) == (one == other)
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,179}", name) for name in names)
 
 
 @given(st.text(st.characters(codec=None)), st.text(st.characters(codec=None)))
 def test_any_id_gives_a_safe_name(one: str, other: str) -> None:
-    names = [file_name(make_record(id=text)) for text in (one, other)]
+    names = [record_file_name(make_record(id=text)) for text in (one, other)]
     assert (names[0] == names[1]) == (one == other)
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,179}", name) for name in names)
 
@@ -79,7 +80,7 @@ def test_any_id_gives_a_safe_name(one: str, other: str) -> None:
     ],
 )
 def test_what_cannot_stand_in_a_name(record_id: str, stem: str) -> None:
-    name = file_name(make_record(id=record_id))
+    name = record_file_name(make_record(id=record_id))
     assert re.fullmatch(re.escape(stem) + r"\+[0-9a-f]{16}\.json", name)
 
 
@@ -87,7 +88,7 @@ def test_only_json_files_are_left(tmp_path: Path) -> None:
     records = example_records()
     JsonFiles(folder=tmp_path).write(records)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        file_name(record) for record in records
+        record_file_name(record) for record in records
     )
 
 

@@ -23,7 +23,7 @@ Needs the extra ``report``. The sink ``html`` and ``icecube-alerts report`` writ
 from icecube_plugin.alerts.links import Link, web_address
 
 from ._folder import Site
-from ._names import page_name
+from ._paths import page_path
 from ._site import TITLE, build
 from ._stories import Related, Story, tell
 from ._view import Fact, Glance, Page, Section, Table, glance, page
@@ -42,7 +42,7 @@ __all__ = [
     "build",
     "glance",
     "page",
-    "page_name",
+    "page_path",
     "tell",
     "web_address",
 ]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from icecube_hooks import Record
+from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.disk import locked_folder, replace_file, sync_folder
 
-from ._names import page_name, record_path
+from ._paths import record_path
 from ._site import TITLE, event_files, index, record_files
 from ._stories import Story, tell
 from ._templates import environment, maker, render
@@ -82,10 +83,10 @@ class Site:
     def _write_pages(self, stories: Sequence[Story]) -> int:
         """Write the pages that are not there or not up to date, and the index."""
         old, there = self._state(), self._names("events")
-        new = {page_name(story.key): _made_of(story) for story in stories}
+        new = {event_file_stem(story.key): _made_of(story) for story in stories}
         stale = {name for name in new if old.get(name) != new[name] or f"{name}.html" not in there}
         for story in stories:
-            if page_name(story.key) in stale:
+            if event_file_stem(story.key) in stale:
                 self._write(event_files(story))
         self._write(dict(_moved(old, stories)))
         self._write({"index.html": index(stories, self.title)})
@@ -130,12 +131,12 @@ def _moved(
     old: Mapping[str, Sequence[str]], stories: Sequence[Story]
 ) -> Iterator[tuple[str, bytes]]:
     """Yield pages in place of those whose event is now known by another key."""
-    gone = old.keys() - {page_name(story.key) for story in stories}
+    gone = old.keys() - {event_file_stem(story.key) for story in stories}
     homes = {record_path(record): story for story in stories for record in story.records}
     for name in gone:
         home = homes.get(old[name][-1])
         if home is not None:
-            href = f"{page_name(home.key)}.html"
+            href = f"{event_file_stem(home.key)}.html"
             yield f"events/{name}.html", render("moved.html", title=home.event.title, href=href)
 
 

@@ -11,8 +11,8 @@ from icecube_hooks import AlertKind, Record
 from icecube_plugin.alerts.words import NOT_STATED, number_text, short_name, time_text
 from icecube_plugin.disk import indented_json
 
-from ._names import page_name, record_path, region_path, voevent_path
-from ._regions import ds9
+from ._ds9 import ds9
+from ._paths import page_path, record_path, region_path, voevent_path
 from ._stories import Story, tell
 from ._templates import markup, policy, render, source
 from ._view import headline_of, page
@@ -59,7 +59,7 @@ def record_files(record: Record) -> dict[str, bytes]:
 def event_files(story: Story) -> dict[str, bytes]:
     """Return the page of an event, and its region."""
     files = {
-        f"events/{page_name(story.key)}.html": render(
+        page_path(story.key): render(
             "event.html", page=page(story), kind=story.event.kind.value, maps=list(_maps(story))
         )
     }
@@ -175,7 +175,7 @@ class _Row:
 def _row(story: Story) -> _Row:
     time = story.event.latest("trigger_time") or story.event.latest("notice_time")
     return _Row(
-        href=f"events/{page_name(story.key)}.html",
+        href=page_path(story.key),
         title=story.event.title,
         kind=story.event.kind.value,
         kind_text=short_name(story.event.kind),

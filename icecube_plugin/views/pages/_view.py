@@ -27,6 +27,7 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_plugin.alerts import changes
+from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.alerts.headline import headline
 from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
 from icecube_plugin.alerts.words import (
@@ -47,7 +48,7 @@ from icecube_plugin.alerts.words import (
 )
 from icecube_plugin.sky import galactic_deg
 
-from ._names import page_name, record_path, region_path, voevent_path
+from ._paths import record_path, region_path, voevent_path
 from ._stories import Related, Story, tell
 
 __all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
@@ -397,7 +398,7 @@ def _related_link(story: Story, other: Related) -> Link:
     what = "the neutrino is an alert of its own"
     if story.event.kind is not AlertKind.LVK_SEARCH:
         what = "this neutrino was found in a search"
-    return Link(text=other.title, href=f"{page_name(other.key)}.html", note=f"{what}{when}")
+    return Link(text=other.title, href=f"{event_file_stem(other.key)}.html", note=f"{what}{when}")
 
 
 def _history(story: Story) -> Section:
