@@ -108,8 +108,8 @@ class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
 class Sink(Protocol):
     """Where records go.
 
-    Besides `write`, a sink may have ``flush()`` (called before offsets are committed) and
-    ``close()`` (called once, at the end).
+    Besides `write`, a sink may have ``flush()`` (called after each `write`) and ``close()``
+    (called once, at the end).
 
     Delivery is at least once, so `write` must be idempotent by `Record.id`. When it returns, or
     when ``flush`` does where there is one, the records are durable. It raises `RetryLater` or
@@ -131,17 +131,25 @@ class SinkType(msgspec.Struct, frozen=True, kw_only=True):
         Short and unique: what ``type`` is in a ``[sinks.NAME]`` table of the configuration.
     make : callable
         ``make(**options) -> Sink``, mostly the sink's class. The options are the other keys of
-        that table, checked against the signature.
+        that table, checked against the signature. `ConfigError` says that an option is wrong;
+        raised ``from`` an ``OSError`` or `SinkError`, and as any other exception, that the sink
+        cannot be made now: the host tries again.
     summary : str
         One line for listings.
+    after_journal : bool
+        Whether it gets a record only when the host has it on disk: for sinks where a record that
+        comes twice hurts, such as messages to people. Others get it at the same time.
 
 
     .. versionadded:: 1.0
+    .. versionchanged:: 2.0
+       `after_journal`.
     """
 
     name: str
     make: Callable[..., Sink]
     summary: str = ""
+    after_journal: bool = False
 
 
 @hookspec
@@ -187,7 +195,7 @@ def on_start(host: str, options: dict[str, Any]) -> None:
 
 @hookspec
 def on_record(record: Record) -> None:
-    """Tell that a record has been handed to all sinks.
+    """Tell that a record is on disk, and on its way to all sinks.
 
     .. versionadded:: 1.0
     """
@@ -195,7 +203,7 @@ def on_record(record: Record) -> None:
 
 @hookspec
 def on_refused(message: Message, error: NoticeError) -> None:
-    """Tell that a message could not be read; it is in the dead-letter store.
+    """Tell that a message could not be read; it is kept as a dead letter.
 
     .. versionadded:: 1.0
     """

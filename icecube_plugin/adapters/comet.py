@@ -163,7 +163,7 @@ def _hand_over(host: Host, message: Message) -> None:
         raise
     except Exception as error:  # the boundary: whatever it is, the message comes first
         log.exception("an event is kept as a dead letter: %s", message.origin)
-        host.dead_letters.add([message], error)
+        host.refuse(message, error)
 
 
 def _ivorn(event: Any) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from icecube_hooks import NoticeError
 from icecube_plugin.alerts.words import clean
+from icecube_plugin.host import DeadLetter, Host
 
 from ._common import add_json, configuration, print_json, table
-
-if TYPE_CHECKING:
-    from icecube_plugin.host import DeadLetter, Host
 
 __all__ = ["add_arguments"]
 
@@ -40,12 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host import Host
-
     host = Host(configuration(arguments))
     if arguments.retry is not None:
         return _retry(host, arguments.retry)
-    letters = list(host.dead_letters.letters([] if arguments.show is None else [arguments.show]))
+    letters = list(host.journal.letters([] if arguments.show is None else [arguments.show]))
     if arguments.json:
         print_json([_entry(letter) for letter in letters])
     elif arguments.show is None:
@@ -97,24 +92,14 @@ def _show(letters: list[DeadLetter], number: int) -> int:
 
 def _retry(host: Host, numbers: list[int]) -> int:
     failed = 0
-    for letter in host.dead_letters.letters(numbers):
-        problem = _try_again(host, letter)
-        if problem is None:
-            host.dead_letters.remove(letter.number)
-            print(f"{letter.number}: delivered")
-        else:
-            failed += 1
-            print(f"{letter.number}: {clean(problem)}", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _try_again(host: Host, letter: DeadLetter) -> str | None:
-    """Return what is still wrong with a letter, or ``None`` once it is delivered."""
-    if letter.is_cut:
-        return "only the beginning of the message was kept; it cannot be tried again"
     try:
-        record = host.plugins.record(letter.message)
-    except NoticeError as error:
-        return str(error)
-    failed = host.redeliver(record, letter.sink)
-    return f"sink {', '.join(failed)} failed" if failed else None
+        for letter in list(host.journal.letters(numbers)):
+            problem = host.retry(letter)
+            failed += problem is not None
+            print(
+                f"{letter.number}: {'delivered' if problem is None else clean(problem)}",
+                file=sys.stdout if problem is None else sys.stderr,
+            )
+    finally:
+        host.close()
+    return 1 if failed else 0

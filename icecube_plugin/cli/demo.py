@@ -125,9 +125,11 @@ def _receive(config: Config, expected: int) -> Summary:
 
     host = Host(config, source=lambda: LiveSource(config.kafka), on_batch=look)
     host.start()
-    while host.is_alive and time.monotonic() - last < 10 * QUIET_S:
-        time.sleep(0.05)
-    host.stop()
+    try:
+        while host.is_alive and time.monotonic() - last < 10 * QUIET_S:
+            time.sleep(0.05)
+    finally:
+        host.stop()
     if host.error is not None:
         raise host.error
     return host.summary
@@ -155,7 +157,7 @@ def _print(config: Config, summary: Summary, seconds: float) -> None:
         f"{summary.refused} refused (broken on purpose), "
         f"{summary.passed} passed over (another observatory's circular)\n"
         f"database  {database}\nfiles     {sinks['json']['folder']}/\n"
-        f"lines     {sinks['jsonl']['path']}\nrefused   {config.data_folder}/dead-letters.sqlite"
+        f"lines     {sinks['jsonl']['path']}\nrefused   {config.data_folder}/journal.sqlite"
     )
 
 

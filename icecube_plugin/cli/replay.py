@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from icecube_plugin.host import FileSource
+
 from ._common import add_json, configuration, run_host
 from ._progress import RunProgress
 
@@ -36,8 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host import FileSource
-
     config = configuration(arguments)
 
     def source() -> FileSource:

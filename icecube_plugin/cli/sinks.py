@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from icecube_hooks import ConfigError, Message
+from icecube_hooks.host import load_plugins, nearest
 from icecube_plugin.alerts.words import clean
+from icecube_plugin.host import Config, Cursors, Host, Journal
+from icecube_plugin.host.watch import read_status
 
-from ._common import add_json, configuration, print_json, table
+from ._common import add_json, configuration, moment, print_json, table
 from .status import span
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from icecube_hooks import Message
-    from icecube_plugin.host import Config, SinkConfig
 
 __all__ = ["add_arguments"]
 
 EXAMPLES: Final = """\
 examples:
   icecube-alerts sinks
-  icecube-alerts sinks --types       what kinds of sink there are, of all plugins
-  icecube-alerts sinks --deliver     write now what waits on disk for a sink
+  icecube-alerts sinks --types                      what kinds of sink there are, of all plugins
+  icecube-alerts sinks --deliver                    write now what waits for a sink
+  icecube-alerts sinks rewind archive --since 30d   give it again what came in the last 30 days
+  icecube-alerts sinks rewind archive --all         all that the journal has
+  icecube-alerts sinks rewind archive --to 4711     from this entry on
+  icecube-alerts sinks rename hook alarm            after a change of its name in the configuration
+  icecube-alerts sinks forget hook                  a sink that is no longer wanted
 
-Records that a sink could not take in time wait on disk; a host that runs writes them when the sink
-is back, and so does every later start.
+What comes is kept in the journal; each sink has a cursor there, and a host that runs writes what is
+after it. A host that runs sees a cursor that is moved.
 """
 
 
@@ -35,9 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--types", action="store_true", help="list kinds of sink instead")
-    action.add_argument("--deliver", action="store_true", help="write what waits on disk")
+    action.add_argument("--deliver", action="store_true", help="write what waits")
     add_json(parser, "the list")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, move=None)
+    moves = parser.add_subparsers(metavar="ACTION")
+    rewind = moves.add_parser("rewind", help="deliver again from an earlier entry on")
+    where = rewind.add_mutually_exclusive_group(required=True)
+    where.add_argument("--since", metavar="TIME", help="what came since: ISO time, or 30d, 36h ...")
+    where.add_argument("--to", metavar="SEQ", type=int, help="number of the first entry")
+    where.add_argument("--all", action="store_true", help="all that is there")
+    rename = moves.add_parser("rename", help="give one sink's place to another")
+    forget = moves.add_parser("forget", help="forget where a sink is")
+    for parsed, move in ((rewind, _rewind), (rename, _rename), (forget, _forget)):
+        parsed.add_argument("name", metavar="NAME")
+        parsed.set_defaults(move=move)
+    rename.add_argument("new", metavar="NEW")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,9 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     if arguments.types:
         return _types(config, arguments.json)
+    if arguments.move is not None:
+        arguments.move(config, arguments)
     if arguments.deliver:
-        _deliver(config)
-    rows = [_entry(config, sink) for sink in config.sinks_or_defaults()]
+        Host(config, source=_Nothing).run()
+    rows = _entries(config)
     if arguments.json:
         print_json(rows)
     else:
@@ -56,27 +74,76 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if arguments.deliver and any(row["waiting"] for row in rows) else 0
 
 
-def _entry(config: Config, sink: SinkConfig) -> dict[str, Any]:
-    """Return what is on disk of a sink, and what a host that runs last wrote of it."""
-    from icecube_plugin.host.delivery import spool_path
-    from icecube_plugin.host.spool import Spool
-    from icecube_plugin.host.watch import read_status
-
-    states = (read_status(config.data_folder) or {}).get("sinks", [])
-    found: dict[str, Any] = next((state for state in states if state["name"] == sink.name), {})
-    keys = ("written", "refused", "dropped", "in_trouble", "busy_since")
+def _entries(config: Config) -> list[dict[str, Any]]:
+    """Return what waits for each sink, and what a host that runs last wrote of it."""
+    journal, cursors = _kept(config)
+    last = journal.look() if journal.path.exists() else 0
+    there = {(cursor.name, cursor.type): cursor.seq for cursor in cursors.all()}
+    states = {s["name"]: s for s in (read_status(config.data_folder) or {}).get("sinks", [])}
+    keys = ("written", "refused", "dropped", "skipped", "in_trouble", "busy_since")
     times = ("last_success", "last_failure", "last_error")
-    return {
-        "name": sink.name,
-        "type": sink.type,
-        "required": sink.required,
-        "waiting": len(Spool(spool_path(config.data_folder, sink.name))),
-        **{key: found.get(key) for key in (*keys, *times)},
-    }
+    wanted = {(sink.name, sink.type): sink for sink in config.sinks_or_defaults()}
+    return [
+        {
+            "name": name,
+            "type": kind,
+            "configured": (name, kind) in wanted,
+            "required": (name, kind) in wanted and wanted[name, kind].required,
+            "waiting": last - there[name, kind] if (name, kind) in there else 0,
+            **{key: states.get(name, {}).get(key) for key in (*keys, *times)},
+        }
+        for name, kind in dict.fromkeys((*wanted, *there))
+    ]
+
+
+def _kept(config: Config) -> tuple[Journal, Cursors]:
+    journal = Journal(config.data_folder)
+    return journal, Cursors(config.data_folder, journal)
+
+
+def _type_of(config: Config, name: str) -> str:
+    """Return the type of a configured sink.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this name.
+    """
+    sinks = {sink.name: sink.type for sink in config.sinks_or_defaults()}
+    if name not in sinks:
+        raise ConfigError(f"no sink {name!r:.60} is configured", hint=nearest(name, sinks))
+    return sinks[name]
+
+
+def _rewind(config: Config, arguments: argparse.Namespace) -> None:
+    kind = _type_of(config, arguments.name)
+    journal, cursors = _kept(config)
+    if arguments.all:
+        first = 1
+    else:
+        first = arguments.to if arguments.since is None else journal.since(moment(arguments.since))
+    cursors.put(arguments.name, kind, min(max(first - 1, 0), journal.look()))
+
+
+def _rename(config: Config, arguments: argparse.Namespace) -> None:
+    kind = _type_of(config, arguments.new)
+    journal, cursors = _kept(config)
+    found = [cursor.seq for cursor in cursors.all() if cursor.name == arguments.name]
+    if not found:
+        raise ConfigError(f"nothing is known of a sink {arguments.name!r:.60}")
+    journal.readdress(arguments.name, arguments.new)
+    cursors.put(arguments.new, kind, min(found))
+    cursors.forget(arguments.name)
+
+
+def _forget(config: Config, arguments: argparse.Namespace) -> None:
+    if not _kept(config)[1].forget(arguments.name):
+        raise ConfigError(f"nothing is known of a sink {arguments.name!r:.60}")
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
-    name = entry["name"] + ("" if entry["required"] else " (optional)")
+    what = "" if entry["required"] else " (optional)"
+    name = entry["name"] + (what if entry["configured"] else " (NOT CONFIGURED)")
     written = "-" if entry["written"] is None else str(entry["written"])
     error = "-" if entry["last_error"] is None else clean(entry["last_error"], 100)
     if entry["last_failure"] is not None:
@@ -87,14 +154,6 @@ def _row(entry: dict[str, Any]) -> list[str]:
 
 def _ago(time: str) -> str:
     return f"{span((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())} ago"
-
-
-def _deliver(config: Config) -> None:
-    """Open the sinks, and let those that are behind catch up."""
-    from icecube_plugin.host import Host
-
-    host = Host(config, source=_Nothing)
-    host.run()
 
 
 class _Nothing:
@@ -114,8 +173,6 @@ class _Nothing:
 
 
 def _types(config: Config, as_json: bool) -> int:
-    from icecube_hooks.host import load_plugins
-
     kinds = load_plugins(allow=config.plugins.allow, block=config.plugins.block).sinks
     if as_json:
         print_json({name: kind.summary for name, kind in kinds.items()})

@@ -75,7 +75,7 @@ def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
 def _sink(sink: Mapping[str, Any]) -> str:
     parts = [f"{sink['name']}: {sink['written']} written"]
     parts += [f"{sink[key]} {key}" for key in ("refused", "dropped") if sink[key]]
-    parts += [f"{sink['waiting']} wait on disk"] if sink["waiting"] else []
+    parts += [f"{sink['waiting']} wait"] if sink["waiting"] else []
     if sink["in_trouble"]:
         parts.append(f"IN TROUBLE: {clean(sink['last_error'] or '', 200)}")
     return ", ".join(parts)

@@ -1,19 +1,22 @@
-"""The bundled host: configuration, sources, delivery, dead letters."""
+"""The bundled host: configuration, sources, journal, sinks."""
 
-from ._store import StoreError
 from .config import Config, KafkaConfig, PluginsConfig, SinkConfig, load_config
-from .dead_letters import DeadLetter, DeadLetters
+from .cursors import Cursor, Cursors
 from .files import FileError, FileSource, messages_from
+from .journal import DeadLetter, Journal
 from .runner import Host
+from .store import StoreError
 from .summary import Source, Summary
 
 __all__ = [
     "Config",
+    "Cursor",
+    "Cursors",
     "DeadLetter",
-    "DeadLetters",
     "FileError",
     "FileSource",
     "Host",
+    "Journal",
     "KafkaConfig",
     "PluginsConfig",
     "SinkConfig",

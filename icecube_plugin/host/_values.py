@@ -10,24 +10,31 @@ ConfigError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from icecube_hooks import ConfigError
 from icecube_hooks.host import nearest
 
 __all__ = [
     "Table",
+    "amount",
+    "any_value",
     "count",
     "count_or_none",
     "flag",
     "megabytes",
     "seconds",
+    "span",
     "table",
     "tables",
     "text",
     "texts",
 ]
+
+_SPAN: Final = re.compile(r"([1-9]\d{0,8})([smhdw])", re.ASCII)
+_UNIT_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 Check = Callable[[Any, str], Any]
 
@@ -109,6 +116,28 @@ def seconds(value: Any, key: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400:
         return float(value)
     raise ConfigError(f"expected seconds, more than 0, at most 86400, not {value!r:.40}", key=key)
+
+
+def amount(value: Any, key: str) -> float:
+    """Take a number above 0, up to 100,000."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100_000:
+        return float(value)
+    raise ConfigError(f"expected more than 0, at most 100000, not {value!r:.40}", key=key)
+
+
+def span(value: Any, key: str) -> float:
+    """Take seconds, or a text such as ``36h`` or ``3d``; return seconds."""
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return float(match[1]) * _UNIT_S[match[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e10:
+        return float(value)
+    raise ConfigError(f"expected a span such as '36h' or '3d', not {value!r:.40}", key=key)
+
+
+def any_value(value: Any, key: str) -> Any:
+    """Take whatever it is."""
+    return value
 
 
 def megabytes(value: Any, key: str) -> float:

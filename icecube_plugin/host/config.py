@@ -2,11 +2,11 @@
 
 ::
 
-    data_folder = "icecube-alerts-data"    # dead letters, spools, and the default sinks' files
-    spool_limit = 1000000                  # records that may wait for one sink; then the host waits
+    data_folder = "icecube-alerts-data"    # the journal, and the default sinks' files
+    journal_days = 90.0                    # what came is kept so long, to be delivered again
+    journal_limit_gb = 4.0                 # and the oldest is removed beyond this
     dead_letters_limit = 100000            # the oldest are dropped, with a word
     remember_notices = 100000              # to tell what came before; 0: none
-    parse_limit_s = 20.0                   # a notice that takes longer to read is a dead letter
     message_limit_mb = 16.0                # a larger message is one too, with its first 64 kB
 
     [kafka]
@@ -33,8 +33,10 @@
     [sinks.archive]                        # any name; without any, the defaults are used
     type = "sqlite"
     path = "alerts.sqlite"                 # all other keys are options of the sink
-    required = true                        # false: what it cannot take is only counted
-    patience_s = 5.0                       # after that its records wait on disk, not the host
+    required = true                        # false: nobody waits for it, refusals are only counted
+    patience_s = 5.0                       # so long others wait for it; then it is behind
+    start = "now"                          # "earliest": a new sink gets what the journal has
+    skip_older_than = "3d"                 # what comes later than this is not for it
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
 The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``, or the names of files that do in
@@ -59,11 +61,14 @@ from icecube_hooks import ConfigError
 
 from ._values import (
     Table,
+    amount,
+    any_value,
     count,
     count_or_none,
     flag,
     megabytes,
     seconds,
+    span,
     table,
     tables,
     text,
@@ -83,6 +88,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+_RETIRED: Final = ("spool_limit", "parse_limit_s")
+"""Keys of older versions, which must not keep a host from starting after an update."""
 
 _SECRET_NAME: Final = re.compile(r"(?:password|secret|token|passphrase|apikey|api_key)$")
 _SECRET_URL: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -163,10 +171,14 @@ class SinkConfig:
     ----------
     name, type : str
     required : bool
-        Whether records that it cannot take wait on disk, and become dead letters if it refuses
-        them; else they are only counted.
+        Whether others wait for it, and records that it refuses become dead letters; else they are
+        only counted.
     patience_s : float
-        How long the host waits for it with a batch [s].
+        How long others wait for it with a batch [s]; then it is behind.
+    start : str
+        Where a sink that is new begins: ``now``, or with the ``earliest`` entry of the journal.
+    skip_older_than_s : float, optional
+        It does not get records that are older when they come to it [s].
     filter : mapping
     when : str, optional
         Which records it gets, see `icecube_plugin.host.filters`.
@@ -178,6 +190,8 @@ class SinkConfig:
     type: str
     required: bool = True
     patience_s: float = 5.0
+    start: str = "now"
+    skip_older_than_s: float | None = None
     filter: Mapping[str, Any] = field(default_factory=dict)
     when: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -199,10 +213,10 @@ class Config:
 
     data_folder: Path = Path("icecube-alerts-data")
     batch_size: int = 500
-    spool_limit: int = 1_000_000
+    journal_days: float = 90.0
+    journal_limit_gb: float = 4.0
     dead_letters_limit: int = 100_000
     remember_notices: int = 100_000
-    parse_limit_s: float = 20.0
     message_limit_mb: float = 16.0
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
@@ -255,10 +269,10 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     given = top.given(
         data_folder=_folder,
         batch_size=count,
-        spool_limit=count,
+        journal_days=amount,
+        journal_limit_gb=amount,
         dead_letters_limit=count,
         remember_notices=count_or_none,
-        parse_limit_s=seconds,
         message_limit_mb=megabytes,
         significance=tables,
     )
@@ -269,6 +283,9 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
         watch=_watch(Table(top.get("watch", table, {}), "watch")),
         sinks=_sinks(top.get("sinks", tables)),
     )
+    for name in _RETIRED:
+        if top.get(name, any_value) is not None:
+            log.warning("%s is no longer used: remove it", name)
     top.done()
     return config
 
@@ -375,17 +392,32 @@ def _sinks(found: Mapping[str, Mapping[str, Any]] | None) -> tuple[SinkConfig, .
 
 def _sink(name: str, data: Mapping[str, Any]) -> SinkConfig:
     section = Table(data, f"sinks.{name}")
-    given = section.given(type=text, required=flag, patience_s=seconds, filter=table, when=text)
+    given = section.given(
+        type=text,
+        required=flag,
+        patience_s=seconds,
+        start=_begin,
+        skip_older_than=span,
+        filter=table,
+        when=text,
+    )
     if "type" not in given:
         raise ConfigError("is required", key=f"sinks.{name}.type")
     options = {key: value for key, value in data.items() if key not in given}
-    return SinkConfig(name=name, options=options, **given)
+    skip_s = given.pop("skip_older_than", None)
+    return SinkConfig(name=name, options=options, skip_older_than_s=skip_s, **given)
 
 
 def _start(value: Any, key: str) -> str:
     if value in ("earliest", "latest"):
         return str(value)
     raise ConfigError(f"expected 'earliest' or 'latest', not {value!r:.40}", key=key)
+
+
+def _begin(value: Any, key: str) -> str:
+    if value in ("now", "earliest"):
+        return str(value)
+    raise ConfigError(f"expected 'now' or 'earliest', not {value!r:.40}", key=key)
 
 
 def _folder(value: Any, key: str) -> Path:

@@ -13,10 +13,11 @@ Inside somebody else's consumer, `Host.handle` takes the messages.
 
 The promise
 -----------
-At least once. For each batch: parse, assess, write to every sink, keep what could not be read, or
-what a sink refuses, as dead letters, put what a sink cannot take in time into its spool, and only
-then commit the offsets. Whatever ends the process, the next one begins with the first message that
-was not committed. Sinks that drop a record id that they have make it exactly once.
+At least once. For each batch: parse, assess, add records and refusals to the journal in one
+transaction, and only then commit the offsets. Whatever ends the process, the next one begins with
+the first message that was not committed. Each sink reads on from its cursor in the journal, which
+moves when the sink has what it was given. Sinks that drop a record id that they have make it
+exactly once.
 
 When the host's own disk is full it waits for room, as long as its source can wait: Kafka can, a
 file, or somebody else's consumer, cannot.
@@ -25,37 +26,54 @@ file, or somebody else's consumer, cannot.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
-from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Sink, SinkError
+from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, SinkError
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_plugin import __version__
 
-from ._store import StoreError
 from .config import Config, SinkConfig, load_config
-from .dead_letters import KEPT, DeadLetters, TooLarge
-from .delivery import Delivery
+from .cursors import Cursors
 from .files import FileSource
 from .filters import make_filter
-from .guard import InHand, TimeLimit
-from .lane import LaneState, attempt
-from .sightings import Sightings
+from .in_hand import InHand
+from .journal import KEPT, DeadLetter, Journal, Refusal, TooLarge
+from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
+from .take_over import take_over
 from .versions import note_versions
+from .watch import Watch
+from .worker import SinkState, Worker
 
 __all__ = ["Host", "check_sinks"]
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 AGAIN_S: Final = 1.0
 """How often a full disk is tried again."""
+
+IDLE_S: Final = 0.5
+LEAST_S: Final = 1.0
+"""So long the end of a run waits for a sink that gets nowhere, however small its patience."""
+
+PRUNE_S: Final = 60.0
+CLOSE_S: Final = 5.0
+START_S: Final = 5.0
+"""How long a start waits for sinks to be made, to tell of a wrong option."""
+
+AHEAD: Final = 1000
+"""So many entries a run may be ahead of a sink before it waits: what is newer is in memory."""
 
 
 class Host:
@@ -72,6 +90,18 @@ class Host:
         Makes the `Source` when the host runs. Default: the topics of `config` on Kafka, live.
     on_batch : callable, optional
         Called with the `Summary` after every batch, for progress.
+
+    Attributes
+    ----------
+    journal : Journal
+        What came; its `letters` are what could not be read or delivered.
+    summary : Summary
+    error : BaseException, optional
+        What has ended the background thread.
+    moved_at : float
+        When the host has moved last, as `time.monotonic` [s].
+    journal_error : str, optional
+        Why the journal cannot be written at the moment.
 
     Raises
     ------
@@ -95,20 +125,29 @@ class Host:
         self._on_batch = on_batch
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._delivery: Delivery | None = None
-        self._lock = threading.RLock()
         self._unread: set[tuple[str, str]] = set()
-        folder = self.config.data_folder
-        self.dead_letters = DeadLetters(
-            folder / "dead-letters.sqlite",
-            _versions(self.plugins),
-            self.config.dead_letters_limit,
-        )
-        self._sightings = Sightings(folder / "sightings.sqlite", self.config.remember_notices)
-        self._limit = TimeLimit(self.config.parse_limit_s)
-        self._in_hand = InHand(folder / "in-hand")
         self._source: Source | None = None
+        self._prune_at = 0.0
         self.moved_at = time.monotonic()
+        self.journal_error: str | None = None
+        self.after_fork()
+        tell_of_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin afresh in a child process: neither threads nor open files live through a fork."""
+        config, folder = self.config, self.config.data_folder
+        self.journal = Journal(
+            folder,
+            _versions(self.plugins),
+            days=config.journal_days,
+            limit_bytes=config.journal_limit_gb * 2**30,
+            letters_limit=config.dead_letters_limit,
+            remembered=config.remember_notices,
+        )
+        self._in_hand = InHand(folder / "in-hand")
+        self._workers: list[Worker] | None = None
+        self._cursors: Cursors | None = None
+        self._lock = threading.RLock()
 
     @classmethod
     def from_file(cls, path: str | Path) -> Host:
@@ -133,10 +172,12 @@ class Host:
         KafkaFailure
             If Kafka refuses us.
         """
-        self.open()
+        with contextlib.suppress(StoreError):  # the source may be able to wait for the disk
+            self.open()
         try:
             self._source = found = (source or self._make_source)()
             try:
+                self._keep(self.open)
                 with self._watched(found):
                     self._run(found)
                     self._finish()
@@ -149,36 +190,30 @@ class Host:
         return self.summary
 
     def open(self) -> Host:
-        """Make the sinks and tell the plugins; `run` and `handle` do so if need be.
+        """Begin to deliver, and tell the plugins; `run` and `handle` do so if need be.
 
         Raises
         ------
         ConfigError
-            If a sink cannot be made.
+            If a sink has a wrong option. What else keeps a sink from being made is tried again.
+        StoreError
+            If the journal cannot be written.
         """
         with self._lock:
-            if self._delivery is None:
-                delivery = Delivery(
-                    self._sinks(),
-                    self.config.data_folder,
-                    refuse=self._refuse_records,
-                    spool_limit=self.config.spool_limit,
-                    stopping=self._stopping.is_set,
-                )
-                self.summary.count(delivery.states)
+            if self._workers is None:
+                self._workers = self._started()
                 note_versions(self.config.data_folder / "versions.jsonl", _versions(self.plugins))
                 options = dict(self.config.plugins.options)
                 name = f"icecube-alerts {__version__}"
                 self.plugins.notify("on_start", host=name, options=options)
-                self._delivery = delivery
         return self
 
     def handle(self, messages: Sequence[Message]) -> list[Record]:
         """Read, assess and deliver messages that somebody else's consumer has received.
 
-        When it returns, each message is in every required sink, or on disk: in the sink's spool
-        or among the dead letters. Only then should its offset be committed. Threads may call it,
-        one is served at a time.
+        When it returns, each message is in the journal, and in every required sink that is not
+        behind. Only then should its offset be committed. Threads may call it, one is served at a
+        time.
 
         Returns
         -------
@@ -188,43 +223,70 @@ class Host:
         Raises
         ------
         ConfigError
-            If a sink cannot be made.
+            If a sink has a wrong option.
         StoreError
-            If a message can neither be delivered nor kept.
+            If the messages cannot be kept.
         """
         with self._lock:
-            delivery = self.open()._delivery
-            assert delivery is not None  # noqa: S101  # that is what `open` does
-            began = time.monotonic()
-            records = self._recognised(self._read(messages))
-            began = self.summary.spent("read", began)
-            try:
-                delivery.write(records, self._idle, self._keep)
-            finally:
-                self.summary.count(delivery.states)
-            self._remember(records)
-            for record in records:
-                self.plugins.notify("on_record", record=record)
-            self.summary.spent("deliver", began)
+            self.open()
+            records, last = self._take(messages)
+            self._wait(last)
             return records
 
+    def refuse(self, message: Message, error: Exception) -> None:
+        """Keep a message as a dead letter.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be kept.
+        """
+        self.journal.append([Refusal(message, error)])
+
+    def retry(self, letter: DeadLetter) -> str | None:
+        """Try a dead letter again, with today's plugins.
+
+        Returns
+        -------
+        str or None
+            What is still wrong; ``None`` once it is delivered, or waits for its sink.
+
+        Raises
+        ------
+        ConfigError, StoreError
+            As `handle`.
+        """
+        if letter.is_cut:
+            return "only the beginning of the message was kept; it cannot be tried again"
+        if letter.sink not in {None, *(sink.name for sink in self.config.sinks_or_defaults())}:
+            return f"there is no sink {letter.sink}"
+        try:
+            record = self.plugins.record(letter.message)
+        except NoticeError as error:
+            return str(error)
+        with self._lock:
+            self.open()
+            self._wait(self.journal.append(self._recognised([record]), sink=letter.sink))
+        for again in self.journal.letters([letter.number]):
+            if again.at > letter.at:
+                return again.reason
+        self.journal.forget_letter(letter.number)
+        return None
+
     @property
-    def sinks(self) -> list[LaneState]:
+    def sinks(self) -> list[SinkState]:
         """What became of the records for each sink; empty while the host is closed."""
-        delivery = self._delivery
-        return [] if delivery is None else delivery.states
+        return [worker.state for worker in self._workers or ()]
 
     def close(self) -> None:
         """Close the sinks and tell the plugins; a later `handle` opens them again."""
         with self._lock:
-            delivery, self._delivery = self._delivery, None
-            if delivery is not None:
-                delivery.close()
-                self.summary.count(delivery.states)
-                self._limit.close()
-                self._in_hand.close()
-                self._sightings.close()
+            workers, self._workers = self._workers, None
+            if workers is not None:
+                self._end(workers)
                 self.plugins.notify("on_stop")
+            self.journal.close()
+            self._in_hand.close()
 
     def backfill(self, since: datetime, until: datetime | None = None) -> Summary:
         """Run on a range of past time instead: Kafka's time stamps [UTC], both ends included.
@@ -253,7 +315,9 @@ class Host:
             raise RuntimeError("this host is running")
         self._stopping.clear()
         self.error = None
-        self._thread = threading.Thread(target=self._run_quietly, name="icecube-alerts")
+        self._thread = threading.Thread(
+            target=self._run_quietly, name="icecube-alerts", daemon=True
+        )
         self._thread.start()
         return self
 
@@ -300,29 +364,60 @@ class Host:
             source = self._make_source()
         try:
             for batch in self._until_stopped(source):
-                yield from self._read(batch)
+                items = self._read(batch)
+                refused = [item for item in items if isinstance(item, Refusal)]
+                if refused:
+                    self._keep(partial(self.journal.append, refused))
+                yield from (item for item in items if isinstance(item, Record))
                 source.commit()
         finally:
             source.close()
-            self._limit.close()
             self._in_hand.close()
 
-    def redeliver(self, record: Record, sink: str | None = None) -> list[str]:
-        """Give one record to all sinks, or to the one named; return the names that failed."""
-        configs = [c for c in self.config.sinks_or_defaults() if sink in (None, c.name)]
-        if sink is not None and not configs:
-            return [sink]  # no longer configured
-        failed = []
-        for config, made in self._sinks(configs):
-            wanted = sink is not None or make_filter(config)(record)
-            if wanted and attempt(config.name, made, [record]) is not None:
-                failed.append(config.name)
-            getattr(made, "close", lambda: None)()
-        return failed
+    def _started(self) -> list[Worker]:
+        """Make the workers, and wait a little for what their sinks say of their options."""
+        is_new = not self.journal.path.exists()
+        cursors = Cursors(self.config.data_folder, self.journal)
+        take_over(self.config.data_folder, self.journal, cursors)
+        self.journal.look()
+        workers = [self._worker(s, cursors, is_new) for s in self.config.sinks_or_defaults()]
+        _tell_of_orphans(cursors, workers, self.journal.last)
+        self._cursors = cursors
+        for worker in workers:
+            worker.start()
+        until = time.monotonic() + START_S
+        for worker in workers:
+            worker.ready.wait(max(until - time.monotonic(), 0.0))
+        for worker in workers:
+            if worker.wrong is not None:
+                self._end(workers)
+                raise worker.wrong
+        self.summary.count([worker.state for worker in workers])
+        return workers
 
-    def _sinks(self, configs: Sequence[SinkConfig] | None = None) -> list[tuple[SinkConfig, Sink]]:
-        configs = self.config.sinks_or_defaults() if configs is None else configs
-        return [(c, make_sink(self.plugins, c.name, c.type, c.options)) for c in configs]
+    def _worker(self, sink: SinkConfig, cursors: Cursors, is_new: bool) -> Worker:
+        kind = self.plugins.sinks.get(sink.type)
+        eager = kind is None or not kind.after_journal
+        # Without the file of cursors nobody knows what a sink has: once more harms only some.
+        everything = is_new or sink.start == "earliest" or (cursors.is_new and eager)
+        return Worker(
+            sink,
+            partial(make_sink, self.plugins, sink.name, sink.type, sink.options),
+            self.journal,
+            cursors,
+            eager=eager,
+            position=cursors.begin(sink.name, sink.type, 0 if everything else None),
+        )
+
+    def _end(self, workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            worker.stop()
+        until = time.monotonic() + CLOSE_S
+        for worker in workers:
+            worker.join(max(until - time.monotonic(), 0.1))
+        self.summary.count([worker.state for worker in workers])
+        if self._cursors is not None:
+            self._cursors.close()
 
     def _live(self) -> Source:
         from .kafka import LiveSource
@@ -333,50 +428,133 @@ class Host:
         began = time.monotonic()
         for batch in self._until_stopped(source):
             self.summary.spent("wait", began)
-            self.handle(batch)
+            _, last = self._take(batch)
             began = time.monotonic()
+            self._wait(last - AHEAD)
             source.commit()
             self.moved_at = began = self.summary.spent("commit", began)
+            self.summary.count(self.sinks)
             if batch and self._on_batch is not None:
                 self._on_batch(self.summary)
 
+    def _take(self, messages: Sequence[Message]) -> tuple[list[Record], int]:
+        """Read messages and keep them; return the records, and the number of the last entry."""
+        began = time.monotonic()
+        items = self._read(self._new(messages))
+        records = self._recognised([item for item in items if isinstance(item, Record)])
+        recognised = iter(records)
+        items = [next(recognised) if isinstance(item, Record) else item for item in items]
+        began = self.summary.spent("read", began)
+        last = self.journal.last
+        if items:
+            # Sinks get a batch early once: a full disk must not make them write it each second.
+            attempts = itertools.count()
+            last = self._keep(
+                lambda: self.journal.append(items, eager=next(attempts) == 0),
+            )
+        for item in items:
+            if isinstance(item, Record):
+                self.plugins.notify("on_record", record=item)
+            else:
+                self.plugins.notify("on_refused", message=item.message, error=item.error)
+        self._prune()
+        self.summary.spent("deliver", began)
+        return records, last
+
+    def _new(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Leave out what the live source has given us before, offset and bytes the same.
+
+        In a back-fill, say, nothing is left out: a lost database can be filled again.
+        """
+        if not messages or not getattr(self._source, "is_live", False):
+            return messages
+        try:
+            known = self.journal.is_known(messages)
+        except StoreError as error:
+            log.warning("%s; repeats are not recognised", error)
+            return messages
+        self.summary.messages += sum(known)
+        self.summary.repeats += sum(known)
+        return [m for m, is_known in zip(messages, known, strict=True) if not is_known]
+
+    def _wait(self, seq: int) -> None:
+        """Wait until the required sinks have an entry, for each as long as its patience lasts."""
+        began = time.monotonic()
+        for worker in self._workers or ():
+            until = began + worker.config.patience_s
+            while worker.config.required and worker.position < seq and not worker.is_behind:
+                if time.monotonic() >= until:
+                    worker.leave()
+                elif not self._wait_for(worker, seq, until):
+                    self._idle()
+        self.summary.count(self.sinks)
+
+    def _wait_for(self, worker: Worker, seq: int, until: float) -> bool:
+        left_s = max(until - time.monotonic(), 0.0)
+        with self.journal.changed:
+            return self.journal.changed.wait_for(
+                lambda: worker.position >= seq or worker.is_behind, min(left_s, IDLE_S)
+            )
+
     def _finish(self) -> None:
-        """Let sinks that are behind catch up, once the source has ended by itself."""
-        if self._delivery is not None and not self._stopping.is_set():
-            self._delivery.finish(self._idle)
-            self.summary.count(self._delivery.states)
+        """Let sinks catch up as long as they get on; after a stop only those that nearly have."""
+        last, began = self.journal.look(), time.monotonic()
+        for worker in self._workers or ():
+            patience_s = max(worker.config.patience_s, LEAST_S)
+            seen, until = worker.position, began + patience_s
+            while worker.position < last and time.monotonic() < until:
+                if self._stopping.is_set() and worker.is_behind:
+                    break
+                self._wait_for(worker, last, until)
+                self._idle()
+                if worker.position > seen:
+                    seen, until = worker.position, time.monotonic() + patience_s
+        self.summary.count(self.sinks)
+
+    def _prune(self) -> None:
+        """Once a minute, remove what is too old, or too much."""
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + PRUNE_S
+        try:
+            last = self.journal.prune()
+        except StoreError as error:
+            log.warning("%s; nothing is removed", error)
+            return
+        for worker in self._workers or ():
+            if worker.position < last:
+                name = worker.config.name
+                log.error("sink %s is so far behind that it loses records: see journal_days", name)
 
     def _watched(self, source: Source) -> contextlib.AbstractContextManager[object]:
         """Watch a live source; what ends by itself needs nobody to."""
-        if not hasattr(source, "heartbeat_age_s"):
-            return contextlib.nullcontext()
-        from .watch import Watch
-
-        return Watch(self, source)
+        is_watched = hasattr(source, "heartbeat_age_s")
+        return Watch(self, source) if is_watched else contextlib.nullcontext()
 
     def _idle(self) -> None:
         self.moved_at = time.monotonic()
         if self._source is not None:
             self._source.idle()
 
-    def _keep(self, action: Callable[[], object]) -> None:
+    def _keep(self, action: Callable[[], T]) -> T:
         """Write to our own disk; while it is full, wait, if the source can."""
-        said = False
         while True:
             try:
-                action()
+                done = action()
             except StoreError as error:
-                if self._stopping.is_set() or not getattr(self._source, "can_wait", False):
+                can_wait = getattr(self._source, "can_wait", False)
+                if self._stopping.is_set() or not can_wait:
                     raise
-                if not said:
+                if self.journal_error is None:
                     log.error("%s; waiting until that works", error)
-                said = True
+                self.journal_error = str(error)
                 self._stopping.wait(AGAIN_S)
                 self._idle()
             else:
-                if said:
+                if self.journal_error is not None:
                     log.warning("the disk can be written again; going on")
-                return
+                self.journal_error = None
+                return done
 
     def _run_quietly(self) -> None:
         try:
@@ -392,45 +570,48 @@ class Host:
             if self._stopping.is_set():
                 return
 
-    def _read(self, batch: Sequence[Message]) -> list[Record]:
-        """Parse and assess a batch; what cannot be read becomes dead letters."""
-        records = []
+    def _read(self, batch: Sequence[Message]) -> list[Record | Refusal]:
+        """Parse and assess a batch."""
+        items: list[Record | Refusal] = []
         for message in batch:
             self.summary.messages += 1
-            if len(message.value) > self.config.message_limit_mb * 2**20:
-                self._refuse_large(message)
-                continue
             try:
-                self._in_hand.take(message)
-                record = self._limit.run(self.plugins.record, message)
+                record = self._read_one(message)
             except NotOurs:
                 self.summary.passed += 1
-                continue
+            except TooLarge as error:
+                begin = message.replace(value=message.value[:KEPT])
+                items.append(self._refusal(begin, error))
             except NoticeError as error:
-                self._refuse(message, error)
-                continue
-            records.append(record)
-            self._count(record)
+                items.append(self._refusal(message, error))
+            else:
+                items.append(record)
+                self._count(record)
         self._in_hand.clear()
-        return records
+        return items
+
+    def _read_one(self, message: Message) -> Record:
+        limit_mb, size = self.config.message_limit_mb, len(message.value)
+        if size > limit_mb * 2**20:
+            reason = f"{size} bytes are more than {limit_mb:g} MB; the first {KEPT} are kept"
+            raise TooLarge(reason).at(message)
+        self._in_hand.take(message)
+        return self.plugins.record(message)
+
+    def _refusal(self, message: Message, error: NoticeError) -> Refusal:
+        self.summary.refused += 1
+        log.error("refused %s", error)
+        return Refusal(message, error)
 
     def _recognised(self, records: list[Record]) -> list[Record]:
         """Note in each record when the same notice came before."""
         if not records or not self.config.remember_notices:
             return records
         try:
-            return self._sightings.look_up(records)
+            return self.journal.sightings(records)
         except StoreError as error:
             log.warning("%s; repeats are not recognised", error)
             return records
-
-    def _remember(self, records: Sequence[Record]) -> None:
-        if not records or not self.config.remember_notices:
-            return
-        try:
-            self._sightings.note(records)
-        except StoreError as error:
-            log.warning("%s; these will not be recognised", error)
 
     def _count(self, record: Record) -> None:
         self.summary.records += 1
@@ -440,21 +621,6 @@ class Host:
             if (kind, name) not in self._unread and len(self._unread) < 10_000:
                 self._unread.add((kind, name))
                 log.info("field %s of %s notices is not read; it is kept", name, kind)
-
-    def _refuse_large(self, message: Message) -> None:
-        limit, size = self.config.message_limit_mb, len(message.value)
-        reason = f"{size} bytes are more than {limit:g} MB; the first {KEPT} are kept"
-        begin = message.replace(value=message.value[:KEPT])
-        self._refuse(begin, TooLarge(reason).at(message))
-
-    def _refuse(self, message: Message, error: NoticeError) -> None:
-        self.summary.refused += 1
-        log.error("refused %s", error)
-        self._keep(lambda: self.dead_letters.add([message], error))
-        self.plugins.notify("on_refused", message=message, error=error)
-
-    def _refuse_records(self, records: Sequence[Record], error: SinkError, sink: str) -> None:
-        self.dead_letters.add([record.message for record in records], error, sink)
 
 
 def _plugins(config: Config) -> PluginSet:
@@ -477,6 +643,18 @@ def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
             make_filter(sink)
             made = make_sink(plugins, sink.name, sink.type, sink.options)
             getattr(made, "close", lambda: None)()
-        except ConfigError as error:
+        except (ConfigError, SinkError, OSError) as error:
             problems.append(str(error))
     return problems
+
+
+def _tell_of_orphans(cursors: Cursors, workers: Sequence[Worker], last: int) -> None:
+    """Say what waits for sinks that are not configured any more."""
+    known = {(worker.config.name, worker.config.type) for worker in workers}
+    for cursor in cursors.all():
+        if (cursor.name, cursor.type) not in known and cursor.seq < last:
+            log.warning(
+                "%d entries wait for sink %s (%s), which is not configured:"
+                " icecube-alerts sinks rename or forget",
+                last - cursor.seq, cursor.name, cursor.type or "from an older version",
+            )  # fmt: skip

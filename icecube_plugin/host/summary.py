@@ -9,7 +9,7 @@ from typing import Protocol
 
 from icecube_hooks import Message
 
-from .lane import LaneState
+from .worker import SinkState
 
 __all__ = ["Source", "Summary"]
 
@@ -45,11 +45,13 @@ class Summary:
     ----------
     messages, records, refused, passed : int
         Taken from the source; read; broken or unknown; of others, on a shared topic.
+    repeats : int
+        Given by the live source again, and left out.
     kinds : dict
         Number of records by kind of alert.
     written, failed, waiting : dict
-        Number of records by sink: it has them; it refused them, or did not take them in time and
-        is not required; they wait on disk for it.
+        Number by sink: records that it has; that it refused, or that were lost to it; entries of
+        the journal that wait for it.
     seconds : dict
         Time spent by stage: waiting for the source, reading, delivering, committing [s].
     """
@@ -58,13 +60,14 @@ class Summary:
     records: int = 0
     refused: int = 0
     passed: int = 0
+    repeats: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def count(self, states: Sequence[LaneState]) -> None:
+    def count(self, states: Sequence[SinkState]) -> None:
         """Take over what the sinks have done."""
         self.written = {state.name: state.written for state in states}
         failed = {state.name: state.refused + state.dropped for state in states}

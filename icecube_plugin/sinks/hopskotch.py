@@ -193,4 +193,4 @@ def _stream(no_auth: bool) -> Any:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``hopskotch``."""
     summary = "JSON to a topic of SCiMMA's Hopskotch, through hop-client"
-    return [SinkType(name="hopskotch", make=Hopskotch, summary=summary)]
+    return [SinkType(name="hopskotch", make=Hopskotch, summary=summary, after_journal=True)]

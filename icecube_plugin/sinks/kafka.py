@@ -399,4 +399,4 @@ def _advice(error: confluent_kafka.KafkaError) -> str:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``kafka``."""
     summary = "JSON to a Kafka topic of one's own, for which there is a schema"
-    return [SinkType(name="kafka", make=Kafka, summary=summary)]
+    return [SinkType(name="kafka", make=Kafka, summary=summary, after_journal=True)]

@@ -385,4 +385,4 @@ def _quiet() -> Iterator[list[str]]:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``notify``."""
     summary = "messages to people: mail, Slack, Matrix and a hundred more (Apprise)"
-    return [SinkType(name="notify", make=Notify, summary=summary)]
+    return [SinkType(name="notify", make=Notify, summary=summary, after_journal=True)]

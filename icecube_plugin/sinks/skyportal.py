@@ -306,5 +306,10 @@ def _group_ids(value: object) -> tuple[int, ...]:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``skyportal``."""
     return [
-        SinkType(name="skyportal", make=SkyPortal, summary="events and comments in a SkyPortal")
+        SinkType(
+            name="skyportal",
+            make=SkyPortal,
+            summary="events and comments in a SkyPortal",
+            after_journal=True,
+        )
     ]

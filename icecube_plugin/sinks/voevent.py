@@ -300,4 +300,4 @@ def _parsed(data: bytes) -> Element | None:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``voevent``."""
     summary = "VOEvent 2.0 packets: files, and to a broker"
-    return [SinkType(name="voevent", make=VOEvents, summary=summary)]
+    return [SinkType(name="voevent", make=VOEvents, summary=summary, after_journal=True)]

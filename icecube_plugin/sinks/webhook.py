@@ -173,4 +173,11 @@ def _key(secret: str) -> bytes:
 @hookimpl
 def register_sinks() -> list[SinkType]:
     """Register the sink ``webhook``."""
-    return [SinkType(name="webhook", make=Webhook, summary="a signed POST per record to a URL")]
+    return [
+        SinkType(
+            name="webhook",
+            make=Webhook,
+            summary="a signed POST per record to a URL",
+            after_journal=True,
+        )
+    ]

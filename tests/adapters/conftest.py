@@ -41,7 +41,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from icecube_hooks import Message
 from icecube_plugin.cli.command import main
-from icecube_plugin.host import DeadLetters, messages_from
+from icecube_plugin.host import Journal, messages_from
 from tests.kafka_broker.broker import KafkaBroker
 from tests.kafka_broker.fixture import require_kafka
 
@@ -343,7 +343,7 @@ class Outcome:
 
 def outcome(folder: Path) -> Outcome:
     """Collect what a host with the configuration of `configure` has left."""
-    letters = list(DeadLetters(folder / "icecube" / "dead-letters.sqlite").letters())
+    letters = list(Journal(folder / "icecube").letters())
     return Outcome(
         records=frozenset(rows(folder, _RECORDS)),
         significances=frozenset(rows(folder, _SIGNIFICANCES)),
@@ -370,7 +370,7 @@ def _lines(path: Path) -> dict[str, Any]:
 
 def counts(folder: Path) -> tuple[int, int]:
     """Return the numbers of sightings and of dead letters; both grow only."""
-    letters = DeadLetters(folder / "icecube" / "dead-letters.sqlite").letters()
+    letters = Journal(folder / "icecube").letters()
     return len(rows(folder, "SELECT 1 FROM sightings")), len(list(letters))
 
 

@@ -295,7 +295,7 @@ def handler(tmp_path: Path) -> Iterator[CometHandler]:
 
 def letters(handler: CometHandler) -> list[tuple[str, str | None]]:
     assert handler.host is not None
-    return [(letter.error, letter.message.origin) for letter in handler.host.dead_letters.letters()]
+    return [(letter.error, letter.message.origin) for letter in handler.host.journal.letters()]
 
 
 def whole() -> Event:
@@ -354,7 +354,7 @@ def test_nothing_is_raised(
 
     assert handler.host is not None
     monkeypatch.setattr(handler.host, "handle", fail)
-    monkeypatch.setattr(handler.host.dead_letters, "add", fail)
+    monkeypatch.setattr(handler.host, "refuse", fail)
     handler.handle(whole())
     assert "an event is lost: ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_Event" in caplog.text
 

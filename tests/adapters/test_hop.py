@@ -339,7 +339,7 @@ def test_what_hop_hands_over_where_it_cannot_fetch(tmp_path: Path) -> None:
 
     host = _host(tmp_path)
     assert handler(host)(ExternalMessage()) is None
-    assert [letter.message.value for letter in host.dead_letters.letters()] == [b"not fetched"]
+    assert [letter.message.value for letter in host.journal.letters()] == [b"not fetched"]
 
 
 def test_a_record_inside() -> None:

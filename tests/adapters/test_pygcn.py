@@ -153,7 +153,7 @@ def make_host(folder: Path) -> Host:
 
 
 def letters(host: Host) -> list[bytes]:
-    return [letter.message.value for letter in host.dead_letters.letters()]
+    return [letter.message.value for letter in host.journal.letters()]
 
 
 def test_others_are_passed_over(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_nothing_is_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     new = FOREIGN.replace(b"Fermi#GBM", b"AMON#ICECUBE_New")
     handler(make_host(tmp_path))(new, etree.fromstring(new))
     assert "a VOEvent is lost: ivo://nasa.gsfc.gcn/AMON#ICECUBE_New_Alert" in caplog.text
-    assert "cannot keep dead letters" in caplog.text
+    assert "cannot use" in caplog.text
 
 
 def test_a_wrong_configuration_is_found_at_once(tmp_path: Path) -> None:

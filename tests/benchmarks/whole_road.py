@@ -29,6 +29,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import gc
 import json
 import math
 import multiprocessing
@@ -271,9 +272,8 @@ def listen(
     from icecube_hooks.host import load_plugins
     from icecube_plugin.host import Config, Host, KafkaConfig, SinkConfig, Summary
     from icecube_plugin.host.kafka import LiveSource
-    from icecube_plugin.host.process import own_process
 
-    own_process()
+    gc.freeze()
     database, lines = folder / "alerts.sqlite", folder / "alerts.jsonl"
     config = Config(
         data_folder=folder,

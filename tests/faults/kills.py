@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from icecube_plugin.host import DeadLetters
+from icecube_plugin.host import Journal
 from tests.host.kafka.common import command, notice, publish
 from tests.kafka_broker.broker import KafkaBroker
 
@@ -138,7 +138,7 @@ def _outcome(pair: Pair, sent: int, poisoned: int, kills: int) -> Outcome:
     dead = {
         (letter.message.partition, letter.message.offset)
         for name in "ab"
-        for letter in DeadLetters(pair.folder / name / "dead-letters.sqlite").letters()
+        for letter in Journal(pair.folder / name).letters()
     }
     return Outcome(
         sent, poisoned, kills, len(ids), len(set(ids)), len(lines),

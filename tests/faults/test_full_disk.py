@@ -58,4 +58,4 @@ def test_a_full_disk_costs_time_and_nothing_else(
         wait_for(lambda: host.summary.written == {"db": 30})
         wait_for(lambda: "going on" in caplog.text)
     assert len(list(read_records(small_disk / "a.sqlite"))) == 30
-    assert [letter.message.value for letter in host.dead_letters.letters()] == [poison]
+    assert [letter.message.value for letter in host.journal.letters()] == [poison]

@@ -104,8 +104,7 @@ def test_the_good_one_is_not_held_up(tmp_path: Path, troubled: dict[str, Trouble
 
     alone = run(tmp_path / "alone", {}, lambda _: None)
     beside = run(tmp_path / "beside", troubled, recover)
-    # The slow one alone would take 45 s, the others for ever. What remains is half a second each,
-    # and a synced write into three spools per batch.
+    # The slow one alone would take 45 s, the others for ever. What remains is half a second once.
     assert beside < alone + 20.0, (alone, beside)
     everything = [record.id for record in read_records(tmp_path / "beside" / "a.sqlite")]
     assert len(everything) == TOTAL

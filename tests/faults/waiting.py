@@ -63,7 +63,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--spool-limit", type=int, default=20_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, KafkaBroker() as kafka:
         kafka.create_topic(TOPIC)
@@ -72,7 +71,6 @@ def main() -> int:
         options = {"max.poll.interval.ms": POLL_LIMIT_MS, "session.timeout.ms": 6000}
         config = Config(
             data_folder=Path(folder),
-            spool_limit=arguments.spool_limit,
             kafka=kafka_config(kafka, TOPIC, options=options),
             sinks=(SinkConfig(name="slow", type="sleeps", patience_s=1.0),),
         )

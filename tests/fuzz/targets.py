@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import shutil
-import sqlite3
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from icecube_hooks import Alert, ConfigError, Message, NoticeError, ParserType, 
 from icecube_hooks.testing import example_records
 from icecube_plugin.host._archives import DAMAGE, Limits, TooLarge, contents
 from icecube_plugin.host.config import Config, config_from
-from icecube_plugin.host.dead_letters import DeadLetters, StoreError
 from icecube_plugin.host.files import FileError, messages_from
-from icecube_plugin.host.spool import Spool
+from icecube_plugin.host.journal import Journal, Refusal
+from icecube_plugin.host.store import StoreError
 from icecube_plugin.notices import binary, circular, lvk, normalised, text, track, voevent
 from icecube_plugin.views.summary import summary
 
@@ -177,10 +177,10 @@ def _configure(data: bytes) -> str:
 CONFIGURATION: Final = b"""
 data_folder = "a"
 batch_size = 10
-spool_limit = 5
+journal_days = 5
+journal_limit_gb = 1.5
 dead_letters_limit = 6
 remember_notices = 7
-parse_limit_s = 2.0
 message_limit_mb = 3
 [kafka]
 domain = "gcn.nasa.gov"
@@ -212,6 +212,8 @@ type = "sqlite"
 path = "b"
 required = false
 patience_s = 5
+start = "earliest"
+skip_older_than = "3d"
 when = "signalness > 0.5"
 [sinks.a.filter]
 kinds = ["gold"]
@@ -226,55 +228,35 @@ def _scratch() -> Path:
     return folder
 
 
-def _damaged(make: Callable[[Path], Callable[[], object]], data: bytes) -> str:
-    """Open a damaged file of the host's own."""
-    path = _scratch() / "store.sqlite"
-    for old in path.parent.glob("store*"):
-        old.unlink()
-    path.write_bytes(data)
+def _damaged(data: bytes) -> str:
+    """Open a damaged journal: what can be read is, and it can be written in any case."""
+    folder = _scratch() / "damaged"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    journal = Journal(folder)
+    journal.path.write_bytes(data)
     try:
-        make(path)()
-    except StoreError:
-        return "refused"
-    return "read"
+        for _ in range(2):
+            with contextlib.suppress(StoreError):  # it has been put aside then
+                journal.look()
+                list(journal.letters())
+                journal.after(0)
+        last = journal.append([example_records()[0]])
+        if journal.after(last - 1).entries[0].record != example_records()[0]:
+            raise Wrong("the record is not there")
+    finally:
+        journal.close()
+    return "refused" if list(folder.glob("*.damaged-*")) else "read"
 
 
-def _open_letters(path: Path) -> Callable[[], object]:
-    def use() -> None:
-        letters = DeadLetters(path)
-        list(letters.letters())
-        letters.add([Message(value=b"x")], NoticeError("broken"))
-
-    return use
-
-
-def _open_spool(path: Path) -> Callable[[], object]:
-    def use() -> None:
-        spool = Spool(path)
-        len(spool)
-        spool.first(10)
-        spool.add(example_records()[:1])
-
-    return use
-
-
-def _stored(fill: Callable[[Path], object]) -> list[bytes]:
-    path = _scratch() / "seed.sqlite"
-    for old in path.parent.glob("seed*"):
-        old.unlink()
-    fill(path)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode = DELETE")
-    connection.close()
-    return [path.read_bytes()]
-
-
-def _letters(path: Path) -> None:
-    DeadLetters(path).add([r.message for r in example_records()], NoticeError("broken"))
-
-
-def _spooled(path: Path) -> None:
-    Spool(path).add(example_records())
+def _journals() -> list[bytes]:
+    folder = _scratch() / "seed"
+    shutil.rmtree(folder, ignore_errors=True)
+    journal = Journal(folder)
+    broken = NoticeError("broken")
+    journal.append([*example_records(), Refusal(Message(value=b"x"), broken)])
+    journal.close()
+    return [journal.path.read_bytes()]
 
 
 def _unpack(suffix: str, data: bytes) -> str:
@@ -329,8 +311,7 @@ TARGETS: Final[dict[str, Target]] = {
     for target in (
         *READERS,
         Target("config", _configure, lambda: [CONFIGURATION], _TOML),
-        Target("dead-letters", partial(_damaged, _open_letters), partial(_stored, _letters)),
-        Target("spool", partial(_damaged, _open_spool), partial(_stored, _spooled)),
+        Target("journal", _damaged, _journals),
         Target("jsonl", _replay, _records, _JSON),
         *(
             Target(f"archive{s}", partial(_unpack, s), partial(_archives, s))

@@ -80,9 +80,14 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
             {"remember_notices": -1},
             "remember_notices: expected a whole number from 0 to 100000000, not -1",
         ),
+        ({"journal_days": 0}, "journal_days: expected more than 0, at most 100000, not 0"),
         (
-            {"parse_limit_s": 0},
-            "parse_limit_s: expected seconds, more than 0, at most 86400, not 0",
+            {"sinks": {"a": {"type": "x", "start": "latest"}}},
+            "sinks.a.start: expected 'now' or 'earliest', not 'latest'",
+        ),
+        (
+            {"sinks": {"a": {"type": "x", "skip_older_than": "3 days"}}},
+            "sinks.a.skip_older_than: expected a span such as '36h' or '3d', not '3 days'",
         ),
         ({"sinks": {"a": {}}}, "sinks.a.type: is required"),
         ({"sinks": {"a": 3}}, "sinks.a: expected a table, not int"),
@@ -162,3 +167,18 @@ def test_default_topics_are_those_of_the_readers() -> None:
     for topic in DEFAULT_TOPICS:
         claims = [p.name for p in parsers if any(fnmatchcase(topic, t) for t in p.topics)]
         assert len(claims) == 1, topic
+
+
+def test_keys_of_older_versions_are_told_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    assert config_from({"spool_limit": 5, "parse_limit_s": 20.0}, {}) == Config()
+    assert [record.getMessage() for record in caplog.records] == [
+        "spool_limit is no longer used: remove it",
+        "parse_limit_s is no longer used: remove it",
+    ]
+
+
+def test_a_sink_says_where_it_begins_and_what_is_too_old() -> None:
+    table = {"type": "x", "start": "earliest", "skip_older_than": "36h", "colour": "red"}
+    (sink,) = config_from({"sinks": {"a": table}}, {}).sinks or ()
+    assert (sink.start, sink.skip_older_than_s) == ("earliest", 129_600.0)
+    assert sink.options == {"colour": "red"}

@@ -189,7 +189,7 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(kafka: KafkaBroker, tmp_path
     assert len(ids) == len(set(ids)) == total - 1
     lines = (tmp_path / "a.jsonl").read_text().splitlines()
     assert {json.loads(line)["id"] for line in lines} == set(ids)
-    letters = Host(Config(data_folder=tmp_path, sinks=())).dead_letters.letters()
+    letters = Host(Config(data_folder=tmp_path, sinks=())).journal.letters()
     assert [letter.message.value for letter in letters] == [values[700]]
 
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +16,15 @@ from icecube_hooks import (
     ConfigError,
     Message,
     NoticeError,
-    ParserType,
     Record,
+    RefusedForGood,
+    RetryLater,
     SinkType,
     hookimpl,
 )
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_hooks.testing import RecordingSink
-from icecube_plugin.host import Config, Host, SinkConfig, StoreError
+from icecube_plugin.host import Config, DeadLetter, Host, Journal, SinkConfig, StoreError, runner
 from tests.host.sinks import Troubled
 
 TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
@@ -53,18 +58,25 @@ class Plugin:
         self.calls.append(("stop", None))
 
 
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20.0
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.01)
+
+
 class Fail:
     def write(self, records: Sequence[Record]) -> None:
         raise RuntimeError("always")
 
 
 class Source:
-    """Batches from memory; notes what was committed when."""
+    """Batches from memory; notes what was on disk when they were committed."""
 
-    def __init__(self, batches: Sequence[Sequence[Message]], sink: RecordingSink) -> None:
+    def __init__(self, batches: Sequence[Sequence[Message]], folder: Path) -> None:
         self.given = batches
-        self.sink = sink
-        self.written_at_commit: list[int] = []
+        self.folder = folder
+        self.durable_at_commit: list[int] = []
         self.closed = False
         self.idled = 0
 
@@ -73,7 +85,7 @@ class Source:
             yield list(batch)
 
     def commit(self) -> None:
-        self.written_at_commit.append(len(self.sink.records))
+        self.durable_at_commit.append(Journal(self.folder).look())
 
     def idle(self) -> None:
         self.idled += 1
@@ -111,7 +123,7 @@ def test_the_road_of_one_batch(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
     bad = Message(value=b'{"pval_generic": 2', topic=TOPIC, partition=0, offset=99)
-    source = Source([notices[:2], [bad, notices[2]], []], plugin.sink)
+    source = Source([notices[:2], [bad, notices[2]], []], config.data_folder)
     host = Host(replace(config, sinks=config.sinks), plugins=plugins, source=lambda: source)
     summary = host.run()
     assert (summary.messages, summary.records, summary.refused) == (4, 3, 1)
@@ -121,10 +133,10 @@ def test_the_road_of_one_batch(
     assert [m.value for m in (r.message for r in plugin.sink.records.values())] == [
         m.value for m in notices[:3]
     ]
-    assert source.written_at_commit == [2, 3, 3]  # commits follow the sinks
+    assert source.durable_at_commit == [2, 4, 4]  # commits follow the journal
     assert source.closed
     assert plugin.sink.closed == 1
-    letters = [(x.sink, x.message.offset) for x in host.dead_letters.letters()]
+    letters = [(x.sink, x.message.offset) for x in host.journal.letters()]
     assert sorted(letters, key=str) == [("broken", 0), ("broken", 1), ("broken", 2), (None, 99)]
     names = [name for name, _ in plugin.calls]
     assert names == ["start", "record", "record", "refused", "record", "stop"]
@@ -135,23 +147,23 @@ def test_a_sink_that_is_not_required_leaves_no_letters(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
     sinks = (SinkConfig(name="broken", type="fail", required=False),)
-    source = Source([notices], plugin.sink)
+    source = Source([notices], config.data_folder)
     host = Host(replace(config, sinks=sinks), plugins=plugins, source=lambda: source)
     assert host.run().failed == {"broken": len(notices)}
-    assert list(host.dead_letters.letters()) == []
+    assert list(host.journal.letters()) == []
 
 
-def test_nothing_is_committed_when_dead_letters_cannot_be_kept(
+def test_nothing_is_committed_when_nothing_can_be_kept(
     config: Config, plugins: PluginSet, plugin: Plugin, tmp_path: Path
 ) -> None:
-    (tmp_path / "dead-letters.sqlite").mkdir()
-    source = Source([[Message(value=b"?")]], plugin.sink)
+    (tmp_path / "journal.sqlite").mkdir()
+    source = Source([[Message(value=b"?")]], config.data_folder)
     host = Host(config, plugins=plugins, source=lambda: source)
-    with pytest.raises(OSError, match="cannot keep dead letters"):
+    with pytest.raises(OSError, match=r"cannot use .*journal\.sqlite"):
         host.run()
-    assert source.written_at_commit == []
+    assert source.durable_at_commit == []
     assert source.closed
-    assert plugin.sink.closed == 1
+    assert host.sinks == []
 
 
 class Patient(Source):
@@ -169,66 +181,241 @@ class Patient(Source):
 def test_a_full_disk_is_waited_for(
     config: Config, plugins: PluginSet, plugin: Plugin, tmp_path: Path
 ) -> None:
-    source = Patient([[Message(value=b"?")]], plugin.sink)
-    source.obstacle = tmp_path / "dead-letters.sqlite"
+    source = Patient([[Message(value=b"?")]], config.data_folder)
+    source.obstacle = tmp_path / "journal.sqlite"
     source.obstacle.mkdir()
     host = Host(config, plugins=plugins, source=lambda: source)
     assert host.run().refused == 1
-    assert len(list(host.dead_letters.letters())) == 1
-    assert source.written_at_commit == [0]
+    assert len(list(host.journal.letters())) == 1
+    assert source.durable_at_commit == [1]
+    assert host.journal_error is None
 
 
 def test_a_stop_ends_the_wait_without_a_commit(
     config: Config, plugins: PluginSet, plugin: Plugin, tmp_path: Path
 ) -> None:
-    source = Patient([[Message(value=b"?")]], plugin.sink)
+    source = Patient([[Message(value=b"?")]], config.data_folder)
     source.obstacle = tmp_path / "elsewhere"
     source.obstacle.mkdir()
-    (tmp_path / "dead-letters.sqlite").mkdir()
+    (tmp_path / "journal.sqlite").mkdir()
     host = Host(config, plugins=plugins, source=lambda: source)
     host.start()
+    until(lambda: host.journal_error is not None)
     assert host.stop()
     assert isinstance(host.error, StoreError)
-    assert source.written_at_commit == []
+    assert source.durable_at_commit == []
 
 
 def test_the_source_is_kept_alive_while_a_sink_is_slow(
-    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+    config: Config, plugins: PluginSet, notices: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(runner, "AHEAD", 0)
     slow = Troubled()
     slow.gate.clear()
     plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
     sinks = (SinkConfig(name="slow", type="slow", patience_s=1.2),)
-    source = Source([notices], plugin.sink)
+    source = Source([notices[:2], notices[2:]], config.data_folder)
     host = Host(replace(config, sinks=sinks), plugins=plugins, source=lambda: source)
     summary = host.run()
     slow.gate.set()
-    assert source.idled >= 2
-    assert source.written_at_commit == [0]
+    assert source.idled >= 2  # for the first batch; then the sink is behind
+    assert source.durable_at_commit == [2, len(notices)]
     assert summary.waiting == {"slow": len(notices)}
 
 
-def test_a_parser_that_never_ends_costs_one_message(
+def test_a_run_ends_when_every_sink_has_everything(
+    config: Config, plugins: PluginSet, notices: list[Message]
+) -> None:
+    class Slow(Troubled):
+        def write(self, records: Sequence[Record], /) -> None:
+            time.sleep(0.4)
+            super().write(records)
+
+    slow = Slow()
+    plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
+    sinks = (SinkConfig(name="slow", type="slow", patience_s=0.6, required=False),)
+    batches = [[notice] for notice in notices[:4]]
+    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    began = time.monotonic()
+    summary = host.run(lambda: Source(batches, config.data_folder))
+    assert (summary.written, summary.waiting) == ({"slow": 4}, {})
+    assert time.monotonic() - began < 4.0
+
+
+def test_a_sink_that_cannot_be_made_does_not_keep_a_host_from_starting(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
-    class Loops:
-        @hookimpl
-        def register_parsers(self) -> list[ParserType]:
-            return [ParserType(name="loops", topics=("loops",), parse=loop)]
+    def fail() -> Troubled:
+        raise OSError("no route to host")
 
-    def loop(_message: Message) -> None:
-        while True:
-            pass
+    plugins.sinks["away"] = SinkType(name="away", make=fail)
+    sinks = (SinkConfig(name="kept", type="keep"), SinkConfig(name="a", type="away"))
+    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    began = time.monotonic()
+    host.handle(notices[:1])
+    host.handle(notices[1:2])
+    assert len(plugin.sink.records) == 2
+    assert time.monotonic() - began < 9.0  # one patience
+    (_, away) = host.sinks
+    assert (away.in_trouble, away.waiting) == (True, 2)
+    assert away.last_error == "sink a: cannot be made: no route to host"
+    host.close()
 
-    plugins = load_plugins(allow=["icecube-plugin"], extra={"third": plugin, "loops": Loops()})
-    batch = [Message(value=b"{}", topic="loops", partition=0, offset=0), notices[0]]
-    source = Source([batch], plugin.sink)
-    config = replace(config, parse_limit_s=0.3)
-    host = Host(config, plugins=plugins, source=lambda: source)
-    summary = host.run()
-    assert (summary.refused, summary.records) == (1, 1)
-    (letter, _) = host.dead_letters.letters()
-    assert letter.reason == "loops[0]@0: reading took longer than 0.3 s"
+
+class Live(Source):
+    """A source that gives again what was not committed."""
+
+    is_live = True
+
+
+def test_what_the_live_source_gives_again_is_left_out(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    for kind, entries, repeats in ((Live, 2, 0), (Live, 3, 2), (Source, 6, 0)):
+        host = Host(config, plugins=plugins)
+        batch = notices[: 2 if entries == 2 else 3]
+        summary = host.run(lambda kind=kind, batch=batch: kind([batch], config.data_folder))  # type: ignore[misc]
+        assert (host.journal.look(), summary.repeats) == (entries, repeats)
+        assert (summary.messages, summary.records) == (len(batch), len(batch) - repeats)
+
+
+def test_a_sink_that_is_added_later_begins_now_or_with_the_earliest(
+    config: Config, plugins: PluginSet, notices: list[Message]
+) -> None:
+    later = {"now": Troubled(), "earliest": Troubled()}
+    for start, sink in later.items():
+        plugins.sinks[start] = SinkType(name=start, make=lambda sink=sink: sink)
+    first = (SinkConfig(name="kept", type="keep"),)
+    host = Host(replace(config, sinks=first), plugins=plugins)
+    host.handle(notices[:3])
+    host.close()
+    more = (
+        SinkConfig(name="n", type="now"),
+        SinkConfig(name="e", type="earliest", start="earliest"),
+    )
+    host = Host(replace(config, sinks=(*first, *more)), plugins=plugins)
+    host.run(lambda: Source([notices[3:4]], config.data_folder))
+    assert (len(later["now"].ids), len(later["earliest"].ids)) == (1, 4)
+
+
+def test_a_sink_that_is_no_longer_configured_is_told_of(
+    config: Config, plugins: PluginSet, notices: list[Message], caplog: pytest.LogCaptureFixture
+) -> None:
+    down = Troubled(RetryLater("down"))
+    plugins.sinks["hook"] = SinkType(name="hook", make=lambda: down)
+    old = SinkConfig(name="hook", type="hook", patience_s=0.1)
+    host = Host(replace(config, sinks=(old,)), plugins=plugins)
+    down.bad = frozenset(plugins.record(notice).id for notice in notices)
+    host.handle(notices[:3])
+    host.close()
+    Host(replace(config, sinks=()), plugins=plugins).open().close()
+    assert "3 entries wait for sink hook (hook), which is not configured" in caplog.text
+
+
+def test_the_file_of_cursors_is_lost(
+    config: Config, plugins: PluginSet, notices: list[Message]
+) -> None:
+    """Sinks that may get a record again get everything; a storm of messages helps nobody."""
+    made = {"lines": Troubled(), "people": Troubled()}
+    plugins.sinks["lines"] = SinkType(name="lines", make=lambda: made["lines"])
+    plugins.sinks["people"] = SinkType(
+        name="people", make=lambda: made["people"], after_journal=True
+    )
+    sinks = tuple(SinkConfig(name=name, type=name) for name in made)
+    for batch in (notices[:3], notices[3:4]):
+        host = Host(replace(config, sinks=sinks), plugins=plugins)
+        host.run(lambda batch=batch: Source([batch], config.data_folder))  # type: ignore[misc]
+        for file in config.data_folder.glob("cursors.sqlite*"):
+            file.write_bytes(b"garbage")
+    assert len(made["lines"].ids) == 7
+    assert len(made["people"].ids) == 4
+
+
+def test_a_dead_letter_is_tried_again(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    moody = Troubled(RefusedForGood("no"), times=2)
+    plugins.sinks["moody"] = SinkType(name="moody", make=lambda: moody)
+    sinks = (SinkConfig(name="kept", type="keep"), SinkConfig(name="m", type="moody"))
+    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    record = plugins.record(notices[0])
+    moody.bad = frozenset([record.id])
+    host.handle([notices[0], Message(value=b"?")])
+    refused, unread = sorted(host.journal.letters(), key=lambda letter: letter.sink or "z")
+    assert (refused.sink, refused.reason) == ("m", "sink m: no")
+    assert host.retry(refused) == "sink m: no"
+    (again,) = [letter for letter in host.journal.letters() if letter.sink]
+    assert again.number == refused.number
+    assert host.retry(again) is None
+    assert moody.ids == [record.id]
+    assert len(plugin.sink.records) == 1
+    assert "no parser recognises this message" in str(host.retry(unread))
+    gone = DeadLetter(
+        number=9, at=unread.at, sink="x", error="", reason="", versions={}, message=notices[0]
+    )
+    assert host.retry(gone) == "there is no sink x"
+    assert [letter.number for letter in host.journal.letters()] == [unread.number]
+    host.close()
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from icecube_hooks import Message
+from icecube_plugin.host import Config, Host, SinkConfig
+from tests.host.kafka.common import notice
+
+folder = Path(sys.argv[1])
+sinks = (SinkConfig(name="lines", type="jsonl", patience_s=60.0,
+                    options={"path": str(folder / "a.jsonl")}),)
+host = Host(Config(data_folder=folder, sinks=sinks))
+host.handle([Message(value=notice(0))])
+child = os.fork()
+host.handle([Message(value=notice(1 if child else 2))])
+host.close()
+if child == 0:
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_host_that_was_used_before_a_fork_works_in_both(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", FORK, str(tmp_path)], cwd=root, timeout=60)
+    assert done.returncode == 0
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["id"].split(":")[1] for line in lines) == [
+        "S260502a0", "S260502a1", "S260502a2"
+    ]  # fmt: skip
+
+
+def test_two_hosts_on_one_folder_deliver_everything_once(
+    config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
+) -> None:
+    made = [Troubled(), Troubled()]
+    sinks = iter(made)
+    plugins.sinks["each"] = SinkType(name="each", make=lambda: next(sinks))
+    config = replace(config, sinks=(SinkConfig(name="e", type="each"),))
+    hosts = [Host(config, plugins=plugins).open(), Host(config, plugins=plugins).open()]
+    for number, notice in enumerate(notices[:6]):
+        hosts[number % 2].handle([notice])
+    assert [len(sink.ids) for sink in made] == [6, 0]
+    hosts[0].close()
+    hosts[1].handle(notices[6:7])
+    assert [len(sink.ids) for sink in made] == [6, 1]
+    hosts[1].close()
+
+
+def test_a_program_that_fails_with_a_host_running_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from icecube_plugin.host import Config, Host;"
+        "from tests.host.test_watch import Live;"
+        "Host(Config(data_folder=pathlib.Path(sys.argv[1]), sinks=()),"
+        " source=lambda: Live([])).start(); raise SystemExit(3)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=60)
+    assert done.returncode == 3
 
 
 def test_a_notice_that_comes_again_says_so(
@@ -259,7 +446,9 @@ class Endless(Source):
 def test_the_background_thread(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
-    host = Host(config, plugins=plugins, source=lambda: Endless([notices[:1], []], plugin.sink))
+    host = Host(
+        config, plugins=plugins, source=lambda: Endless([notices[:1], []], config.data_folder)
+    )
     states = [host.is_alive]
     with host:
         states.append(host.is_alive)
@@ -298,13 +487,13 @@ def test_records_without_sinks(config: Config, plugins: PluginSet, fixtures: Pat
 def test_records_commit_when_they_have_been_used(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
-    source = Source([notices[:2], notices[2:3]], plugin.sink)
+    source = Source([notices[:2], notices[2:3]], config.data_folder)
     records = Host(config, plugins=plugins, source=lambda: source).records()
     next(records)
     next(records)
-    assert source.written_at_commit == []
+    assert source.durable_at_commit == []
     next(records)
-    assert len(source.written_at_commit) == 1
+    assert len(source.durable_at_commit) == 1
     records.close()  # type: ignore[attr-defined]  # a generator
     assert source.closed
 
@@ -323,7 +512,7 @@ def test_a_field_that_nobody_reads_is_reported_once(
     value = b'{"ref_ID": "S260502ab", "trigger_time": "2026-05-02T04:00:00Z", "pval_generic": 0.5, '
     batch = [Message(value=value + b'"new_field": %d}' % n) for n in range(3)]
     caplog.set_level("INFO")
-    Host(config, plugins=plugins, source=lambda: Source([batch], plugin.sink)).run()
+    Host(config, plugins=plugins, source=lambda: Source([batch], config.data_folder)).run()
     told = [r.getMessage() for r in caplog.records if "new_field" in r.getMessage()]
     assert told == ["field new_field of lvk-search notices is not read; it is kept"]
     assert [r.alert.unread for r in plugin.sink.records.values()] == [
@@ -340,7 +529,7 @@ def test_messages_of_somebody_elses_consumer(
     (record,) = host.handle(notices[:1])
     host.handle(notices[:1])
     assert list(plugin.sink.records) == [record.id]
-    assert [x.message.offset for x in host.dead_letters.letters()] == [99, 0]
+    assert [x.message.offset for x in host.journal.letters()] == [99, 0]
     host.close()
     host.close()
     assert plugin.sink.closed == 1
@@ -367,10 +556,10 @@ def test_threads_are_served_one_at_a_time(
 def test_a_run_after_a_stop_reads_everything(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
-    host = Host(config, plugins=plugins, source=lambda: Endless([notices[:1]], plugin.sink))
+    host = Host(config, plugins=plugins, source=lambda: Endless([notices[:1]], config.data_folder))
     with host:
         pass
     host.stop()
     batches = [[notice] for notice in notices]
-    host.run(lambda: Source(batches, plugin.sink))
+    host.run(lambda: Source(batches, config.data_folder))
     assert len(plugin.sink.records) == len(notices)

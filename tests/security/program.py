@@ -51,7 +51,7 @@ def sinks(folder: Path) -> Iterator[SinkConfig]:
 
 def main(folder: Path, server: str) -> None:
     set_up(20, "text")
-    config = Config(data_folder=folder / "host", sinks=tuple(sinks(folder)), parse_limit_s=600.0)
+    config = Config(data_folder=folder / "host", sinks=tuple(sinks(folder)))
     slowest: dict[str, float] = {}
     plugins = load_plugins(allow=["icecube-plugin"])
     host = Host(config, plugins=plugins).open()

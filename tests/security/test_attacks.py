@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from icecube_hooks import Record
-from icecube_plugin.host import DeadLetter, DeadLetters
-from icecube_plugin.host.dead_letters import KEPT
+from icecube_plugin.host import Cursors, DeadLetter, Journal
+from icecube_plugin.host.journal import KEPT
 from icecube_plugin.sinks.database import read_records
 
 from .attacks import ATTACKS, CANARY
@@ -88,7 +88,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         log=done.stderr.decode(),
         asked=asked,
         records=list(read_records(folder / "alerts.sqlite")),
-        letters=list(DeadLetters(folder / "host" / "dead-letters.sqlite").letters()),
+        letters=list(Journal(folder / "host").letters()),
     )
 
 
@@ -127,8 +127,10 @@ def test_no_file_was_read(outcome: Outcome) -> None:
 
 
 def test_every_sink_has_every_record(outcome: Outcome) -> None:
-    waiting = list((outcome.folder / "host" / "spool").glob("*"))
-    assert [path for path in waiting if path.suffix == ".sqlite"] == []
+    journal = Journal(outcome.folder / "host")
+    cursors = Cursors(outcome.folder / "host", journal).all()
+    assert len(cursors) == len(SINKS)
+    assert {cursor.seq for cursor in cursors} == {journal.look()}
     assert len((outcome.folder / "alerts.jsonl").read_text().splitlines()) == len(outcome.records)
     assert len(list(read_records(outcome.folder / "database.sqlite"))) == len(outcome.records)
 
@@ -158,12 +160,12 @@ def test_the_log_has_our_lines_only(outcome: Outcome) -> None:
     assert not any(" ERROR forged" in text[:30] for text in outcome.log.splitlines())
 
 
-@pytest.mark.parametrize("file", ["alerts.sqlite", "database.sqlite", "host/dead-letters.sqlite"])
+@pytest.mark.parametrize("file", ["alerts.sqlite", "database.sqlite", "host/journal.sqlite"])
 def test_tables_are_all_there(outcome: Outcome, file: str) -> None:
     with contextlib.closing(sqlite3.connect(outcome.folder / file)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-    assert ("letters" if "dead" in file else "records") in tables
+    assert ("letters" if "journal" in file else "records") in tables
 
 
 class Pages(HTMLParser):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from icecube_plugin.host import DeadLetters
+from icecube_plugin.host import Journal
 from icecube_plugin.sinks.database import read_records
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def test_exit_in_a_plugin_does_not_end_the_host(tmp_path: Path, place: str) -> N
     summary = json.loads(done.stdout)
     assert summary["messages"] == 2
     assert (tmp_path / "committed").exists()
-    letters = list(DeadLetters(tmp_path / "dead-letters.sqlite").letters())
+    letters = list(Journal(tmp_path).letters())
     assert records(tmp_path) == (0 if place == "parse" else 1)
     refused = [letter.reason for letter in letters if "SystemExit" in letter.reason]
     assert len(refused) == {"parse": 2, "write": 1, "flush": 1}.get(place, 0)
@@ -173,7 +173,7 @@ def test_two_sinks_that_import_the_same_try_again() -> None:
     from importlib import _bootstrap
 
     from icecube_hooks import RefusedForGood, RetryLater
-    from icecube_plugin.host.lane import attempt
+    from icecube_plugin.host.worker import write_once
 
     class Sink:
         def __init__(self, error: Exception) -> None:
@@ -185,4 +185,4 @@ def test_two_sinks_that_import_the_same_try_again() -> None:
     deadlock = _bootstrap._DeadlockError("deadlock detected")  # type: ignore[attr-defined]
     partial = ImportError("cannot import name 'x' from partially initialized module 'y'")
     for error, kind in ((deadlock, RetryLater), (partial, RetryLater), (OSError(), RefusedForGood)):
-        assert type(attempt("a", Sink(error), [])) is kind
+        assert type(write_once("a", Sink(error), [])) is kind

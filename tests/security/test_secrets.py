@@ -15,7 +15,7 @@ from icecube_hooks import ConfigError, Message, RefusedForGood, RetryLater
 from icecube_hooks.host import load_plugins, make_sink
 from icecube_hooks.testing import make_record
 from icecube_plugin._logging import JsonFormatter, TextFormatter
-from icecube_plugin.host import Config, Host, load_config
+from icecube_plugin.host import Config, Host, SinkConfig, load_config
 from icecube_plugin.host.config import config_from
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -143,10 +143,13 @@ def test_a_traceback_in_the_log_is_indented_and_cleaned() -> None:
 
 
 def test_the_files_of_a_host_are_private(tmp_path: Path) -> None:
-    config = Config(data_folder=tmp_path / "data", sinks=())
+    sink = SinkConfig(name="a", type="jsonl", options={"path": str(tmp_path / "a.jsonl")})
+    config = Config(data_folder=tmp_path / "data", sinks=(sink,))
     host = Host(config, plugins=load_plugins(allow=["icecube-plugin"]))
     host.handle([Message(value=b"broken")])
     host.close()
     files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
-    assert {"dead-letters.sqlite", "versions.jsonl", "in-hand"} <= {path.name for path in files}
+    assert {"journal.sqlite", "cursors.sqlite", "versions.jsonl", "in-hand"} <= {
+        path.name for path in files
+    }
     assert all(path.stat().st_mode & 0o077 == 0 for path in files)

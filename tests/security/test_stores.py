@@ -3,70 +3,71 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from icecube_hooks import Message, NoticeError
-from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.host import Config, DeadLetters, Host, SinkConfig
-from icecube_plugin.host._store import StoreError
-from icecube_plugin.host.dead_letters import KEPT
-from icecube_plugin.host.sightings import Sightings
-from icecube_plugin.host.spool import Spool
+from icecube_hooks.testing import example_records
+from icecube_plugin.host import Config, Host, Journal, SinkConfig
+from icecube_plugin.host.journal import KEPT, Refusal
 from icecube_plugin.sinks.database import read_records
 
 DAMAGE = ("", "{", "null", "[]", '{"id": 1}', '{"value_base64": "a"}')
 
 
-def change(path: Path, sql: str, *values: object) -> None:
+def damage(path: Path, text: str, where: str) -> None:
+    """Put another body into some rows, with its checksum."""
+    body = text.encode()
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(sql, values)
+        database.execute(
+            f"UPDATE bodies SET body = ?, crc = ? WHERE {where}", (body, zlib.crc32(body))
+        )
 
 
 @pytest.mark.parametrize("text", DAMAGE)
 def test_a_damaged_row_holds_up_no_other(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    letters = DeadLetters(tmp_path / "letters.sqlite")
-    letters.add([Message(value=b"a"), Message(value=b"b")], NoticeError("broken"))
-    change(letters.path, "UPDATE letters SET message = ? WHERE number = 1", text)
-    assert [letter.message.value for letter in letters.letters()] == [b"b"]
-    assert "dead letter 1 is damaged" in caplog.text
-
-    spool = Spool(tmp_path / "spool.sqlite")
+    written = Journal(tmp_path)
+    broken = NoticeError("broken")
+    written.append([Refusal(Message(value=b"a"), broken), Refusal(Message(value=b"b"), broken)])
     records = example_records()[:3]
-    spool.add(records)
-    change(spool.path, "UPDATE records SET record = ? WHERE number < 3", text)
-    assert spool.first(2) == {3: records[2]}
-    assert "record 1 in" in caplog.text
-    with closing(sqlite3.connect(spool.path)) as database:
-        assert database.execute("SELECT number, record FROM damaged").fetchall() == [
-            (1, text),
-            (2, text),
-        ]
+    written.append(records)
+    damage(written.path, text, "seq IN (1, 3, 4)")
+    there = Journal(tmp_path)
+    there.look()
+    assert [letter.message.value for letter in there.letters()] == [b"b"]
+    assert "dead letter 1 is damaged" in caplog.text
+    assert [entry.record for entry in there.after(2).entries] == [None, None, records[2]]
+    assert "entry 3 in" in caplog.text
 
 
 def test_a_host_gets_past_a_damaged_row(tmp_path: Path) -> None:
     """The sink gets the other records, and the host does not stop."""
-    spool = Spool(tmp_path / "spool" / "db.sqlite")
-    spool.add(example_records()[:2])
-    change(spool.path, "UPDATE records SET record = 'x' WHERE number = 1")
-    sink = SinkConfig(name="db", type="sqlite", options={"path": str(tmp_path / "a.sqlite")})
-    host = Host(Config(data_folder=tmp_path, sinks=(sink,))).open()
-    host._finish()
-    host.close()
+    written = Journal(tmp_path)
+    written.append(example_records()[:2])
+    damage(written.path, "x", "seq = 1")
+    options = {"path": str(tmp_path / "a.sqlite")}
+    sink = SinkConfig(name="db", type="sqlite", start="earliest", options=options)
+    host = Host(Config(data_folder=tmp_path, sinks=(sink,)), source=Nothing)
+    summary = host.run()
+    assert (summary.written, summary.failed) == ({"db": 1}, {"db": 1})
     assert len(list(read_records(tmp_path / "a.sqlite"))) == 1
 
 
-def test_a_damaged_list_of_notices_is_an_error_of_the_store(tmp_path: Path) -> None:
-    """Which the host logs, and goes on."""
-    sightings = Sightings(tmp_path / "sightings.sqlite", 10)
-    sightings.note([make_record()])
-    change(sightings.path, "UPDATE seen SET seen_at = 'never'")
-    with pytest.raises(StoreError, match="is damaged"):
-        sightings.look_up([make_record()])
+class Nothing:
+    """A source without messages."""
+
+    def batches(self) -> Iterator[list[Message]]:
+        return iter(())
+
+    def commit(self) -> None: ...
+    def idle(self) -> None: ...
+    def close(self) -> None: ...
 
 
 def test_a_large_message_is_cut_and_not_tried_again(
@@ -83,7 +84,7 @@ def test_a_large_message_is_cut_and_not_tried_again(
     with_limit.handle([Message(value=large)])
     with_limit.close()
     assert with_limit.summary.refused == 1
-    (letter,) = with_limit.dead_letters.letters()
+    (letter,) = with_limit.journal.letters()
     assert letter.is_cut
     assert letter.message.value == large[:KEPT]
     assert letter.reason == f"{len(large)} bytes are more than 1 MB; the first {KEPT} are kept"

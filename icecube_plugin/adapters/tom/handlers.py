@@ -88,7 +88,7 @@ def _deliver(message: Message) -> None:
         raise
     except Exception as error:  # the boundary: whatever it is, the message comes first
         log.exception("a message is kept as a dead letter: %s", message)
-        host.dead_letters.add([message], error)
+        host.refuse(message, error)
 
 
 def shared_host() -> Host:

@@ -60,6 +60,9 @@ class LiveSource(PolledSource):
         See `connect` and `check_topics`; not for a broker that is away if ``config.wait``.
     """
 
+    is_live: Final = True
+    """That it gives again what was not committed, with the same offsets."""
+
     def __init__(
         self, config: KafkaConfig, *, topics: Sequence[str] = (), batch_size: int = 500
     ) -> None:

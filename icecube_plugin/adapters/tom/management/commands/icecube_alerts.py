@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from icecube_hooks import IceCubePluginError, NoticeError
+from icecube_hooks import IceCubePluginError
 from icecube_plugin.adapters.tom.handlers import make_host
 
 if TYPE_CHECKING:
-    from icecube_plugin.host import DeadLetter, Host
+    from icecube_plugin.host import Host
 
 __all__ = ["Command"]
 
@@ -61,20 +61,9 @@ class Command(BaseCommand):  # type: ignore[misc,unused-ignore]  # Django has no
         self.stdout.write(counts + "".join(waiting))
 
     def _letters(self, host: Host, *, retry: bool) -> None:
-        for letter in host.dead_letters.letters():
-            problem = _try_again(host, letter) if retry else letter.reason
-            if problem is None:
-                host.dead_letters.remove(letter.number)
-            self.stdout.write(f"{letter.number}: {problem or 'delivered'}")
-
-
-def _try_again(host: Host, letter: DeadLetter) -> str | None:
-    """Return what is still wrong with a letter, or ``None`` once it is delivered."""
-    try:
-        record = host.plugins.record(letter.message)
-    except NoticeError as error:
-        return str(error)
-    if letter.sink not in {None, *(sink.name for sink in host.config.sinks_or_defaults())}:
-        return f"there is no sink {letter.sink}"
-    failed = host.redeliver(record, letter.sink)
-    return f"sink {', '.join(failed)} failed" if failed else None
+        try:
+            for letter in host.journal.letters():
+                problem = host.retry(letter) if retry else letter.reason
+                self.stdout.write(f"{letter.number}: {problem or 'delivered'}")
+        finally:
+            host.close()

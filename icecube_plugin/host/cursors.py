@@ -1,0 +1,174 @@
+"""Cursors: the number in the journal up to which each sink has everything.
+
+They stand in a file of their own, which is not synced at each move: after a crash of the machine a
+sink gets some records again. A cursor belongs to a sink's name and type, and to one journal: in
+another journal, begun after the first was put aside, everything is new.
+
+A command may move a cursor while a host delivers. So a worker moves it only from where it put it
+last, and otherwise takes over what it finds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from .journal import Journal
+from .store import Store, StoreError
+
+__all__ = ["Cursor", "Cursors"]
+
+log = logging.getLogger(__name__)
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS cursors (
+    name TEXT NOT NULL, type TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
+    moved_at REAL NOT NULL, PRIMARY KEY (name, type)
+);
+"""
+
+_HERE: Final = "CASE journal WHEN ? THEN seq ELSE 0 END"
+"""Where a cursor is in the journal of that name: another one's numbers say nothing there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """One cursor.
+
+    Attributes
+    ----------
+    name, type : str
+        Of the sink.
+    seq : int
+        Number of the last entry that it has.
+    moved_at : datetime
+        When it was moved last [UTC].
+    """
+
+    name: str
+    type: str
+    seq: int
+    moved_at: datetime
+
+
+class Cursors:
+    """The cursors of a data folder, in one journal.
+
+    Parameters
+    ----------
+    folder : Path
+    journal : Journal
+
+    Attributes
+    ----------
+    is_new : bool
+        Whether there was no file, or a damaged one.
+    """
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.path = folder / "cursors.sqlite"
+        self._journal = journal
+        self._store = Store(self.path, _SCHEMA, synced=False)
+        self.is_new = not self.path.exists() or self._was_damaged()
+
+    def get(self, name: str, kind: str) -> int | None:
+        """Return where a sink is; ``None`` if it is not known.
+
+        Raises
+        ------
+        StoreError
+        """
+        query = f"SELECT {_HERE} FROM cursors WHERE name = ? AND type = ?"  # noqa: S608  # ours
+        with self._store.reading() as db:
+            found = db.execute(query, (self._journal.uuid, name, kind)).fetchone()
+        return None if found is None else int(found[0])
+
+    def begin(self, name: str, kind: str, start: int | None) -> int:
+        """Return where a sink begins: where it was, or if it is new at `start`, or now.
+
+        Raises
+        ------
+        StoreError
+        """
+        there, left, last = self.get(name, kind), self.get(name, ""), self._journal.last
+        if left is not None:  # of an older version, which knew no types
+            self.forget(name, "")
+            there = left if there is None else there
+        if there is not None and there > last:
+            log.error("the journal ends before what sink %s has: was it restored?", name)
+        elif there is not None and left is None:
+            return there
+        where = (last if start is None else start) if there is None else min(there, last)
+        self.put(name, kind, where)
+        return where
+
+    def put(self, name: str, kind: str, seq: int) -> None:
+        """Put a cursor somewhere.
+
+        Raises
+        ------
+        StoreError
+        """
+        with self._store.transaction() as db:
+            row = (name, kind, self._journal.uuid, seq, time.time())
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", row)
+
+    def move(self, name: str, kind: str, old: int, new: int) -> bool:
+        """Move a cursor on; return False if it is not, or no longer, at `old`.
+
+        Raises
+        ------
+        StoreError
+        """
+        change = "UPDATE cursors SET seq = ?, moved_at = ?, journal = ?"
+        where = f" WHERE name = ? AND type = ? AND {_HERE} = ?"
+        journal = self._journal.uuid
+        row = (new, time.time(), journal, name, kind, journal, old)
+        with self._store.transaction() as db:
+            return db.execute(change + where, row).rowcount == 1
+
+    def all(self) -> list[Cursor]:
+        """Return all cursors, by name.
+
+        Raises
+        ------
+        StoreError
+        """
+        if not self.path.exists():
+            return []
+        with self._store.reading() as db:
+            rows = db.execute(
+                f"SELECT name, type, {_HERE}, moved_at FROM cursors ORDER BY name",  # noqa: S608
+                (self._journal.uuid,),
+            ).fetchall()
+        return [
+            Cursor(name=name, type=kind, seq=seq, moved_at=datetime.fromtimestamp(at, UTC))
+            for name, kind, seq, at in rows
+        ]
+
+    def forget(self, name: str, kind: str | None = None) -> bool:
+        """Remove the cursors of a name, of one type or all; return whether there was one.
+
+        Raises
+        ------
+        StoreError
+        """
+        with self._store.transaction() as db:
+            query = "DELETE FROM cursors WHERE name = ? AND type = ifnull(?, type)"
+            return db.execute(query, (name, kind)).rowcount > 0
+
+    def _was_damaged(self) -> bool:
+        try:
+            self.all()
+        except StoreError:
+            if not self._store.damaged:
+                raise
+        return self._store.damaged > 0
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        self._store.close()

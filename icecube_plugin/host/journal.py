@@ -1,0 +1,708 @@
+"""The journal: what came, in order, on disk before anything is promised.
+
+One SQLite file holds for each message that is ours an *entry* (where it came from, which record and
+notice it is) and a *body*: the record as JSON, or the message if it could not be read. Whoever is
+to have the records reads on from a number of its own, see `cursors`.
+
+- A batch is one transaction, records and refusals in the order in which they came. Its offsets may
+  be committed when `Journal.append` returns, and for no other reason.
+- Several processes may append. So a number is given inside of the transaction, and none is used
+  again: the newest entry is never removed.
+- A body has a checksum. One that is damaged is told, and passed over.
+- *Dead letters* are entries that could not be read, or that a sink has refused. They and their
+  bodies stay while other bodies are removed for their age, or for the size of all.
+- The newest records are kept in memory, too, for sinks that are up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from icecube_hooks import Message, NoticeError, Record, Sighting
+
+from .store import Store, StoreError, is_damage
+
+__all__ = [
+    "KEPT",
+    "SEEN",
+    "Batch",
+    "DeadLetter",
+    "Entry",
+    "Journal",
+    "Refusal",
+    "Row",
+    "TooLarge",
+    "letter_key",
+]
+
+log = logging.getLogger(__name__)
+
+KEPT: Final = 65_536
+"""What is kept of a message that is too large to be read [bytes]."""
+
+SEEN: Final = "Seen"
+"""Error of entries that hold only that an older version has delivered a notice."""
+
+TAIL: Final = 2000
+TAIL_BYTES: Final = 1 << 26
+"""What is kept in memory: so many records, or fewer large ones."""
+
+CHUNK: Final = 500
+CHUNK_BYTES: Final = 1 << 24
+"""What a sink gets at once: so many records, or fewer large ones."""
+
+PRUNED_AT_ONCE: Final = 1000
+MOST_SIGHTINGS: Final = 20
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS journal (uuid TEXT NOT NULL);
+INSERT INTO journal SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT * FROM journal);
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT,
+    digest BLOB,
+    record_id TEXT, notice_id TEXT,
+    sink TEXT,
+    error TEXT
+);
+CREATE INDEX IF NOT EXISTS by_notice ON entries (notice_id) WHERE notice_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS by_offset ON entries (topic, partition, "offset")
+    WHERE "offset" IS NOT NULL;
+CREATE TABLE IF NOT EXISTS bodies (seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB);
+CREATE TABLE IF NOT EXISTS letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    seq INTEGER NOT NULL,
+    at REAL NOT NULL,
+    sink TEXT, error TEXT NOT NULL, reason TEXT NOT NULL, versions TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS letters_of ON letters (seq);
+"""
+
+_ADD_ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_LETTER: Final = """
+INSERT INTO letters (key, seq, at, sink, error, reason, versions) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, at = excluded.at, error = excluded.error,
+    reason = excluded.reason, versions = excluded.versions
+"""
+_SIGHTINGS: Final = """
+SELECT notice_id, record_id, at, topic, partition, "offset", origin FROM entries
+WHERE notice_id IN (SELECT value FROM json_each(?)) AND seq > ? ORDER BY seq
+"""
+_KNOWN: Final = """
+SELECT topic, partition, "offset", digest FROM json_each(?) AS asked JOIN entries
+ON topic = json_extract(asked.value, '$[0]') AND partition = json_extract(asked.value, '$[1]')
+AND "offset" = json_extract(asked.value, '$[2]') AND "offset" IS NOT NULL
+"""
+_PRUNABLE: Final = """
+SELECT bodies.seq, at FROM bodies JOIN entries USING (seq)
+WHERE seq < ? AND NOT EXISTS (SELECT 1 FROM letters WHERE letters.seq = bodies.seq)
+ORDER BY bodies.seq LIMIT ?
+"""
+_FORGET: Final = """
+DELETE FROM entries WHERE seq IN (
+    SELECT seq FROM entries WHERE seq <= ?
+    AND NOT EXISTS (SELECT 1 FROM bodies WHERE bodies.seq = entries.seq) LIMIT ?
+)
+"""
+
+
+class TooLarge(NoticeError):
+    """A message is larger than the host reads, and than is kept of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that could not be read, and why."""
+
+    message: Message
+    error: Exception
+
+
+class Row(NamedTuple):
+    """One entry as it is written.
+
+    Attributes
+    ----------
+    at : float
+        When it came [Unix time, s].
+    topic, partition, offset, origin
+        Where it came from.
+    digest : bytes, optional
+        Of the bytes of a message that has an offset.
+    record_id, notice_id : str, optional
+    sink : str, optional
+        The only sink that it is for.
+    error : str, optional
+        Why there is nothing to deliver.
+    body : bytes, optional
+    letter : tuple, optional
+        Of a dead letter: key, time, sink, error, reason, versions.
+    """
+
+    at: float
+    topic: str | None
+    partition: int | None
+    offset: int | None
+    origin: str | None
+    digest: bytes | None = None
+    record_id: str | None = None
+    notice_id: str | None = None
+    sink: str | None = None
+    error: str | None = None
+    body: bytes | None = None
+    letter: tuple[str, float, str | None, str, str, str] | None = None
+
+
+class Entry(NamedTuple):
+    """One entry as a sink sees it.
+
+    Attributes
+    ----------
+    seq : int
+    at : float
+        When it came [Unix time, s].
+    record : Record, optional
+        ``None`` if there is nothing to deliver.
+    sink : str, optional
+        The only sink that it is for.
+    is_lost : bool
+        Whether there was a record, which is damaged, or removed since.
+    """
+
+    seq: int
+    at: float
+    record: Record | None
+    sink: str | None = None
+    is_lost: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Fate:
+    """Whether a batch is on disk; ``None`` while it is being written."""
+
+    durable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some entries in order, and the fate of the last."""
+
+    entries: Sequence[Entry]
+    fate: Fate
+
+
+_DURABLE: Final = Fate(durable=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """One message that could not be read or delivered.
+
+    Attributes
+    ----------
+    number : int
+        What commands call it.
+    at : datetime
+        When it was put aside [UTC].
+    sink : str or None
+        The sink that refused it; ``None`` if the message could not be read.
+    error, reason : str
+        Type and text of the error.
+    versions : mapping
+        Version of each plugin distribution at that time.
+    message : Message
+    """
+
+    number: int
+    at: datetime
+    sink: str | None
+    error: str
+    reason: str
+    versions: Mapping[str, str]
+    message: Message
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the beginning of the message was kept: it cannot be tried again."""
+        return self.error == TooLarge.__name__
+
+
+class Journal:
+    """The journal of a data folder.
+
+    Parameters
+    ----------
+    folder : Path
+        It and the file are made when the first entry comes.
+    versions : mapping, optional
+        Version of each plugin distribution, noted with every dead letter.
+    days, limit_bytes : float
+        Bodies that are older, or the oldest beyond this size, are removed by `prune`.
+    letters_limit : int
+        How many dead letters are kept.
+    remembered : int
+        How many of the newest entries `sightings` looks at.
+
+    Attributes
+    ----------
+    changed : Condition
+        Notified when something has come, or has become durable.
+    last : int
+        Number of the newest entry, as far as this process knows.
+    damaged : int
+        Number of bodies that were found damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        versions: Mapping[str, str] | None = None,
+        *,
+        days: float = 90.0,
+        limit_bytes: float = float(1 << 32),
+        letters_limit: int = 100_000,
+        remembered: int = 100_000,
+    ) -> None:
+        self.path = folder / "journal.sqlite"
+        self.changed = threading.Condition()
+        self.last = 0
+        self.damaged = 0
+        self._days, self._limit_bytes = days, limit_bytes
+        self._letters_limit, self._remembered = letters_limit, remembered
+        self._versions = json.dumps(dict(versions or {}))
+        self._writer = Store(self.path, _SCHEMA, page_size=16_384)
+        self._reader = Store(self.path, _SCHEMA, page_size=16_384)  # waits for no sync
+        self._tail: dict[int, tuple[Entry, int, Fate]] = {}
+        self._tail_bytes = 0
+        self._uuid = ""
+        self._greeted: dict[Store, int] = {}
+
+    @property
+    def uuid(self) -> str:
+        """What tells this journal from one that was put aside, as far as this process knows."""
+        if not self._uuid:
+            self.look()
+        return self._uuid
+
+    def append(
+        self, items: Sequence[Record | Refusal], *, sink: str | None = None, eager: bool = True
+    ) -> int:
+        """Add records and refusals; all are durable when it returns.
+
+        Parameters
+        ----------
+        items : sequence
+        sink : str, optional
+            The only sink that is to have them.
+        eager : bool
+            Whether sinks may have them while the disk is still being written.
+
+        Returns
+        -------
+        int
+            The number of the last entry.
+
+        Raises
+        ------
+        StoreError
+            If none of them is kept.
+        """
+        at = time.time()
+        new = [self._row(item, at, sink) for item in items]
+        damaged = self._writer.damaged
+        try:
+            return self._append(items, new, eager=eager)
+        except StoreError:
+            if damaged == self._writer.damaged:
+                raise
+            return self._append(items, new, eager=False)  # into the new file
+
+    def _append(self, items: Sequence[Record | Refusal], new: Sequence[Row], *, eager: bool) -> int:
+        fate, first = Fate(), 0
+        try:
+            with self._writer.transaction() as db:
+                first = self._greet(self._writer, db) + 1
+                _insert(db, first, new)
+                self._limit_letters(db, new)
+                if eager:
+                    self._show(first, items, new, fate)
+        except BaseException:
+            self._withdraw(first, len(new), fate)
+            raise
+        with self.changed:
+            if not eager:
+                self._show(first, items, new, fate)
+            fate.durable, self.last = True, max(self.last, first + len(new) - 1)
+            self.changed.notify_all()
+        return first + len(new) - 1
+
+    def adopt(self, rows: Sequence[Row]) -> None:
+        """Add what an older version has left.
+
+        Raises
+        ------
+        StoreError
+        """
+        with self._writer.transaction() as db:
+            first = self._greet(self._writer, db) + 1
+            _insert(db, first, rows)
+            self._limit_letters(db, rows)
+        self.look()
+
+    def after(self, seq: int, *, eager: bool = False) -> Batch:
+        """Return the entries after a number; none if there are none yet.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        with self.changed:
+            entries: list[Entry] = []
+            size, fate = 0, _DURABLE
+            while len(entries) < CHUNK and size < CHUNK_BYTES:
+                found = self._tail.get(seq + len(entries) + 1)
+                if found is None or not (eager or found[2].durable):
+                    break
+                entries.append(found[0])
+                size, fate = size + found[1], found[2]
+        if entries or seq >= self.last:
+            return Batch(entries, fate)
+        return Batch(list(self._read(seq)), _DURABLE)
+
+    def has_more(self, seq: int, *, eager: bool) -> bool:
+        """Whether `after` would find something; to be asked under `changed`."""
+        found = self._tail.get(seq + 1)
+        return self.last > seq or (found is not None and (eager or bool(found[2].durable)))
+
+    def is_durable(self, batch: Batch) -> bool:
+        """Wait until a batch is on disk; return False if it will not be under these numbers."""
+        with self.changed:
+            self.changed.wait_for(lambda: batch.fate.durable is not None)
+        return bool(batch.fate.durable)
+
+    def look(self) -> int:
+        """See what other processes have added; return the number of the last entry."""
+        with self._reader.reading() as db:
+            last = self._greet(self._reader, db)
+        with self.changed:
+            self.last = max(self.last, last)
+        return last
+
+    def refuse(self, entry: Entry, sink: str, error: Exception) -> None:
+        """Keep a record that a sink has refused as a dead letter.
+
+        Raises
+        ------
+        StoreError
+        """
+        if entry.record is None:
+            return
+        key = letter_key(entry.record.message, sink)
+        why = (type(error).__name__, str(error), self._versions)
+        with self._writer.transaction() as db:
+            db.execute(_ADD_LETTER, (key, entry.seq, time.time(), sink, *map(_text, why)))
+
+    def letters(self, numbers: Sequence[int] = ()) -> Iterator[DeadLetter]:
+        """Yield dead letters in the order in which they came; all, or those with `numbers`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        if not self.path.exists():
+            return
+        with self._reader.reading() as db:
+            rows = db.execute(
+                "SELECT number, letters.at, letters.sink, letters.error, reason, versions, seq,"
+                " entries.error FROM letters LEFT JOIN entries USING (seq) ORDER BY number"
+            ).fetchall()
+        for number, at, sink, error, reason, versions, seq, unread in rows:
+            body = self._body(seq) if not numbers or number in numbers else None
+            if body is None:
+                continue
+            try:
+                message = _message(body) if unread else _record(body).message
+                yield DeadLetter(
+                    number=number, at=datetime.fromtimestamp(at, UTC), sink=sink, error=error,
+                    reason=reason, versions=json.loads(versions), message=message,
+                )  # fmt: skip
+            except (ValueError, TypeError, KeyError, AttributeError) as problem:
+                log.error("dead letter %d is damaged: %s", number, problem)
+
+    def forget_letter(self, number: int) -> None:
+        """Forget a dead letter that has been handled."""
+        with self._writer.transaction() as db:
+            db.execute("DELETE FROM letters WHERE number = ?", (number,))
+
+    def sightings(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records with where their notices came before; those of a batch see each other.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        known: dict[str, dict[tuple[object, ...], Sighting]] = {}
+        ids = json.dumps(list({record.alert.notice_id for record in records}))
+        if self.path.exists() and self._remembered:
+            with self._reader.reading() as db:
+                oldest = _last(db) - self._remembered
+                for notice_id, *row in db.execute(_SIGHTINGS, (ids, oldest)):
+                    found = known.setdefault(notice_id, {})
+                    if len(found) < MOST_SIGHTINGS:
+                        found.setdefault((row[0], *row[2:]), _sighting(*row))
+        noted, now = [], time.time()
+        for record in records:
+            found = known.setdefault(record.alert.notice_id, {})
+            noted.append(record.replace(sightings=tuple(found.values())) if found else record)
+            place = _place(record.message)
+            found.setdefault((record.id, *place), _sighting(record.id, now, *place))
+        return noted
+
+    def is_known(self, messages: Sequence[Message]) -> list[bool]:
+        """Return for each message of Kafka whether the same stands here: place and bytes.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read.
+        """
+        places = [_place(message)[:3] for message in messages]
+        with self._reader.reading() as db:
+            known = set(db.execute(_KNOWN, (json.dumps(places),)))
+        return [
+            bool(known) and (*place, _digest(message)) in known
+            for place, message in zip(places, messages, strict=True)
+        ]
+
+    def since(self, at: datetime) -> int:
+        """Return the number of the first entry that came at a time or later, or the next one."""
+        with self._reader.reading() as db:
+            query = "SELECT min(seq) FROM entries WHERE at >= ?"
+            (first,) = db.execute(query, (at.timestamp(),)).fetchone()
+            return int(first) if first is not None else _last(db) + 1
+
+    def readdress(self, old: str, new: str) -> None:
+        """Give what is for the sink `old` alone to the sink `new`."""
+        with self._writer.transaction() as db:
+            db.execute("UPDATE entries SET sink = ? WHERE sink = ?", (new, old))
+
+    def prune(self) -> int:
+        """Remove some of the bodies beyond the limits; return the number of the last, or 0.
+
+        Raises
+        ------
+        StoreError
+        """
+        oldest = time.time() - 86_400.0 * self._days
+        with self._writer.transaction() as db:
+            last = self._greet(self._writer, db)
+            pages, free, size = (
+                db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            too_large = (pages - free) * size > self._limit_bytes
+            rows = db.execute(_PRUNABLE, (last, PRUNED_AT_ONCE)).fetchall()
+            gone = [seq for seq, at in rows if too_large or at < oldest]
+            db.executemany("DELETE FROM bodies WHERE seq = ?", [(seq,) for seq in gone])
+            db.execute(_FORGET, (min(last - 1, last - self._remembered), PRUNED_AT_ONCE))
+        with self._writer.reading() as db:
+            # `execute` would free one page and stop.
+            db.executescript(f"PRAGMA incremental_vacuum({4 * PRUNED_AT_ONCE})")
+        return gone[-1] if gone else 0
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        self._reader.close()
+        self._writer.close()  # at last: it moves into the file what the log still holds
+
+    def _greet(self, store: Store, db: sqlite3.Connection) -> int:
+        """Look whether this is still the same journal; return the number of its last entry."""
+        last = _last(db)
+        if self._greeted.get(store) != store.opened:
+            (found,) = db.execute("SELECT uuid FROM journal").fetchone()
+            self._greeted[store] = store.opened
+            if found != self._uuid:
+                with self.changed:  # what is in memory has numbers of another journal
+                    self._uuid, self.last = found, last
+                    self._tail.clear()
+                    self._tail_bytes = 0
+                    self.changed.notify_all()
+        return last
+
+    def _row(self, item: Record | Refusal, at: float, sink: str | None) -> Row:
+        if isinstance(item, Record):
+            try:
+                body = _bytes(item.to_json())
+            except (ValueError, TypeError, RecursionError) as error:  # of a parser of others
+                item = Refusal(item.message, error)
+            else:
+                message, notice_id = item.message, _text(item.alert.notice_id)
+                place = (*_place(message), _digest(message))
+                return Row(at, *place, item.id, notice_id, sink, None, body)
+        message, name, reason = item.message, type(item.error).__name__, _text(str(item.error))
+        letter = (letter_key(message, None), at, None, name, reason or name, self._versions)
+        body = json.dumps(message.to_dict()).encode()
+        place = (*_place(message), _digest(message))
+        return Row(at, *place, None, None, None, name, body, letter)
+
+    def _limit_letters(self, db: sqlite3.Connection, new: Sequence[Row]) -> None:
+        if not any(row.letter for row in new):
+            return
+        (count,) = db.execute("SELECT count(*) FROM letters").fetchone()
+        if count > self._letters_limit:
+            log.error("more than %d dead letters: the oldest are dropped", self._letters_limit)
+            drop = "DELETE FROM letters WHERE number IN"
+            drop += " (SELECT number FROM letters ORDER BY number LIMIT ?)"
+            db.execute(drop, (count - self._letters_limit,))
+
+    def _show(
+        self, first: int, items: Sequence[Record | Refusal], rows: Sequence[Row], fate: Fate
+    ) -> None:
+        """Put entries where sinks that are up to date look for them."""
+        with self.changed:
+            for seq, (item, row) in enumerate(zip(items, rows, strict=True), first):
+                record = item if isinstance(item, Record) and row.error is None else None
+                size = len(row.body or b"")
+                self._tail[seq] = (Entry(seq, row.at, record, row.sink), size, fate)
+                self._tail_bytes += size
+            while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
+                self._tail_bytes -= self._tail.pop(next(iter(self._tail)))[1]
+            self.changed.notify_all()
+
+    def _withdraw(self, first: int, count: int, fate: Fate) -> None:
+        """Take back entries that are not on disk: others may get their numbers."""
+        with self.changed:
+            for seq in range(first, first + count):
+                self._tail_bytes -= self._tail.pop(seq, (None, 0, None))[1]
+            fate.durable = False
+            self.changed.notify_all()
+
+    def _read(self, seq: int) -> Iterator[Entry]:
+        """Yield entries from the file; bodies one by one, so that a damaged one is alone."""
+        query = "SELECT seq, at, sink, error FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+        with self._reader.reading() as db:
+            rows = db.execute(query, (seq, CHUNK)).fetchall()
+        size = 0
+        for number, at, sink, error in rows:
+            body = None if error else self._body(number)
+            record = None if body is None else self._restored(number, body)
+            yield Entry(number, at, record, sink, is_lost=record is None and not error)
+            size += len(body or b"")
+            if size > CHUNK_BYTES:
+                return
+
+    def _restored(self, seq: int, body: bytes) -> Record | None:
+        try:
+            return _record(body)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self._tell_of_damage(seq, error)
+            return None
+
+    def _body(self, seq: int) -> bytes | None:
+        """Return a body; ``None`` if it is not there any more, or damaged, which is told."""
+        query = "SELECT crc, body FROM bodies WHERE seq = ?"
+        with self._reader.reading() as db:
+            try:
+                found = db.execute(query, (seq,)).fetchone()
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                self._tell_of_damage(seq, error)
+                return None
+        if found is None:
+            return None
+        crc, body = found
+        if not isinstance(body, bytes) or zlib.crc32(body) != crc:
+            self._tell_of_damage(seq, "the checksum is wrong")
+            return None
+        return body
+
+    def _tell_of_damage(self, seq: int, what: object) -> None:
+        self.damaged += 1
+        log.error("entry %d in %s is damaged (%s); passed over", seq, self.path, what)
+
+
+def letter_key(message: Message, sink: str | None) -> str:
+    """Return what is the same for a message that comes again, for each sink that refuses it."""
+    place = f"{message.topic}\0{message.partition}\0{message.offset}\0{sink}\0"
+    return hashlib.sha256(place.encode("utf-8", "backslashreplace") + message.value).hexdigest()
+
+
+def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
+    db.executemany(_ADD_ENTRY, [(seq, *row[:10]) for seq, row in enumerate(rows, first)])
+    bodies = [
+        (seq, zlib.crc32(row.body), row.body)
+        for seq, row in enumerate(rows, first)
+        if row.body is not None
+    ]
+    db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
+    for seq, row in enumerate(rows, first):
+        if row.letter is not None:
+            db.execute(_ADD_LETTER, (row.letter[0], seq, *row.letter[1:]))
+
+
+def _last(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT max(seq) FROM entries").fetchone()[0] or 0)
+
+
+def _record(body: bytes) -> Record:
+    return Record.from_dict(json.loads(body))
+
+
+def _message(body: bytes) -> Message:
+    return Message.from_dict(json.loads(body))
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def _text(text: str | None) -> str | None:
+    """Return a text that SQLite takes: one from a careless parser may hold half a character."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _place(message: Message) -> tuple[str | None, int | None, int | None, str | None]:
+    return _text(message.topic), message.partition, message.offset, _text(message.origin)
+
+
+def _digest(message: Message) -> bytes | None:
+    if message.offset is None:
+        return None
+    return hashlib.blake2b(message.value, digest_size=16).digest()
+
+
+def _sighting(
+    record_id: str,
+    at: float,
+    topic: str | None,
+    partition: int | None,
+    offset: int | None,
+    origin: str | None,
+) -> Sighting:
+    return Sighting(
+        record_id=record_id,
+        seen_at=datetime.fromtimestamp(at, UTC),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        origin=origin,
+    )
