@@ -7,7 +7,6 @@ file that has been taken over is renamed to ``NAME.taken-over``.
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from icecube_hooks import Record
+from icecube_hooks import NoticeError, Record
 
 from .cursors import Cursors
 from .journal import SEEN, Journal, Row
@@ -33,8 +32,6 @@ _PLACE: Final = 'topic, partition, "offset", origin'
 _SEEN: Final = f"number, seen_at, {_PLACE}, record_id, notice_id FROM seen"
 _LETTERS: Final = f"number, at, {_PLACE}, id, sink, error, reason, versions, message FROM letters"
 _WAITING: Final = "number, record FROM records"
-
-_DAMAGED: Final = (ValueError, TypeError, KeyError, AttributeError)
 
 
 def take_over(folder: Path, journal: Journal, cursors: Cursors) -> None:
@@ -103,8 +100,8 @@ def _adopt(journal: Journal, rows: Sequence[Any], sink: str) -> None:
     records = []
     for number, text in rows:
         try:
-            records.append(Record.from_dict(json.loads(text)))
-        except _DAMAGED as error:
+            records.append(Record.from_json(text))
+        except NoticeError as error:
             log.error("record %d that waited for sink %s is damaged: %s", number, sink, error)
     if records:
         journal.append(records, sink=sink)

@@ -16,7 +16,7 @@ from icecube_plugin.host import Config, Host, Journal, SinkConfig
 from icecube_plugin.host.journal import KEPT, Refusal
 from icecube_plugin.sinks.database import read_records
 
-DAMAGE = ("", "{", "null", "[]", '{"id": 1}', '{"value_base64": "a"}')
+DAMAGE = ("", "{", "null", "[]", '{"id": 1, "value": 2}', '{"value_base64": "a"}')
 
 
 def damage(path: Path, text: str, where: str) -> None:
