@@ -141,7 +141,7 @@ def test_a_sink_that_is_down_is_behind_and_catches_up_in_order(room: Room) -> No
     state = made.state
     assert (state.waiting, state.in_trouble, state.last_error) == (len(IDS), True, "sink s: down")
     assert room.cursor() == 0
-    down.times = 0  # it is back
+    down.bad = frozenset()  # it is back
     until(lambda: room.cursor() == len(IDS))
     assert down.ids == IDS
     assert not made.state.in_trouble
@@ -183,7 +183,7 @@ def test_a_sink_that_is_down_for_all_loses_nothing_to_suspicion(
     room.journal.append(RECORDS)
     until(lambda: made._failures >= 4)
     assert (made.position, letters(room)) == (0, [])
-    sink.times = 0
+    sink.bad = frozenset()
     until(lambda: room.cursor() == len(IDS))
     assert sorted(sink.ids) == sorted(IDS)  # it may have come back in the middle of a look
     assert letters(room) == []
