@@ -22,7 +22,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from icecube_hooks import Localization, Record
+from icecube_hooks import Alert, Localization, Record
 
 from .headline import p_post, sigma_post
 
@@ -76,7 +76,8 @@ class Column:
     ucd : str
         IVOA's word for what it is (UCD1+).
     group : str
-        The group of a VOEvent packet that it is in; empty for none.
+        The group of a VOEvent packet that it is in; empty for none of them, ``None`` for what a
+        packet says in another way.
     is_required : bool
         Whether each row has a value.
     """
@@ -88,7 +89,7 @@ class Column:
     part: tuple[str, ...] = ()
     unit: str = ""
     ucd: str = ""
-    group: str = "alert"
+    group: str | None = "alert"
     is_required: bool = False
 
     @property
@@ -167,6 +168,11 @@ def _inside(part: str, columns: Iterable[Column], group: str = "") -> tuple[Colu
     )
 
 
+def _n_coincident(alert: Alert) -> int | None:
+    listed = len(alert.coincident_events) or None
+    return listed if alert.n_coincident is None else alert.n_coincident
+
+
 def _position_angle(place: Localization) -> float | None:
     region = place.ellipse or place.asymmetric
     return None if region is None else region.position_angle_deg
@@ -227,6 +233,7 @@ _NOTICE: Final = (
         is_required=True,
         group="",
     ),
+    _text("observatory", "whose alert it is", "meta.id;instr.obsty"),
     _text("format", "form in which it arrived", "meta.code", is_required=True),
     _whole("run_id", "IceCube's run number", "meta.id"),
     _whole("event_id", "IceCube's event number", "meta.id"),
@@ -239,7 +246,6 @@ _NOTICE: Final = (
     _real("energy_tev", "most probable neutrino energy", "phys.energy", "TeV"),
     _real("signalness", "probability of astrophysical origin", "stat.probability"),
     _real("far_hz", "rate of background alerts at least this signal-like", "arith.rate", "Hz"),
-    _whole("n_coincident", "number of coincident events, as stated", "meta.number"),
     _real("charge_pe", "deposited charge in photo-electrons", "phot.count"),
     _real("signal_trackness", "how track-like it is", "stat.probability"),
     _whole("n_events", "number of events that make up the alert", "meta.number"),
@@ -250,18 +256,25 @@ _NOTICE: Final = (
     _real("livetime_s", "live time inside of the searched time", "time.duration", "s"),
     _text(
         *("event_name", "first public name", "meta.id"),
+        group=None,
         field=lambda alert: alert.event_names[0] if alert.event_names else None,
     ),
     _text(
         *("event_names", "all public names, as sent", "meta.id"),
         field=lambda alert: ", ".join(alert.event_names) or None,
     ),
+    _whole(
+        *("n_coincident", "number of coincident events, stated or else listed", "meta.number"),
+        field=_n_coincident,
+    ),
     _real(
         *("p_generic", "p-value of the generic search, before trials", "stat.probability"),
+        group=None,
         field=lambda alert: alert.p_value("generic"),
     ),
     _real(
         *("p_bayesian", "p-value of the Bayesian search, before trials", "stat.probability"),
+        group=None,
         field=lambda alert: alert.p_value("bayesian"),
     ),
 )
@@ -376,10 +389,12 @@ NEUTRINO: Final = (
     *_inside("localization", _CIRCLE),
     _real(
         *("p_generic", "p-value of the generic search", "stat.probability"),
+        group=None,
         field=lambda neutrino: neutrino.p_value("generic"),
     ),
     _real(
         *("p_bayesian", "p-value of the Bayesian search", "stat.probability"),
+        group=None,
         field=lambda neutrino: neutrino.p_value("bayesian"),
     ),
 )

@@ -21,6 +21,9 @@
     within = [{ra_deg = 77.36, dec_deg = 5.69, radius_deg = 3.0}]   # in any of these circles
     topics = ["gcn.notices.icecube.*"]
 
+Names are those of the columns of a record (`icecube_plugin.alerts.columns`), and ``event`` (its
+key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topic``.
+
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Retractions pass every limit on numbers,
 which they rarely state: who got the alert must get its retraction. What is no number at all (a NaN
@@ -30,18 +33,19 @@ of a third party) passes.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts.headline import p_post, sigma_post
+from icecube_plugin.alerts.columns import RECORD, Kind, by_name
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
 
-__all__ = ["make_filter", "values"]
+__all__ = ["NAMES", "expression", "make_filter"]
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
@@ -61,10 +65,10 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
     path = f"sinks.{config.name}.filter"
     wanted = dict(config.filter)
     unstated = _flag(wanted.pop("unstated", False), f"{path}.unstated")
-    tests = [_made(_TESTS, name, value, path) for name, value in wanted.items() if name in _TESTS]
-    limits = [_made(_LIMITS, name, wanted[name], path) for name in wanted if name not in _TESTS]
+    tests = [_made(name, value, path) for name, value in wanted.items() if name in _TESTS]
+    limits = [_made(name, value, path) for name, value in wanted.items() if name not in _TESTS]
     if config.when is not None:
-        limits.append(_expression(config.when, f"sinks.{config.name}.when"))
+        limits.append(expression(config.when, f"sinks.{config.name}.when"))
 
     if not tests and not limits:
         return _everything
@@ -90,37 +94,20 @@ def _everything(_record: Record) -> bool:
     return True
 
 
-def values(record: Record) -> dict[str, Any]:
-    """Return what an expression may use, by name; ``None`` is "not stated"."""
-    alert, place = record.alert, record.alert.localization
-    return {
-        "kind": alert.kind.value,
-        "format": alert.format.value,
-        "event": alert.event_key,
-        "revision": alert.revision,
-        "status": None if alert.status is None else alert.status.value,
-        "real": alert.is_real,
-        "repeat": record.is_repeat,
-        "topic": record.message.topic,
-        "signalness": alert.signalness,
-        "energy_tev": alert.energy_tev,
-        "far_per_year": alert.far_per_year,
-        "p_post": p_post(record.significances),
-        "sigma_post": sigma_post(record.significances),
-        "ra_deg": None if place is None else place.ra_deg,
-        "dec_deg": None if place is None else place.dec_deg,
-        "error_radius_deg": None if place is None else place.error_radius_deg,
-        "n_coincident": len(alert.coincident_events),
-    }
+def _made(name: str, value: Any, path: str) -> Test:
+    key = f"{path}.{name}"
+    if (known := _TESTS.get(name) or _LIMITS.get(name)) is not None:
+        return known(value, key)
+    if name not in _SIDES:
+        hint = nearest(name, [*_TESTS, *_LIMITS, *_SIDES, "unstated"])
+        raise ConfigError("unknown key", key=key, hint=hint)
+    get, limit = NAMES[name[4:]], _number(value, key)
+    passes = operator.ge if name.startswith("min_") else operator.le
 
+    def test(record: Record) -> bool | None:
+        return None if (found := get(record)) is None else passes(found, limit)
 
-def _made(
-    known: Mapping[str, Callable[[Any, str], Test]], name: str, value: Any, path: str
-) -> Test:
-    if name not in known:
-        hint = nearest(name, [*_TESTS, *_LIMITS, "unstated"])
-        raise ConfigError("unknown key", key=f"{path}.{name}", hint=hint)
-    return known[name](value, f"{path}.{name}")
+    return test
 
 
 def _flag(value: Any, key: str) -> bool:
@@ -179,22 +166,6 @@ def _repeats(value: Any, key: str) -> Test:
     return lambda record: allowed or not record.is_repeat
 
 
-def _at_least(get: Callable[[Record], float | None]) -> Maker:
-    def make(value: Any, key: str) -> Test:
-        limit = _number(value, key)
-        return lambda record: None if (found := get(record)) is None else found >= limit
-
-    return make
-
-
-def _at_most(get: Callable[[Record], float | None]) -> Maker:
-    def make(value: Any, key: str) -> Test:
-        limit = _number(value, key)
-        return lambda record: None if (found := get(record)) is None else found <= limit
-
-    return make
-
-
 def _dec_deg(value: Any, key: str) -> Test:
     if not isinstance(value, list) or len(value) != 2:
         raise ConfigError(f"expected [lowest, highest], not {value!r:.40}", key=key)
@@ -231,8 +202,16 @@ def _circle(value: Any, key: str) -> tuple[Direction, float]:
     return centre, _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0)
 
 
-def _expression(text: str, key: str) -> Test:
-    """Make a test of an expression: simpleeval lets it compare and calculate, nothing else."""
+def expression(text: str, key: str) -> Test:
+    """Return the test that an expression of `NAMES` is; it lets compare and calculate, no more.
+
+    ``None`` is its answer where the record does not state what it asks for.
+
+    Raises
+    ------
+    ConfigError
+        Under `key`, if it cannot be read, or has an unknown name.
+    """
     import ast
 
     from simpleeval import EvalWithCompoundTypes, InvalidExpression
@@ -242,15 +221,15 @@ def _expression(text: str, key: str) -> Test:
         tree = evaluator.parse(text)
     except (InvalidExpression, SyntaxError, ValueError, RecursionError) as error:
         raise ConfigError(f"cannot read {text!r:.80}: {error}", key=key) from error
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id not in _NAMES:
-            hint = nearest(node.id, _NAMES)
-            raise ConfigError(f"unknown name {node.id!r:.40}", key=key, hint=hint)
-        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
-            raise ConfigError("expected comparisons and arithmetic only", key=key)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for name in sorted(names.difference(NAMES)):
+        hint = nearest(name, NAMES)
+        raise ConfigError(f"unknown name {name!r:.40}", key=key, hint=hint)
+    if any(isinstance(node, ast.Call | ast.Attribute | ast.Subscript) for node in ast.walk(tree)):
+        raise ConfigError("expected comparisons and arithmetic only", key=key)
 
     def test(record: Record) -> bool | None:
-        evaluator.names = values(record)
+        evaluator.names = {name: NAMES[name](record) for name in names}
         try:
             return bool(evaluator.eval(text, previously_parsed=tree))
         except (InvalidExpression, ArithmeticError, TypeError, ValueError):
@@ -259,12 +238,26 @@ def _expression(text: str, key: str) -> Test:
     return test
 
 
-_NAMES: Final = (
-    *("kind", "format", "event", "revision", "status", "real", "repeat", "topic", "signalness"),
-    *("energy_tev", "far_per_year", "p_post", "sigma_post", "ra_deg", "dec_deg"),
-    *("error_radius_deg", "n_coincident"),
-)
-"""The keys of `values`."""
+_COLUMNS: Final = by_name(RECORD)
+
+NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
+    **{name: column.get for name, column in _COLUMNS.items()},
+    "event": _COLUMNS["event_key"].get,
+    "far_per_year": lambda record: record.alert.far_per_year,
+    "p_post": _COLUMNS["headline_p_post"].get,
+    "real": _COLUMNS["is_real"].get,
+    "repeat": lambda record: record.is_repeat,
+    "sigma_post": _COLUMNS["headline_sigma_post"].get,
+    "topic": lambda record: record.message.topic,
+}
+"""What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
+
+_NUMBERS: Final = {column.name for column in RECORD if column.kind in (Kind.REAL, Kind.WHOLE)}
+_SIDES: Final = {
+    f"{side}_{name}"
+    for side in ("min", "max")
+    for name in (*_NUMBERS, "far_per_year", "p_post", "sigma_post")
+}
 
 _TESTS: Final[Mapping[str, Maker]] = {
     "kinds": _kinds,
@@ -275,14 +268,4 @@ _TESTS: Final[Mapping[str, Maker]] = {
     "repeats": _repeats,
 }
 
-_LIMITS: Final[Mapping[str, Maker]] = {
-    "min_signalness": _at_least(lambda record: record.alert.signalness),
-    "max_far_per_year": _at_most(lambda record: record.alert.far_per_year),
-    "max_p_post": _at_most(lambda record: p_post(record.significances)),
-    "min_sigma_post": _at_least(lambda record: sigma_post(record.significances)),
-    "max_error_radius_deg": _at_most(
-        lambda record: place.error_radius_deg if (place := record.alert.localization) else None
-    ),
-    "dec_deg": _dec_deg,
-    "within": _within,
-}
+_LIMITS: Final[Mapping[str, Maker]] = {"dec_deg": _dec_deg, "within": _within}

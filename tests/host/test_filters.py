@@ -8,7 +8,7 @@ from hypothesis import given
 from icecube_hooks import ConfigError, Message, Record, Sighting, Status, Tense
 from icecube_hooks.testing import make_alert, make_record, make_significance
 from icecube_plugin.host import SinkConfig
-from icecube_plugin.host.filters import make_filter, values
+from icecube_plugin.host.filters import NAMES, make_filter
 from tests.hooks.strategies import instances
 
 GOLD = make_record()  # gold, real, revision 0, at RA 345.8 and Dec +9.1
@@ -58,6 +58,10 @@ ASSESSED = GOLD.replace(
         (changed(signalness=0.49), {"min_signalness": 0.5}, False),
         (changed(far_hz=1 / 31_536_000), {"max_far_per_year": 1.0}, True),
         (changed(far_hz=2 / 31_536_000), {"max_far_per_year": 1.0}, False),
+        (changed(revision=1), {"min_revision": 1}, True),
+        (changed(revision=0), {"min_revision": 1}, False),
+        (GOLD, {"max_energy_tev": 100}, False),
+        (GOLD, {"min_n_coincident": 1}, False),
         (UNSTATED, {"max_far_per_year": 1.0}, False),
         (UNSTATED, {"max_far_per_year": 1.0, "unstated": True}, True),
         (UNSTATED, {"dec_deg": [-90, 90]}, False),
@@ -116,6 +120,7 @@ def test_expressions(when: str, record: Record, expected: bool) -> None:
         (None, {"kind": ["gold"]}, "sinks.s.filter.kind: unknown key (did you mean 'kinds'?)"),
         (None, {"kinds": ["golden"]}, "sinks.s.filter.kinds: 'golden' is not known (did"),
         (None, {"kinds": "gold"}, "sinks.s.filter.kinds: expected a list of texts, not 'gold'"),
+        (None, {"min_kind": 1}, "sinks.s.filter.min_kind: unknown key"),
         (None, {"real": 1}, "sinks.s.filter.real: expected true or false, not 1"),
         (None, {"min_signalness": "x"}, "sinks.s.filter.min_signalness: expected a number"),
         (None, {"dec_deg": [0]}, "sinks.s.filter.dec_deg: expected [lowest, highest], not [0]"),
@@ -142,11 +147,11 @@ def test_what_is_wrong_is_named(when: str | None, wanted: dict[str, Any], messag
 def test_no_record_makes_a_filter_raise(record: Record) -> None:
     wanted = {"min_signalness": 0.5, "max_p_post": 0.1, "dec_deg": [0, 1], "real": True}
     circle = [{"ra_deg": 1, "dec_deg": 1, "radius_deg": 1}]
-    assert isinstance(passes(record, " and ".join(values(GOLD)), within=circle, **wanted), bool)
+    assert isinstance(passes(record, " and ".join(NAMES), within=circle, **wanted), bool)
     assert isinstance(passes(record, "energy_tev ** 99999 > 1 or event > 3"), bool)
 
 
 def test_expressions_know_every_value() -> None:
-    for name in values(GOLD):
+    for name in NAMES:
         assert isinstance(passes(GOLD, f"{name} == {name}"), bool)
     assert passes(Record.of(Message(value=b""), make_alert()), "topic is None")
