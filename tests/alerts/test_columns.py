@@ -35,7 +35,7 @@ from icecube_plugin.sinks import parquet
 from icecube_plugin.sinks.database_tables import TABLES, metadata
 from tests.hooks.strategies import instances
 
-WITHOUT = {
+WITHOUT: dict[type, set[str]] = {
     Alert: {
         "coincident_events",  # rows of a table of their own
         "comments",
