@@ -178,7 +178,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 # What ``str.splitlines`` takes for the end of a line, and JSON does not: it stands in strings only.
-_SEPARATORS: Final = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+_SEPARATORS: Final = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -206,7 +206,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
             For text that has no UTF-8 (a lone surrogate).
         """
         text = msgspec.json.encode(self._form()).decode()
-        return text if text.isascii() else text.translate(_SEPARATORS)
+        if not text.isascii():
+            for separator, escaped in _SEPARATORS:
+                text = text.replace(separator, escaped)
+        return text
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:

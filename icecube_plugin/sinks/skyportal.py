@@ -35,12 +35,13 @@ Conventions
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from icecube_hooks import (
     Alert,
@@ -54,10 +55,8 @@ from icecube_hooks import (
     hookimpl,
 )
 
+from ._http import Endpoint, Reply, refusal
 from ._options import secret_text
-
-if TYPE_CHECKING:
-    from ._http import Connection, Endpoint, Reply
 
 __all__ = ["SkyPortal"]
 
@@ -110,15 +109,11 @@ class SkyPortal:
         connect_timeout_s: float = 5.0,
         timeout_s: float = 60.0,
     ) -> None:
-        from ._http import Endpoint
-
         secret = secret_text(token, token_env, token_file, "token")
         if secret is None:
             raise ConfigError("is required", key="token", hint="or token_env, or token_file")
         if not secret.isascii() or not secret.isprintable():
             raise ConfigError("is no token", key="token")
-        if not isinstance(tests, bool):
-            raise ConfigError("expected true or false", key="tests")
         self.tests = tests
         self.group_ids = _group_ids(group_ids)
         self._token = secret
@@ -142,10 +137,9 @@ class SkyPortal:
             If it refuses, or its address is not allowed.
         """
         wanted = [record for record in records if self.tests or record.alert.is_real]
-        with self._endpoint.connection() as connection:
-            api = _Api(connection, self._endpoint, self._token)
+        with contextlib.closing(self._endpoint):
             for record in wanted:
-                self._post(api, record)
+                self._post(_Api(self._endpoint, self._token), record)
 
     def _post(self, api: _Api, record: Record) -> None:
         if record.alert.trigger_time is None:
@@ -181,8 +175,7 @@ class _Event(NamedTuple):
 class _Api:
     """Requests, and what is understood of the answers."""
 
-    def __init__(self, connection: Connection, endpoint: Endpoint, token: str) -> None:
-        self.connection = connection
+    def __init__(self, endpoint: Endpoint, token: str) -> None:
         self.endpoint = endpoint
         self.token = token
 
@@ -203,7 +196,7 @@ class _Api:
     def _request(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
         base = self.endpoint.target.partition("?")[0].rstrip("/")
-        return self.connection.request(
+        return self.endpoint.request(
             method, body, headers, f"{base}/api/{path}", longest=LONGEST_EVENT
         )
 
@@ -223,8 +216,6 @@ class _Api:
 
     def _data(self, reply: Reply) -> Any:
         """Return ``data`` of an answer, or raise what the answer stands for."""
-        from ._http import refusal
-
         if not reply.is_ok:
             raise refusal(reply, self.endpoint.shown)
         try:

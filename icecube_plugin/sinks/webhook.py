@@ -28,16 +28,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
 
+from ._http import Endpoint, refusal
 from ._options import secret_text
-
-if TYPE_CHECKING:
-    from ._http import Connection
 
 __all__ = ["Webhook", "signature"]
 
@@ -77,8 +76,6 @@ class Webhook:
         connect_timeout_s: float = 5.0,
         timeout_s: float = 30.0,
     ) -> None:
-        from ._http import Endpoint
-
         address = secret_text(url, url_env, url_file, "url")
         if address is None:
             raise ConfigError("is required", key="url", hint="or url_env, or url_file")
@@ -104,17 +101,15 @@ class Webhook:
         RefusedForGood
             If it refuses, or its address is not allowed.
         """
-        with self._endpoint.connection() as connection:
+        with contextlib.closing(self._endpoint):
             for record in records:
                 if record.id not in self._delivered:
-                    self._post(connection, record)
+                    self._post(record)
                     self._remember(record.id)
 
-    def _post(self, connection: Connection, record: Record) -> None:
-        from ._http import refusal
-
+    def _post(self, record: Record) -> None:
         body = record.to_json().encode()
-        reply = connection.request("POST", body, self._headers(record.id, body))
+        reply = self._endpoint.request("POST", body, self._headers(record.id, body))
         if not reply.is_ok:
             raise refusal(reply, self._endpoint.shown)
 

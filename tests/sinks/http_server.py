@@ -18,6 +18,8 @@ class Request:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
+    client: tuple[str, int] = ("", 0)
+    """Address and port of who asks: the port is the connection's."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.keeper.handle(Request(self.command, self.path, headers, body))
+        answer = self.keeper.handle(
+            Request(self.command, self.path, headers, body, self.client_address)
+        )
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
