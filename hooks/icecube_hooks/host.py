@@ -41,9 +41,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+import msgspec.inspect
 import pluggy
 
 from . import hookspecs
@@ -61,6 +63,9 @@ from .hookspecs import (
 __all__ = ["Assess", "PluginInfo", "PluginSet", "build", "load_plugins", "make_sink", "nearest"]
 
 log = logging.getLogger(__name__)
+
+_PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
+"""What a value in a configuration can be."""
 
 Assess = Callable[[Alert], Iterable[Significance]]
 Thing = ParserType | SignificanceType | SinkType
@@ -344,16 +349,26 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
 
 def _converted(make: Callable[..., Any], name: str, value: Any, key: str) -> Any:
     """Return an option as its parameter is annotated."""
-    hint = _annotations(make).get(name, Any)
+    hint = _known_part(_annotations(make).get(name, Any))
+    if not isinstance(value, _PLAIN):  # an object from Python, not from a configuration
+        return value
     try:
         return msgspec.convert(value, hint, dec_hook=_of_text)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
-        raise ConfigError(
-            f"{reason[0].lower()}{reason[1:]}", key=f"{key}.{name}{path[:-1]}"
-        ) from error
-    except TypeError:  # an annotation that msgspec does not know
-        return value
+        text = f"{reason[0].lower()}{reason[1:]}"
+        raise ConfigError(text, key=f"{key}.{name}{path[:-1]}") from error
+
+
+def _known_part(hint: Any) -> Any:
+    """Return of a type what a configuration can hold: of ``TextIO | Literal["-"]`` the latter."""
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    known = tuple(part for part in parts if part is Path or not _is_foreign(part))
+    return Union[known] if known else Any  # noqa: UP007  # made at run time
+
+
+def _is_foreign(part: Any) -> bool:
+    return isinstance(msgspec.inspect.type_info(part), msgspec.inspect.CustomType)
 
 
 def _annotations(make: Callable[..., Any]) -> dict[str, Any]:

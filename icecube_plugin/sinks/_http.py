@@ -28,7 +28,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
 from icecube_plugin.alerts.words import clean
 
-from ._options import positive_s, text_option
+from ._options import text_option
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -122,8 +122,8 @@ class Endpoint:
             target=quote(parts.path or "/", safe=_AS_IT_IS) + query,
             headers={"User-Agent": "icecube-alerts", **_login(parts)},
             secrets=_secrets_of(parts, secrets),
-            connect_timeout_s=positive_s(connect_timeout_s, "connect_timeout_s"),
-            timeout_s=positive_s(timeout_s, "timeout_s"),
+            connect_timeout_s=connect_timeout_s,
+            timeout_s=timeout_s,
         )
 
     def __repr__(self) -> str:

@@ -1,13 +1,25 @@
-"""Options that sinks for services share: texts, secrets and seconds."""
+"""Options that sinks share: types, which a host converts to and checks, and secrets.
+
+A sink says what an option is by its annotation alone; `icecube_hooks.host.build` does the rest.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import Annotated
+
+from msgspec import Meta
 
 from icecube_hooks import ConfigError
 from icecube_plugin.disk import absolute
 
-__all__ = ["environment", "file_text", "positive_s", "secret_text", "text_option"]
+__all__ = ["Seconds", "Text", "environment", "file_text", "secret_text", "text_option"]
+
+Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
+"""A time to wait [s], up to an hour."""
+
+Text = Annotated[str, Meta(pattern=r"\S")]
+"""A text that is not blank."""
 
 
 def text_option(value: object, key: str) -> str:
@@ -65,17 +77,3 @@ def file_text(path: object, key: str) -> str:
     if not text:
         raise ConfigError(f"{file} is empty", key=key)
     return text
-
-
-def positive_s(value: object, key: str) -> float:
-    """Return a time [s, 0.1 to 600].
-
-    Raises
-    ------
-    ConfigError
-        Under `key`.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0.1 <= float(value) <= 600:  # type: ignore[arg-type]  # a number
-        raise ConfigError(f"expected 0.1 to 600 seconds, got {value!r:.40}", key=key)
-    return float(value)  # type: ignore[arg-type]  # likewise

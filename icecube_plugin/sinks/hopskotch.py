@@ -32,10 +32,9 @@ from urllib.parse import urlsplit
 
 from icecube_hooks import ConfigError, Record, SinkError, SinkType, hookimpl
 
+from ._options import Seconds, Text
 from .kafka import (
     Reports,
-    checked_seconds,
-    checked_text,
     checked_topic,
     headers_of,
     key_of,
@@ -66,10 +65,8 @@ class Hopskotch:
         The broker is not asked.
     """
 
-    def __init__(self, *, url: str, no_auth: bool = False, timeout_s: float = 30.0) -> None:
-        if not isinstance(no_auth, bool):
-            raise ConfigError("expected true or false", key="no_auth")
-        self.timeout_s = checked_seconds(timeout_s, "timeout_s")
+    def __init__(self, *, url: Text, no_auth: bool = False, timeout_s: Seconds = 30.0) -> None:
+        self.timeout_s = timeout_s
         self._where, self.topic = _address(url)
         self._url = url
         self._stream = _stream(no_auth)
@@ -159,10 +156,10 @@ class _Json:
         return {"format": "json", "content": self.record.to_json().encode()}
 
 
-def _address(url: object) -> tuple[str, str]:
+def _address(url: str) -> tuple[str, str]:
     """Return host and topic of a URL."""
     try:
-        parts = urlsplit(checked_text(url, "url"))
+        parts = urlsplit(url)
     except ValueError as error:  # it may hold a password: not shown
         raise ConfigError("is no URL", key="url") from error
     if parts.scheme != "kafka" or not parts.hostname or "," in parts.netloc:

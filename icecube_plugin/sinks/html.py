@@ -17,8 +17,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from icecube_hooks import ConfigError, Record, SinkType, hookimpl
+from icecube_hooks import Record, SinkType, hookimpl
 from icecube_plugin.disk import absolute, made_folder, wrong
+
+from ._options import Text
 
 __all__ = ["Html"]
 
@@ -46,13 +48,11 @@ class Html:
         self,
         *,
         folder: str | os.PathLike[str] = "icecube-alerts-data/html",
-        title: str = "IceCube neutrino alerts",
+        title: Text = "IceCube neutrino alerts",
         sync: bool = True,
     ) -> None:
         from icecube_plugin.views.pages import Site  # takes longer than importing all sinks
 
-        if not isinstance(title, str) or not title.strip():
-            raise ConfigError(f"expected a text, got {title!r}", key="title")
         self.folder = made_folder(absolute(folder, "folder"), "folder")
         self._site = Site(self.folder, title=title, sync=sync)
 

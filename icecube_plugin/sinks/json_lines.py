@@ -30,12 +30,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
+
+from msgspec import Meta
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
 from icecube_plugin.disk import (
     absolute,
-    checked,
     is_at,
     lock,
     made_folder,
@@ -84,15 +85,13 @@ class JsonLines:
         *,
         path: str | os.PathLike[str] = "icecube-alerts-data/alerts.jsonl",
         sync: bool = True,
-        max_mb: float | None = None,
-        every: str | None = None,
+        max_mb: Annotated[float, Meta(gt=0.0)] | None = None,
+        every: Literal["day", "month", "year"] | None = None,
         compress: bool = False,
     ) -> None:
         self.path = absolute(path, "path")
         self.sync = sync
-        checked(every, (None, *_PERIODS), "every")
-        checked(compress, (True, False), "compress")
-        self.max_bytes = _bytes(max_mb)
+        self.max_bytes = None if max_mb is None else 1e6 * max_mb
         self.period = None if every is None else _PERIODS[every]
         self.compress = compress
         made_folder(self.path.parent, "path")
@@ -226,14 +225,6 @@ def _pack(path: Path, sync: bool) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("cannot compress %s: %s; it stays as it is", path, error.strerror or error)
-
-
-def _bytes(megabytes: float | None) -> float | None:
-    if megabytes is None:
-        return None
-    if type(megabytes) not in (int, float) or not megabytes > 0:
-        raise ConfigError(f"expected a number above 0, got {megabytes!r}", key="max_mb")
-    return 1e6 * megabytes
 
 
 def _at(timestamp: float, period: str) -> str:

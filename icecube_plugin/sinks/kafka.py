@@ -32,7 +32,6 @@ Conventions
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -50,6 +49,8 @@ from icecube_hooks import (
     hookimpl,
 )
 
+from ._options import Seconds, Text, environment
+
 if TYPE_CHECKING:
     import confluent_kafka
 
@@ -57,8 +58,6 @@ __all__ = [
     "SCHEMA_ID",
     "Kafka",
     "Reports",
-    "checked_seconds",
-    "checked_text",
     "checked_topic",
     "headers_of",
     "key_of",
@@ -113,23 +112,23 @@ class Kafka:
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
-        topic: str = "icecube-records",
-        username: str | None = None,
-        password: str | None = None,
-        password_env: str | None = None,
+        bootstrap_servers: Text,
+        topic: Text = "icecube-records",
+        username: Text | None = None,
+        password: Text | None = None,
+        password_env: Text | None = None,
         options: Mapping[str, Any] | None = None,
-        timeout_s: float = 30.0,
+        timeout_s: Seconds = 30.0,
     ) -> None:
         self.topic = checked_topic(topic, "topic")
-        self.timeout_s = checked_seconds(timeout_s, "timeout_s")
-        self._where = checked_text(bootstrap_servers, "bootstrap_servers")
+        self.timeout_s = timeout_s
+        self._where = bootstrap_servers
         self._client_options = {
             "bootstrap.servers": self._where,
             "log_level": 2,  # what is logged at 3 comes through error_cb too, and not fifty times
             "topic.metadata.propagation.max.ms": 5000,  # until a missing topic is an error
             **_login(username, password, password_env),
-            **_checked_options(options),
+            **_checked_options(options or {}),
             "enable.idempotence": True,
             "message.timeout.ms": 0,  # a message alone would be given up, and the next one written
         }
@@ -311,29 +310,13 @@ def refuse_circle(records: Sequence[Record], topic: str) -> None:
             raise RefusedForGood(reason)
 
 
-def checked_text(value: object, key: str) -> str:
-    """Return an option that is a text.
-
-    Raises
-    ------
-    ConfigError
-        Under `key`, without the value: it may be a secret.
-    """
-    if isinstance(value, str) and value.strip():
-        return value
-    raise ConfigError(
-        f"expected text, not {type(value).__name__}" if value else "is empty", key=key
-    )
-
-
-def checked_topic(value: object, key: str) -> str:
+def checked_topic(topic: str, key: str) -> str:
     """Return an option that is a topic to write to.
 
     Raises
     ------
     ConfigError
     """
-    topic = checked_text(value, key)
     if _TOPIC.fullmatch(topic) is None or topic in (".", ".."):
         raise ConfigError(f"{topic!r:.80} is no name of a topic", key=key)
     if topic.startswith("gcn."):
@@ -341,23 +324,7 @@ def checked_topic(value: object, key: str) -> str:
     return topic
 
 
-def checked_seconds(value: object, key: str) -> float:
-    """Return an option that is a time to wait [s], up to an hour.
-
-    Raises
-    ------
-    ConfigError
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 3600:
-        return float(value)
-    raise ConfigError(f"expected seconds, up to 3600, not {value!r:.40}", key=key)
-
-
-def _checked_options(options: object) -> dict[str, Any]:
-    if options is None:
-        return {}
-    if not isinstance(options, Mapping):
-        raise ConfigError(f"expected a table, not {type(options).__name__}", key="options")
+def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in options.keys() & _OWN_OPTIONS.keys():
         raise ConfigError("cannot be set", key=f"options.{name}", hint=_OWN_OPTIONS[name])
     return dict(options)
@@ -373,7 +340,7 @@ def _login(username: str | None, password: str | None, password_env: str | None)
     return {
         "security.protocol": "sasl_ssl",
         "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": checked_text(username, "username"),
+        "sasl.username": username,
         "sasl.password": _password(password, password_env),
     }
 
@@ -381,12 +348,7 @@ def _login(username: str | None, password: str | None, password_env: str | None)
 def _password(password: str | None, password_env: str | None) -> str:
     if (password is None) == (password_env is None):
         raise ConfigError("give password or password_env with username", key="password_env")
-    if password is not None:
-        return checked_text(password, "password")
-    name = checked_text(password_env, "password_env")
-    if not os.environ.get(name):
-        raise ConfigError(f"the environment variable {name} is not set", key="password_env")
-    return os.environ[name]
+    return environment(password_env, "password_env") if password is None else password
 
 
 def _advice(error: confluent_kafka.KafkaError) -> str:

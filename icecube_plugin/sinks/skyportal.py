@@ -56,7 +56,7 @@ from icecube_hooks import (
 )
 
 from ._http import Endpoint, Reply, refusal
-from ._options import secret_text
+from ._options import Seconds, secret_text
 
 __all__ = ["SkyPortal"]
 
@@ -103,11 +103,11 @@ class SkyPortal:
         token: str | None = None,
         token_env: str | None = None,
         token_file: str | None = None,
-        group_ids: Sequence[int] = (),
+        group_ids: tuple[int, ...] = (),
         tests: bool = False,
         allow_private: bool = False,
-        connect_timeout_s: float = 5.0,
-        timeout_s: float = 60.0,
+        connect_timeout_s: Seconds = 5.0,
+        timeout_s: Seconds = 60.0,
     ) -> None:
         secret = secret_text(token, token_env, token_file, "token")
         if secret is None:
@@ -115,7 +115,7 @@ class SkyPortal:
         if not secret.isascii() or not secret.isprintable():
             raise ConfigError("is no token", key="token")
         self.tests = tests
-        self.group_ids = _group_ids(group_ids)
+        self.group_ids = tuple(group_ids)
         self._token = secret
         self._endpoint = Endpoint.of(
             url,
@@ -285,12 +285,6 @@ def _comment(record: Record) -> str:
 
     message = compose(record, now=datetime.now(UTC))
     return f"{message.title}\n\n{message.text(COMMENT_CHARACTERS)}{MARK}{record.id}"
-
-
-def _group_ids(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple) or any(type(one) is not int for one in value):
-        raise ConfigError("expected a list of whole numbers", key="group_ids")
-    return tuple(value)
 
 
 @hookimpl

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
-from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
+from icecube_hooks import Record, RefusedForGood, RetryLater, SinkType, hookimpl
 from icecube_plugin.views.summary import Paint, Tone, plain, summary
 
 __all__ = ["Terminal"]
@@ -41,14 +41,12 @@ class Terminal:
         For any other value.
     """
 
-    def __init__(self, *, stream: TextIO | str | None = None, color: str = "auto") -> None:
-        if isinstance(stream, str) and stream not in ("stdout", "stderr"):
-            raise ConfigError(f"expected 'stdout' or 'stderr', got {stream!r}", key="stream")
-        if not isinstance(stream, str) and stream is not None and not hasattr(stream, "write"):
-            raise ConfigError(f"expected a stream, got {stream!r}", key="stream")
-        if color not in ("auto", "always", "never"):
-            expected = "expected 'auto', 'always' or 'never'"
-            raise ConfigError(f"{expected}, got {color!r}", key="color")
+    def __init__(
+        self,
+        *,
+        stream: TextIO | Literal["stdout", "stderr"] | None = None,
+        color: Literal["auto", "always", "never"] = "auto",
+    ) -> None:
         self.color = color
         self._stream = stream
         self._shown: dict[str, None] = {}

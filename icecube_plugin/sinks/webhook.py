@@ -36,7 +36,7 @@ from typing import Final
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
 
 from ._http import Endpoint, refusal
-from ._options import secret_text
+from ._options import Seconds, secret_text
 
 __all__ = ["Webhook", "signature"]
 
@@ -73,8 +73,8 @@ class Webhook:
         secret_env: str | None = None,
         secret_file: str | None = None,
         allow_private: bool = False,
-        connect_timeout_s: float = 5.0,
-        timeout_s: float = 30.0,
+        connect_timeout_s: Seconds = 5.0,
+        timeout_s: Seconds = 30.0,
     ) -> None:
         address = secret_text(url, url_env, url_file, "url")
         if address is None:

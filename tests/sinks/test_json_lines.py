@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -253,7 +254,7 @@ def at(path: Path, day: str) -> None:
 def test_a_new_file_every(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    every: str,
+    every: Any,
     days: tuple[str, ...],
     finished: int,
 ) -> None:

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater, Tense
+from icecube_hooks.host import build
 from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.sinks import terminal
 from icecube_plugin.sinks.terminal import Terminal, register_sinks
@@ -33,7 +35,7 @@ def test_prints_to_what_standard_output_is_now(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_stream_by_name(capsys: pytest.CaptureFixture[str], stream: str) -> None:
+def test_stream_by_name(capsys: pytest.CaptureFixture[str], stream: Any) -> None:
     Terminal(stream=stream).write([make_record()])
     out, err = capsys.readouterr()
     assert (out == "") == (stream == "stderr")
@@ -54,7 +56,7 @@ def test_stream_by_name(capsys: pytest.CaptureFixture[str], stream: str) -> None
 )
 def test_colour(
     monkeypatch: pytest.MonkeyPatch,
-    color: str,
+    color: Any,
     is_tty: bool,
     environment: dict[str, str],
     expected: bool,
@@ -140,12 +142,12 @@ os._exit(0)
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"stream": "stdin"}, "stream: expected 'stdout' or 'stderr', got 'stdin'"),
-        ({"stream": 5}, "stream: expected a stream, got 5"),
-        ({"color": "blue"}, "color: expected 'auto', 'always' or 'never', got 'blue'"),
+        ({"stream": "stdin"}, "sinks.s.stream: invalid enum value 'stdin'"),
+        ({"stream": 5}, "sinks.s.stream: expected `str | null`, got `int`"),
+        ({"color": "blue"}, "sinks.s.color: invalid enum value 'blue'"),
     ],
 )
 def test_bad_options(options: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Terminal(**options)
+        build(Terminal, options, "sinks.s")
     assert str(caught.value) == text
