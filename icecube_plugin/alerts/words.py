@@ -17,9 +17,11 @@ from typing import Final
 from icecube_hooks import Alert, AlertKind, Ellipse, Localization, Significance, Status
 
 __all__ = [
+    "FALSE_ALARMS",
     "NOT_STATED",
     "NOT_STATED_CONTAINMENT",
     "RETRACTED",
+    "SIGNALNESS",
     "clean",
     "containment_text",
     "heading",
@@ -43,6 +45,11 @@ CLEAN_CHARACTERS: Final = 300
 NOT_STATED: Final = "-"
 NOT_STATED_CONTAINMENT: Final = "containment not stated"
 RETRACTED: Final = "RETRACTED: this event is withdrawn"
+
+SIGNALNESS: Final = "astrophysical share of events of this energy or above, as IceCube expects it"
+"""What a signalness is; not the chance that this event is one (docs/significance.md)."""
+
+FALSE_ALARMS: Final = "events per year due to atmospheric backgrounds, IceCube's estimate"
 
 _NAMES: Final = {
     AlertKind.GOLD: ("gold", "GOLD track", "Gold track alert"),
@@ -219,8 +226,10 @@ def number_text(value: float | None, digits: int = 3, unit: str = "") -> str:
 
 
 def sigma_text(sigma: float | None) -> str:
-    """Return ``2.07 sigma``."""
-    return NOT_STATED if sigma is None else f"{sigma:.2f} sigma"
+    """Return ``2.07 sigma``; below 0, one-sided, it says no more than ``p > 0.5``."""
+    if sigma is None:
+        return NOT_STATED
+    return "p > 0.5" if sigma < 0 else f"{sigma:.2f} sigma"
 
 
 def limited(one: Significance, value: float | None, sign: str = "<= ") -> str:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from icecube_hooks import ConfigError, Message
+from icecube_plugin.alerts.words import sigma_text
+from icecube_plugin.significance import UNCORRECTED, superseded
 
 from ._common import table
 
@@ -147,11 +149,8 @@ def _print(config: Config, summary: Summary, seconds: float) -> None:
     ]
     print(table(rows, ["KIND", "EVENTS", "NOTICES", "FORMATS"]))
     print()
-    print(
-        table(
-            _searches(records), ["GW EVENT", "NOTICE", "SEARCH", "P", "SIGMA", "FAR/YR", "VERDICT"]
-        )
-    )
+    print(table(_searches(records), ["GW EVENT", "NOTICE", "SEARCH", "P", "SIGMA", "FAR/YR"]))
+    print(f"one-sided; best of 2 searches with the penalty for 2, else {UNCORRECTED}")
     print(
         f"\n{summary.messages} messages through Kafka in {seconds:.1f} s: {summary.records} read, "
         f"{summary.refused} refused (broken on purpose), "
@@ -176,13 +175,18 @@ def _formats(records: list[Any]) -> str:
 
 def _searches(records: list[Any]) -> list[list[str]]:
     rows = []
+    old = superseded(record.alert for record in records)
     for record in records:
         if record.alert.gw is None:
             continue
         for found in record.significances:
-            cells = (found.p_value_post, found.sigma_post, found.far_per_year)
-            numbers = ["-" if value is None else f"{value:.4g}" for value in cells]
-            verdict = "-" if found.verdict is None else found.verdict.value
-            name = str(record.alert.event_key)
-            rows.append([name, record.alert.revision_label, found.quantity, *numbers, verdict])
+            p = found.p_value if found.p_value_post is None else found.p_value_post
+            sigma = found.sigma if found.sigma_post is None else found.sigma_post
+            numbers = [
+                "-" if value is None else f"{value:.4g}" for value in (p, found.far_per_year)
+            ]
+            numbers.insert(1, sigma_text(sigma).removesuffix(" sigma"))
+            name, label = str(record.alert.event_key), record.alert.revision_label
+            label += " (superseded)" if record.alert.notice_id in old else ""
+            rows.append([name, label, found.quantity, *numbers])
     return sorted(map(list, {tuple(row) for row in rows}))  # a circular repeats its notice

@@ -9,10 +9,11 @@ stderr says which.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import cache
@@ -28,18 +29,22 @@ from icecube_hooks import (
     Sided,
     Significance,
 )
+from icecube_plugin.alerts.words import sigma_text
 from icecube_plugin.significance import (
     GW_RATE_HIGH,
+    STREAMS,
+    UNCORRECTED,
     PValueError,
     Rate,
     Season,
-    Trials,
+    SeasonEvent,
     assess_p,
     p_from_sigma,
     post_trial_p,
     pre_trial_p,
     season,
     sigma_from_p,
+    superseded,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ Row = tuple[str | None, Significance]
 EXAMPLES: Final = """\
 examples:
   icecube-alerts significance 0.0191
-        one p-value: sigma, false-alarm rate, verdict
+        one p-value: sigma, false-alarm rate
   icecube-alerts significance 0.0191 0.0549 --trials 100
         the same after 100 independent looks
   icecube-alerts significance 3 --sigma --trials 100
@@ -61,7 +66,7 @@ examples:
   icecube-alerts significance notice.json
         what a notice says, by all its searches
   icecube-alerts significance archive.sqlite --json
-        a stored season: every event, the best of them, expected and observed counts
+        a stored season: every event, the two streams of GW events apart
 """
 HEADER: Final = (
     "what", "p-value", "sigma", "trials", "p post", "sigma post", "FAR/yr", "verdict",
@@ -69,6 +74,8 @@ HEADER: Final = (
 INVERSE_HEADER: Final = (
     "sigma", "p-value", "trials", "p post", "sigma post", "p needed", "sigma needed",
 )  # fmt: skip
+SEASON_HEADER: Final = ("event", "p", "q", "")
+LONGEST_LIST: Final = 30
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 
 
@@ -77,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("p", nargs="+", metavar="P", help="p-values, or files")
     parser.add_argument(
-        "--trials", type=float, default=1.0, metavar="N", help="independent looks (default 1)"
+        "--trials",
+        type=float,
+        metavar="N",
+        help="independent looks, fixed beforehand; without, nothing is corrected and judged",
     )
     parser.add_argument(
         "--sided", choices=("one", "two"), default="one", help="convention of sigma (default one)"
@@ -88,6 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PER_YEAR",
         help="rate of looks per year of 365 days, for the false-alarm rate (default: "
         f"{GW_RATE_HIGH.per_year:g}, or for a notice that of its kind)",
+    )
+    parser.add_argument(
+        "--searched",
+        nargs=2,
+        type=int,
+        metavar=("N", "N_LOW"),
+        help="how many significant and low-significance GW events were searched in the season",
     )
     parser.add_argument("--sigma", action="store_true", help="P are sigmas: give their p-values")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -117,11 +134,17 @@ def _forward(args: argparse.Namespace) -> str:
         else:
             rows.append((None, _of_number(p, args, sided)))
     rows += _of_alerts(alerts, args, sided)
-    total = season(alerts, sided=sided)
+    heard = {
+        stream: season(alerts, stream=stream, n_searched=n, sided=sided)
+        for stream, n in zip(STREAMS, args.searched or (None, None), strict=True)
+    }
+    n_events = sum(len(one.events) for one in heard.values())
+    seasons = {stream: one for stream, one in heard.items() if one.events and n_events > 1}
     if args.json:
-        return _json(rows, total)
+        return _json(rows, seasons)
     parts = [_table(rows)] if rows else ["no p-value and no false-alarm rate is stated"]
-    return "\n".join([*parts, *_season_lines(total)])
+    lines = (_season_lines(stream, one) for stream, one in seasons.items())
+    return "\n".join([*parts, *itertools.chain.from_iterable(lines)])
 
 
 def _inverse(args: argparse.Namespace) -> str:
@@ -133,17 +156,19 @@ def _inverse(args: argparse.Namespace) -> str:
         if sigma is None:
             raise PValueError("expected a number of sigma", item)
         p = p_from_sigma(sigma, sided)
-        post, needed = post_trial_p(p, args.trials), pre_trial_p(p, args.trials)
+        n = 1.0 if args.trials is None else args.trials
+        post, needed = post_trial_p(p, n), pre_trial_p(p, n)
         in_sigma = sigma_from_p(post, sided), sigma_from_p(needed, sided)
-        answers.append((sigma, p, args.trials, post, in_sigma[0], needed, in_sigma[1]))
+        answers.append((sigma, p, n, post, in_sigma[0], needed, in_sigma[1]))
     if args.json:
         names = [name.replace("-", "_").replace(" ", "_") for name in INVERSE_HEADER]
         found = [dict(zip(names, answer, strict=True)) for answer in answers]
         return json.dumps({"sided": sided.value, "results": found}, indent=2)
-    width = 2 if args.trials == 1 else len(INVERSE_HEADER)  # one look: nothing to add
+    one_look = args.trials in (None, 1)
+    width = 2 if one_look else len(INVERSE_HEADER)  # one look: nothing to add
     cells = [tuple(f"{number:.6g}" for number in answer[:width]) for answer in answers]
     lines = [table(cells, INVERSE_HEADER[:width]), "", sided.value]
-    if args.trials != 1:
+    if not one_look:
         lines += [
             "post: what is left after the trials",
             "needed: by a single look, to be worth sigma after the trials",
@@ -171,8 +196,7 @@ def _of_number(p: float, args: argparse.Namespace, sided: Sided) -> Significance
     rate = GW_RATE_HIGH
     if args.rate is not None:
         rate = Rate(per_year=args.rate, what="looks", source="--rate")
-    trials = Trials.given(args.trials)
-    return assess_p(p, trials=trials, rate=rate, sided=sided, provider="command")
+    return assess_p(p, trials=args.trials, rate=rate, sided=sided, provider="command")
 
 
 def _of_alerts(alerts: Sequence[Alert], args: argparse.Namespace, sided: Sided) -> Iterator[Row]:
@@ -183,9 +207,11 @@ def _of_alerts(alerts: Sequence[Alert], args: argparse.Namespace, sided: Sided) 
     if args.rate is not None:
         rates = {"gw_rate_high_per_year": args.rate, "gw_rate_low_per_year": args.rate}
     assess = make_assess(sided=sided, trials=args.trials, **rates)
+    old = superseded(alerts)
     for alert in alerts:
-        for significance in assess(alert):
-            yield alert.notice_id, significance
+        mark = " (superseded)" if alert.notice_id in old else ""
+        for found in assess(alert):
+            yield f"{alert.notice_id}{mark}", found.replace(verdict=None) if mark else found
 
 
 def _read(path: Path) -> Iterator[Alert]:
@@ -247,11 +273,19 @@ def _unreadable(reason: str, path: Path) -> NoticeError:
     return NoticeError(reason).at(Message(value=b"", origin=str(path)))
 
 
-def _json(rows: Iterable[Row], total: Season) -> str:
+def _json(rows: Iterable[Row], seasons: Mapping[str, Season]) -> str:
     results = [{"event": event, **significance.to_dict()} for event, significance in rows]
+    summaries = {stream: _season_json(one) for stream, one in seasons.items()}
+    return json.dumps({"results": results, "seasons": summaries}, indent=2)
+
+
+def _season_json(total: Season) -> dict[str, Any]:
+    events = [asdict(one) for one in total.events]
     best = None if total.best is None else total.best.to_dict()
-    summary = {**asdict(total), "best": best} if total.n_events else None
-    return json.dumps({"results": results, "season": summary}, indent=2)
+    names = ("n_events", "n_without", "n_searched", "coverage", "is_whole", "best_event")
+    counts = ("threshold", "n_observed", "n_expected", "p_excess")
+    values = {name: getattr(total, name) for name in (*names, *counts)}
+    return {"events": events, "best": best, **values}
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -261,11 +295,12 @@ def _table(rows: Sequence[Row]) -> str:
         what = result.quantity if event is None else f"{event} {result.quantity}"
         cells.append((what, *_cells(result)))
     results = [result for _, result in rows]
+    is_long = len({event for event, _ in rows}) > 3  # what compares one alert would fill pages
     footnotes = [
         *_distinct(results, lambda r: (r.sided.value,)),
-        *_distinct(results, lambda r: (f"trials {r.trials_source}",)),
+        *_distinct(results, lambda r: tuple(_trials(r))),
         *_distinct(results, lambda r: (f"FAR {r.far_source}",) if r.far_source else ()),
-        *_distinct(results, lambda r: r.notes),
+        *_distinct(results, lambda r: r.notes[: 1 if is_long and r.p_value is None else None]),
     ]
     return "\n".join([table(cells, HEADER), "", *footnotes])
 
@@ -274,13 +309,23 @@ def _cells(result: Significance) -> tuple[str, ...]:
     p = _shown(result.p_value, ".4g")
     return (
         f"{p} (limit)" if result.is_limit else p,
-        _shown(result.sigma, ".2f"),
+        _sigma(result.sigma),
         _shown(result.n_trials, ".6g"),
         _shown(result.p_value_post, ".4g"),
-        _shown(result.sigma_post, ".2f"),
+        _sigma(result.sigma_post),
         _shown(result.far_per_year, ".4g"),
         "-" if result.verdict is None else result.verdict.value,
     )
+
+
+def _trials(result: Significance) -> Iterator[str]:
+    source = result.trials_source
+    if source is not None:
+        yield source if source == UNCORRECTED else f"trials {source}"
+
+
+def _sigma(sigma: float | None) -> str:
+    return sigma_text(sigma).removesuffix(" sigma")
 
 
 def _shown(number: float | None, form: str) -> str:
@@ -294,17 +339,25 @@ def _distinct(
     return list(dict.fromkeys(line for result in results for line in lines_of(result)))
 
 
-def _season_lines(total: Season) -> list[str]:
-    """Return the summary of a season of two events or more."""
-    if total.n_events < 2 or total.best is None:
-        return []
-    best, excess = total.best, _shown(total.p_excess, ".3g")
-    p, post, sigma = best.p_value, best.p_value_post, best.sigma_post
-    return [
-        "",
-        f"season: {total.n_events} distinct GW events with a p-value, {total.n_without} without",
-        f"best: {total.best_event}, p = {_shown(p, '.4g')} before trials",
-        f"best of the season: p = {_shown(post, '.4g')}, {_shown(sigma, '.2f')} sigma",
-        f"below p = {total.threshold:g}: {total.n_observed} seen, {total.n_expected:.3g} expected",
-        f"chance of as many or more: {excess}",
+def _season_lines(stream: str, total: Season) -> Iterator[str]:
+    """Yield the running list of a stream, and what may be said of all together."""
+    yield f"\nseason of {stream} GW events: {total.coverage}"
+    cells = [
+        (one.event_key, f"{one.p_value:.4g}", _shown(one.q_value, ".3g"), _mark(one))
+        for one in total.events[:LONGEST_LIST]
     ]
+    yield table(cells, SEASON_HEADER)
+    if len(total.events) > LONGEST_LIST:
+        yield f"and {len(total.events) - LONGEST_LIST} more, less surprising"
+    yield "p: the better search with the penalty for 2, before the trials of the season"
+    best = total.best
+    if not total.is_whole or best is None:
+        yield f"not all searches are known to be heard: {UNCORRECTED}, no excess is stated"
+        return
+    yield f"best of {total.n_events}: p = {_shown(best.p_value_post, '.4g')}, {best.verdict}"
+    yield f"below p = {total.threshold:g}: {total.n_observed} seen, {total.n_expected:.3g} expected"
+    yield f"chance of as many or more: {_shown(total.p_excess, '.3g')}"
+
+
+def _mark(one: SeasonEvent) -> str:
+    return "by circular only, not counted" if one.is_circular_only else ""

@@ -26,6 +26,7 @@ from __future__ import annotations
 from ._assessment import (
     BANDS,
     BEST_OF_TWO,
+    UNCORRECTED,
     assess_far,
     assess_p,
     best_event,
@@ -40,18 +41,24 @@ from ._coincidence import (
 )
 from ._combination import DEPENDENT_NOTE, Combined, fisher, stouffer
 from ._conversion import log_p_from_sigma, p_from_sigma, sigma_from_log_p, sigma_from_p
-from ._observed import ObservedEvents
+from ._icecat1 import Density, alert_density, alert_share, alerts_per_year, circle_density
+from ._observed import ObservedEvents, spent_trials
 from ._rates import (
     ALERT_RATES,
     GW_RATE_HIGH,
     GW_RATE_LOW,
+    GW_RUNS,
+    STREAMS,
+    GWRun,
     Rate,
     chance_of_at_least_one,
     expected_count,
     false_alarm_rate,
     gw_rate_of,
+    gw_run_of,
+    gw_stream_of,
 )
-from ._season import CIRCULAR_THRESHOLD, Season, newest, season
+from ._season import CIRCULAR_THRESHOLD, Season, SeasonEvent, newest, season, superseded
 from ._trials import (
     Trials,
     bonferroni_p,
@@ -70,19 +77,29 @@ __all__ = [
     "DEPENDENT_NOTE",
     "GW_RATE_HIGH",
     "GW_RATE_LOW",
+    "GW_RUNS",
+    "STREAMS",
+    "UNCORRECTED",
     "Coincidence",
     "Combined",
+    "Density",
+    "GWRun",
     "ObservedEvents",
     "PValueError",
     "Rate",
     "Season",
+    "SeasonEvent",
     "Trials",
+    "alert_density",
+    "alert_share",
+    "alerts_per_year",
     "assess_far",
     "assess_p",
     "best_event",
     "best_of_searches",
     "bonferroni_p",
     "chance_of_at_least_one",
+    "circle_density",
     "coincidence",
     "event_p",
     "expected_alerts",
@@ -90,6 +107,8 @@ __all__ = [
     "false_alarm_rate",
     "fisher",
     "gw_rate_of",
+    "gw_run_of",
+    "gw_stream_of",
     "log_p_from_sigma",
     "newest",
     "p_from_sigma",
@@ -100,6 +119,8 @@ __all__ = [
     "season",
     "sigma_from_log_p",
     "sigma_from_p",
+    "spent_trials",
     "stouffer",
+    "superseded",
     "verdict_of",
 ]

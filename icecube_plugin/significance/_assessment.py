@@ -10,23 +10,31 @@ Several looks at one event
   `newest`). Picking the best of all revisions would need one.
 - **Several coincident events**: the overall p-value of a search covers them already. Per-event
   p-values say which event drives it; `best_event` gives the best with its penalty.
+
+What is not said
+----------------
+- A false-alarm rate is a rate, not a test of this alert: it gets no p-value, sigma or verdict.
+- No verdict without stated trials: in a year of chance alone with 830 searches about 19 are below
+  p = 0.0228 and one is below 0.00135. `UNCORRECTED` stands in its place.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, overload
+from typing import Any, Final, overload
 
-from icecube_hooks import YEAR_S, Alert, Sided, Significance, Status, Verdict
+from icecube_hooks import Alert, Sided, Significance, Status, Verdict
 
 from ._conversion import sigma_from_p
-from ._rates import GW_RATE_HIGH, Rate, chance_of_at_least_one, count_text
+from ._icecat1 import compared
+from ._rates import Rate, count_text
 from ._trials import Trials, post_trial_p, trials_of
 from ._values import PROBABILITY, checked_sided
 
 __all__ = [
     "BANDS",
     "BEST_OF_TWO",
+    "UNCORRECTED",
     "assess_far",
     "assess_p",
     "best_event",
@@ -35,6 +43,8 @@ __all__ = [
     "verdict_of",
 ]
 
+UNCORRECTED: Final = "not corrected for trials"
+"""Stands where a verdict would, if nobody said how many looks there were."""
 
 BEST_OF_TWO: Final = "best of 2 searches"
 SEARCHES: Final = ("generic", "bayesian")
@@ -43,9 +53,9 @@ BANDS: Final = (
     (2.87e-7, Verdict.DISCOVERY),
     (0.00135, Verdict.STRONG),
     (0.0228, Verdict.MODERATE),
-    (0.1587, Verdict.WEAK),
 )
-"""Upper ends (not included) of the bands: one-sided 5, 3, 2 and 1 sigma as the tutorial rounds."""
+"""Upper ends (not included) of the bands: one-sided 5, 3 and 2 sigma as the tutorial rounds. Its
+fourth band, "weak" from 1 to 2 sigma, is "none" here: one look in six gets there by chance."""
 
 _LIMIT_NOTE: Final = (
     "stated as 0: a placeholder, or fewer background trials than needed to resolve it; "
@@ -56,10 +66,7 @@ _BEST_NOTE: Final = (
     "both searches use the same neutrinos: the penalty for 2 looks is exact if they are "
     "independent and conservative if positively correlated"
 )
-_FAR_NOTE: Final = (
-    "chance of at least one background alert at least this signal-like; "
-    "not the probability that this one is background: see signalness"
-)
+_FAR_NOTE: Final = "a rate, not a test of this alert: no sigma and no verdict follow from it"
 
 
 def verdict_of(p: float | None) -> Verdict | None:
@@ -85,7 +92,7 @@ def assess_p(
     p: float,
     *,
     quantity: str = ...,
-    trials: float | Trials = ...,
+    trials: float | Trials | None = ...,
     rate: Rate | None = ...,
     sided: Sided | str = ...,
     provider: str = ...,
@@ -96,7 +103,7 @@ def assess_p(
     p: float | None,
     *,
     quantity: str = ...,
-    trials: float | Trials = ...,
+    trials: float | Trials | None = ...,
     rate: Rate | None = ...,
     sided: Sided | str = ...,
     provider: str = ...,
@@ -106,7 +113,7 @@ def assess_p(
     p: float | None,
     *,
     quantity: str = "p-value",
-    trials: float | Trials = 1,
+    trials: float | Trials | None = None,
     rate: Rate | None = None,
     sided: Sided | str = Sided.ONE,
     provider: str = "icecube",
@@ -120,8 +127,9 @@ def assess_p(
         p-value of one look. ``None`` (not stated) gives ``None``; 0 a limit without sigma.
     quantity : str
         What was tested.
-    trials : float or Trials
-        Number of independent looks.
+    trials : float or Trials, optional
+        Number of independent looks, as fixed or counted by somebody. Without, nothing is said
+        after trials, and there is no verdict.
     rate : Rate, optional
         How often such a look happens; gives the false-alarm rate p x rate.
     sided : Sided
@@ -136,66 +144,54 @@ def assess_p(
 
     Examples
     --------
+    >>> from icecube_plugin.significance import GW_RATE_HIGH
     >>> result = assess_p(0.0191, trials=100, rate=GW_RATE_HIGH)
-    >>> round(result.sigma, 2), round(result.p_value_post, 2), result.far_per_year
-    (2.07, 0.85, 1.91)
+    >>> round(result.sigma, 2), round(result.p_value_post, 2), round(result.far_per_year, 1)
+    (2.07, 0.85, 2.5)
     """
     if p is None:
         return None
-    number, convention, looks = PROBABILITY.number(p), checked_sided(sided), trials_of(trials)
-    if rate is None or number == 0.0:
-        return _assessed(number, quantity, looks, convention, provider, notes)
-    far, source = number * rate.per_year, _source_of(rate)
-    return _assessed(number, quantity, looks, convention, provider, notes, far, source)
-
-
-def _assessed(
-    p: float,
-    quantity: str,
-    looks: Trials,
-    sided: Sided,
-    provider: str,
-    notes: tuple[str, ...],
-    far_per_year: float | None = None,
-    far_source: str | None = None,
-) -> Significance:
-    if p == 0.0:
-        return Significance(
-            provider=provider,
-            quantity=quantity,
-            sided=sided,
-            p_value=p,
-            is_limit=True,
-            n_trials=looks.n,
-            trials_source=looks.source,
-            far_per_year=far_per_year,
-            far_source=far_source,
-            notes=(*notes, _LIMIT_NOTE),
-        )
-    endless = p == 1.0 and sided is Sided.ONE
-    post = looks.post_p(p)
-    return Significance(
+    number, convention = PROBABILITY.number(p), checked_sided(sided)
+    looks = None if trials is None else trials_of(trials)
+    far = None if rate is None or number == 0.0 else number * rate.per_year
+    found = Significance(
         provider=provider,
         quantity=quantity,
-        sided=sided,
-        p_value=p,
-        sigma=None if endless else sigma_from_p(p, sided),
-        n_trials=looks.n,
-        trials_source=looks.source,
-        p_value_post=post,
-        sigma_post=None if endless else looks.post_sigma(p, sided),
-        far_per_year=far_per_year,
-        far_source=far_source,
-        verdict=verdict_of(post),
-        notes=(*notes, _ONE_NOTE) if endless else notes,
+        sided=convention,
+        p_value=number,
+        is_limit=number == 0.0,
+        n_trials=None if looks is None else looks.n,
+        trials_source=UNCORRECTED if looks is None else looks.source,
+        far_per_year=far,
+        far_source=None if rate is None or far is None else _source_of(rate),
+        notes=notes,
     )
+    return _with_sigma(found, looks)
+
+
+def _with_sigma(found: Significance, looks: Trials | None) -> Significance:
+    """Add what a p-value above 0 means: sigma, and p, sigma and verdict after the looks."""
+    p, sided = found.p_value, found.sided
+    if not p:
+        return found.replace(notes=(*found.notes, _LIMIT_NOTE))
+    if p == 1.0 and sided is Sided.ONE:
+        return found.replace(notes=(*found.notes, _ONE_NOTE), **_after(p, looks))
+    post = {} if looks is None else {"sigma_post": looks.post_sigma(p, sided)}
+    return found.replace(sigma=sigma_from_p(p, sided), **post, **_after(p, looks))
+
+
+def _after(p: float, looks: Trials | None) -> dict[str, Any]:
+    if looks is None:
+        return {}
+    post = looks.post_p(p)
+    return {"p_value_post": post, "verdict": verdict_of(post) if looks.is_whole else None}
 
 
 def best_of_searches(
     alert: Alert,
     *,
-    trials: float | Trials = 1,
-    rate: Rate | None = GW_RATE_HIGH,
+    trials: float | Trials | None = None,
+    rate: Rate | None = None,
     sided: Sided | str = Sided.ONE,
     provider: str = "icecube",
 ) -> Significance | None:
@@ -203,6 +199,8 @@ def best_of_searches(
 
     `Significance.p_value` and ``sigma`` are those of the better search as it stands;
     ``p_value_post`` pays for both searches and for `trials`; the false-alarm rate for both.
+    Without `trials` it pays for the two searches only, which its source says, and there is no
+    verdict.
     """
     values = _both(alert)
     if values is None:
@@ -211,7 +209,7 @@ def best_of_searches(
     return assess_p(
         min(values),
         quantity=BEST_OF_TWO,
-        trials=_both_looks(trials_of(trials)),
+        trials=_both_looks(None if trials is None else trials_of(trials)),
         rate=rate and _both_rates(rate),
         sided=sided,
         provider=provider,
@@ -220,7 +218,9 @@ def best_of_searches(
 
 
 @lru_cache(8)
-def _both_looks(looks: Trials) -> Trials:
+def _both_looks(looks: Trials | None) -> Trials:
+    if looks is None:
+        return Trials(n=2.0, source=f"2 searches of one event; else {UNCORRECTED}", is_whole=False)
     return looks.times(2, "x 2 searches")
 
 
@@ -278,47 +278,32 @@ def best_event(
 
 
 def assess_far(
-    alert: Alert,
-    *,
-    window_s: float = YEAR_S,
-    sided: Sided | str = Sided.ONE,
-    provider: str = "icecube",
+    alert: Alert, *, sided: Sided | str = Sided.ONE, provider: str = "icecube"
 ) -> Significance | None:
-    """Return the chance of a background alert like this within a window, from its FAR.
+    """Return the false-alarm rate of a track, cascade or coincidence as IceCube states it.
 
-    Parameters
-    ----------
-    alert : Alert
-        A track, cascade or coincidence with `Alert.far_hz`; without gives ``None``.
-    window_s : float
-        How long the observer watches all alerts [s].
+    Without p-value, sigma and verdict: a rate is no test of this alert. The notes compare it with
+    the alerts of IceCat-1. ``None`` if the alert states no rate.
 
     Examples
     --------
-    >>> from icecube_hooks import AlertKind, WireFormat
+    >>> from icecube_hooks import YEAR_S, AlertKind, WireFormat
     >>> gold = Alert(kind=AlertKind.GOLD, format=WireFormat.TEXT, far_hz=0.2894 / YEAR_S)
-    >>> round(assess_far(gold).p_value, 3)
-    0.251
+    >>> found = assess_far(gold)
+    >>> round(found.far_per_year, 4), found.sigma, found.notes[1]
+    (0.2894, None, 'like this or better: 2.9 a year in IceCat-1, by false-alarm rate')
     """
     rate = alert.far_per_year
     if rate is None:
         return None
-    return _assessed(
-        chance_of_at_least_one(rate, window_s),
-        "far",
-        _whole_window(window_s),
-        checked_sided(sided),
-        provider,
-        (_FAR_NOTE,),
-        rate,
-        "as stated in the notice",
+    return Significance(
+        provider=provider,
+        quantity="far",
+        sided=checked_sided(sided),
+        far_per_year=rate,
+        far_source="IceCube's estimate, due to atmospheric backgrounds",
+        notes=(_FAR_NOTE, *compared(alert)),
     )
-
-
-@lru_cache(8)
-def _whole_window(window_s: float) -> Trials:
-    days = window_s / 86_400
-    return Trials.given(1, f"none: the chance is that of the whole window of {days:g} d")
 
 
 def _both(alert: Alert) -> tuple[float, float] | None:

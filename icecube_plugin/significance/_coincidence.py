@@ -2,26 +2,26 @@ r"""How surprising an IceCube alert near an observer's transient is.
 
 For an observer who fixed a position, a time window and the kinds of alert beforehand. Alerts of a
 kind come at the published rate R over the whole sky, so within the window T the expected number
-in an area :math:`\Omega` is
+in a circle around the position is
 
-.. math:: \mu = R \, T \, \Omega / 4\pi \times \text{relative density at that declination},
+.. math:: \mu = R \, T \int_\Omega d(\delta) \, \mathrm{d}\Omega / 4\pi,
 
-and the chance of at least one is :math:`1 - e^{-\mu}`. The area is the larger of the circle as
-wide as the separation found and the alert's own error region, so the chance is exact for the
-nearest of point-like alerts and conservative for extended ones. The post-trial value pays for
-every kind of alert that was allowed to match, and for as many transients as were tried.
+and the chance of at least one is :math:`1 - e^{-\mu}`. The circle is as wide as the separation
+found, or as the alert's own error region if that is larger, so the chance is exact for the nearest
+of point-like alerts and conservative for extended ones. The post-trial value pays for every kind
+of alert that was allowed to match, and for as many transients as were tried.
 
-Isotropy is an assumption, and a poor one for tracks: the Earth absorbs from the north and
-atmospheric muons raise the threshold in the south. Of 49 gold and bronze events of 2019 to 2022
-in GCN's table, 73 % lie at declinations from -5 to 30 deg, 2.5 times the isotropic share; outside
-that band they are half as frequent or less. Near the horizon the isotropic chance is therefore
-too small by that factor: give `density` where it matters.
+The density d over declination is that of IceCat-1 for gold and bronze alerts (`alert_density`):
+the Earth absorbs from the north and atmospheric muons raise the threshold in the south, so at the
+horizon tracks are 3.5 times denser than on average, and there are hardly any at -50 deg. It is
+integrated over the circle; at a circle's middle alone it is wrong by a third near the horizon.
+Cascades, whose density is not published, are taken as isotropic.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +38,7 @@ from icecube_plugin.sky import Region, cap_area_deg2, region_or_none, separation
 from icecube_plugin.sky.directions import SKY_DEG2
 
 from ._assessment import assess_p
+from ._icecat1 import Density, alert_density, alert_share, circle_density
 from ._rates import ALERT_RATES, Rate, count_text, expected_count
 from ._season import newest
 from ._trials import Trials
@@ -49,9 +50,8 @@ __all__ = [
     "expected_alerts",
 ]
 
-_ISOTROPY: Final = (
-    "isotropic alerts assumed: up to 2.5 times too small at declinations -5 to 30 deg for tracks"
-)
+_ICECAT1: Final = "density of alerts over declination as in IceCat-1"
+_ISOTROPY: Final = "alerts of this kind taken as equally dense everywhere"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ class Coincidence:
     delta_t_s : float
         Alert minus transient [s].
     n_expected : float
-        Alerts of this kind expected by chance in that area and window.
+        Alerts of this kind expected by chance in that circle and window.
     significance : Significance
         The chance of at least one, pre- and post-trial.
     """
@@ -125,7 +125,8 @@ def coincidence(
     after_s: float,
     kinds: Iterable[AlertKind] = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.CASCADE),
     rates: Mapping[AlertKind, Rate] = ALERT_RATES,
-    density: Callable[[float], float] | None = None,
+    density: Density | None = None,
+    min_signalness: float = 0.0,
     transients: float = 1,
     sided: Sided | str = Sided.ONE,
     provider: str = "icecube",
@@ -150,7 +151,11 @@ def coincidence(
     rates : mapping
         Rate of each kind over the whole sky.
     density : callable, optional
-        ``density(dec_deg)``: density of alerts at a declination relative to isotropy.
+        ``density(dec_deg)``: density of alerts at a declination relative to isotropy, for all
+        kinds; by default that of IceCat-1 for gold and bronze (`alert_density`).
+    min_signalness : float
+        Only alerts with at least this signalness match, fixed beforehand; of gold and bronze.
+        Rate and density are then those of such alerts.
     transients : float
         How many transients (or positions, or windows) were tried, this one included.
 
@@ -173,22 +178,30 @@ def coincidence(
     trials = _looks(len(allowed), transients)
     window = RATE.number(before_s) + RATE.number(after_s)
     start, stop = time - timedelta(seconds=before_s), time + timedelta(seconds=after_s)
+    wanted = [alert for alert in newest(alerts) if (alert.signalness or 0.0) >= min_signalness]
     found = []
-    for alert, place, when in _within(newest(alerts), allowed, start, stop):
-        relative = 1.0 if density is None else density(place.dec_deg)
+    for alert, place, when in _within(wanted, allowed, start, stop):
+        own = density or alert_density(alert.kind, min_signalness)
         region = region_or_none(place)
-        area = max(
-            cap_area_deg2(separation_deg(place, position)),
-            0.0 if region is None else region.area_deg2,
+        radius = max(
+            separation_deg(place, position),
+            0.0 if region is None else _radius_deg(region.area_deg2),
         )
-        n_expected = expected_alerts(alert.kind, window, area, rates=rates, density=relative)
+        n_expected = alert_share(alert.kind, min_signalness) * expected_alerts(
+            alert.kind,
+            window,
+            cap_area_deg2(radius),
+            rates=rates,
+            density=1.0 if own is None else circle_density(own, position.dec_deg, radius),
+        )
+        note = () if density is not None else (_ISOTROPY if own is None else _ICECAT1,)
         significance = assess_p(
             -math.expm1(-n_expected),
             quantity=f"{alert.kind} coincidence",
             trials=trials,
             sided=sided,
             provider=provider,
-            notes=() if density is not None else (_ISOTROPY,),
+            notes=note,
         )
         match = Coincidence(
             alert=alert,
@@ -201,6 +214,11 @@ def coincidence(
         )
         found.append(match)
     return tuple(sorted(found, key=_expected))
+
+
+def _radius_deg(area_deg2: float) -> float:
+    """Return the radius of the circle with an area [deg^2]."""
+    return math.degrees(2 * math.asin(math.sqrt(min(area_deg2 / SKY_DEG2, 1.0))))
 
 
 def _looks(n_kinds: int, transients: float) -> Trials:

@@ -1,39 +1,77 @@
-"""A count of the distinct gravitational-wave events that this host has really seen.
+"""The gravitational-wave events that this host has searched, numbered as they came.
 
-One SQLite file with one row per superevent and search, so a restart forgets nothing and any
+One SQLite file with one row per superevent and stream, so a restart forgets nothing and any
 number of notices of one superevent count once. Notices that are not real (tests, mock events
-``MS...``) are never counted. A retracted superevent is not counted either, whatever the order in
-which its notices come, or come again.
+``MS...``) are never counted.
+
+The number of an event among those seen so far is no number of trials: whoever corrects each event
+for what came before it, and judges again and again, finds something "strong" in a season of chance
+four to ten times as often as stated. The number decides how much of the whole error is spent on an
+event (`spent_trials`): the errors of all events, however many come, add up to what is stated.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 import weakref
 from pathlib import Path
 from typing import Final, Self
 
-from icecube_hooks import Alert
+from icecube_hooks import Alert, Status
 
-from ._assessment import is_retracted
+from ._rates import count_text, gw_stream_of
+from ._trials import Trials
+from ._values import TRIALS
 
-__all__ = ["ObservedEvents"]
+__all__ = ["ObservedEvents", "spent_trials"]
 
+# An older version has a table "looks" without numbers, in which nothing tells what came first.
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS looks (
-    superevent TEXT NOT NULL, search TEXT NOT NULL, PRIMARY KEY (superevent, search)
+CREATE TABLE IF NOT EXISTS numbered (
+    superevent TEXT NOT NULL, stream TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (superevent, stream)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS retracted (superevent TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_COUNT: Final = """
-SELECT count(*) FROM looks
-WHERE search = ? AND superevent NOT IN (SELECT superevent FROM retracted)
+_ADD: Final = """
+INSERT OR IGNORE INTO numbered
+SELECT :superevent, :stream, count(*) + 1 FROM numbered WHERE stream = :stream
 """
+_NUMBER: Final = "SELECT number FROM numbered WHERE superevent = :superevent AND stream = :stream"
+
+
+def spent_trials(number: int, expected: float, of: str = "event") -> Trials:
+    """Return the trials that the `number`-th of an open series of events pays for.
+
+    Half of the error is for the first `expected` events, a quarter for the next 2 `expected`, an
+    eighth for the next 4, and so on, in equal shares. With n trials for each, the chance that any
+    event of an endless season of chance gets a post-trial p-value below a is at most a (Sidak).
+
+    Parameters
+    ----------
+    number : int
+        From 1, in the order in which the events came.
+    expected : float
+        How many a season has, fixed beforehand.
+
+    Examples
+    --------
+    >>> [spent_trials(number, 100).n for number in (1, 100, 101, 301)]
+    [200.0, 200.0, 800.0, 3200.0]
+    """
+    size = math.ceil(TRIALS.number(expected))
+    block, last = 0, size
+    while number > last:
+        block += 1
+        last += size * 2**block
+    n = size * 2.0 ** (2 * block + 1)
+    source = f"spent: {of} {number} of this host, paid as one of {count_text(n, 'trial')}"
+    return Trials.given(n, f"{source}, for {size:g} expected a season and those beyond")
 
 
 class ObservedEvents:
-    """The superevents that a host has seen, by search, in a file.
+    """The superevents that a host has seen, by stream, in a file.
 
     Parameters
     ----------
@@ -65,25 +103,28 @@ class ObservedEvents:
         self.close = weakref.finalize(self, self._db.close)
 
     def add(self, alert: Alert) -> None:
-        """Count the superevent of `alert` for each search that states a p-value, once."""
-        superevent = None if alert.gw is None else alert.gw.superevent_id
-        if superevent is None or not alert.is_real:
-            return
-        with self._lock:
-            if is_retracted(alert):
-                self._db.execute("INSERT OR IGNORE INTO retracted VALUES (?)", (superevent,))
-                return
-            looks = [(superevent, p.search) for p in alert.p_values if p.value is not None]
-            self._db.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", looks)
+        """Give the superevent of `alert` its number in its stream (`gw_stream_of`), once."""
+        if alert.is_real and alert.status is not Status.RETRACTION and (look := _look(alert)):
+            with self._lock:
+                self._db.execute(_ADD, look)
 
-    def count(self, search: str) -> int:
-        """Return the number of distinct superevents on which `search` was run."""
+    def number(self, alert: Alert) -> int | None:
+        """Return which of its stream the superevent was, from 1; ``None`` if it is not counted.
+
+        A retracted superevent keeps its number: what was spent on it is spent.
+        """
+        look = _look(alert)
         with self._lock:
-            (number,) = self._db.execute(_COUNT, (search,)).fetchone()
-        return int(number)
+            found = look and self._db.execute(_NUMBER, look).fetchone()
+        return int(found[0]) if found else None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _look(alert: Alert) -> dict[str, str] | None:
+    superevent, stream = alert.gw and alert.gw.superevent_id, gw_stream_of(alert)
+    return {"superevent": superevent, "stream": stream} if superevent and stream else None

@@ -1,25 +1,34 @@
-"""A season of searches: the best of N, and how many there should be.
+"""A season of searches: the list of them, and what may be said of all together.
 
-One event is one look, however many notices it has: `newest` keeps the last notice of each and
-drops retracted and unreal ones.
+Conventions
+-----------
+- One event is one look, however many notices it has: `newest` keeps the last notice of each and
+  drops retracted and unreal ones.
+- The two streams of gravitational-wave alerts are two seasons (`STREAMS`): significant ones, which
+  get both searches, and low-significance ones.
+- An event known by circular only is listed, but is no look: circulars are sent *because* p is below
+  1 %, so events known by them are a selection by p.
+- Whether every search was heard nobody can tell from what was heard. Only who says how many events
+  were searched (`n_searched`), and has them all, gets a post-trial p-value of the best and the
+  chance of an excess. q-values need the number only: an event that was not heard counts as p = 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from icecube_hooks import Alert, AlertKind, Sided, Significance
+from icecube_hooks import Alert, AlertKind, Sided, Significance, WireFormat
 
-from ._assessment import assess_p, event_p, is_retracted
-from ._rates import count_text
+from ._assessment import UNCORRECTED, assess_p, event_p, is_retracted
+from ._rates import count_text, gw_stream_of
 from ._trials import Trials
 from ._values import PROBABILITY, PValueError
 
-__all__ = ["CIRCULAR_THRESHOLD", "Season", "newest", "season"]
+__all__ = ["CIRCULAR_THRESHOLD", "Season", "SeasonEvent", "newest", "season", "superseded"]
 
 CIRCULAR_THRESHOLD: Final = 0.01
 """Below this p-value IceCube also sends a Circular (GCN IceCube mission page)."""
@@ -28,37 +37,81 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SeasonEvent:
+    """One event of a season.
+
+    Attributes
+    ----------
+    event_key : str
+    p_value : float
+        See `season`; before the trials of the season.
+    q_value : float or None
+        Benjamini and Hochberg: among the events at least as good, at most this share is expected to
+        be chance. ``None`` where it is not stated how many were searched, and by circular only.
+    is_circular_only : bool
+        Known by circular only.
+    """
+
+    event_key: str
+    p_value: float
+    q_value: float | None
+    is_circular_only: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Season:
     """What a season of searches amounts to.
 
     Attributes
     ----------
+    events : tuple of SeasonEvent
+        Every event with a p-value, the best first.
     n_events : int
-        Distinct events with a p-value: the looks.
+        Distinct events with a p-value of which a notice was heard: the looks.
     n_without : int
         Distinct events without one (none stated, or a limit of 0).
+    n_searched : int or None
+        How many were searched, as stated by the caller.
     best : Significance or None
-        The best of them, post-trial for `n_events`.
+        The best of the looks; post-trial for all of them only if all were heard.
     best_event : str or None
         Which one that is.
     threshold : float
         p-value for the counts below.
-    n_expected : float
-        Events expected below `threshold` by chance: `n_events` x `threshold`.
     n_observed : int
-        Events found below it.
-    p_excess : float or None
-        Chance of `n_observed` or more (binomial); ``None`` without events.
+        Looks below it.
+    n_expected, p_excess : float or None
+        Looks below it by chance, and the chance of `n_observed` or more (binomial); ``None`` unless
+        all searches were heard.
     """
 
+    events: tuple[SeasonEvent, ...]
     n_events: int
     n_without: int
+    n_searched: int | None
     best: Significance | None
     best_event: str | None
     threshold: float
-    n_expected: float
     n_observed: int
+    n_expected: float | None
     p_excess: float | None
+
+    @property
+    def n_heard(self) -> int:
+        """Events of which a notice was heard."""
+        return self.n_events + self.n_without
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all searches were heard."""
+        return self.n_searched is not None and self.n_heard == self.n_searched
+
+    @property
+    def coverage(self) -> str:
+        """How many of the searches were heard, in words."""
+        if self.n_searched is None:
+            return f"{self.n_heard} heard, of how many searched events is not stated"
+        return f"{self.n_heard} of {self.n_searched} searched events heard"
 
 
 def newest(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
@@ -82,9 +135,19 @@ def newest(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     return tuple(alert for key, alert in last.items() if key not in retracted)
 
 
+def superseded(alerts: Iterable[Alert]) -> frozenset[str]:
+    """Return the `notice_id` of each real notice that a newer one of its event has replaced."""
+    given = [one for one in alerts if one.is_real and one.event_key is not None]
+    last = {(_family(one.kind), one.event_key): one.notice_id for one in newest(given)}
+    keys = ((one, last.get((_family(one.kind), one.event_key))) for one in given)
+    return frozenset(one.notice_id for one, newer in keys if newer not in (None, one.notice_id))
+
+
 def season(
     alerts: Iterable[Alert],
     *,
+    stream: str | None = None,
+    n_searched: int | None = None,
     search: str | None = None,
     threshold: float = CIRCULAR_THRESHOLD,
     sided: Sided | str = Sided.ONE,
@@ -96,6 +159,11 @@ def season(
     ----------
     alerts : iterable of Alert
         All notices; revisions, retractions, tests and other kinds are sorted out.
+    stream : str, optional
+        One of `STREAMS`: only that.
+    n_searched : int, optional
+        How many events of the season IceCube searched, known from elsewhere: LVK's own list, or all
+        notices of the stream.
     search : str, optional
         ``generic`` or ``bayesian``: only that search. By default each event counts with
         `event_p`, the better of its searches with the penalty for two.
@@ -105,7 +173,7 @@ def season(
     Raises
     ------
     PValueError
-        If `threshold` is no p-value.
+        If `threshold` is no p-value, or fewer were searched than heard.
 
     Notes
     -----
@@ -115,20 +183,49 @@ def season(
     limit = PROBABILITY.number(threshold)
     if limit == 0.0:
         raise PValueError("expected a threshold above 0", threshold)
-    searches = [a for a in newest(alerts) if a.kind is AlertKind.LVK_SEARCH]
-    values = list(_values(searches, search))
-    best = min(values, default=None)
-    n_observed = sum(p < limit for p, _ in values)
+    given = [one for one in alerts if one.kind is AlertKind.LVK_SEARCH]
+    by_notice = {one.event_key for one in given if one.format is not WireFormat.CIRCULAR}
+    chosen = [one for one in newest(given) if stream in (None, gw_stream_of(one))]
+    values = sorted(_values(chosen, search))
+    looks = [(p, event) for p, event in values if event in by_notice]
+    n_heard = sum(one.event_key in by_notice for one in chosen)
+    if n_searched is not None and n_searched < n_heard:
+        raise PValueError(f"expected at least the {n_heard} that were heard", n_searched)
+    is_whole = n_searched == n_heard
+    n_observed, n = sum(p < limit for p, _ in looks), len(looks)
+    q_values = dict(zip((event for _, event in looks), _q_values(looks, n_searched), strict=True))
     return Season(
-        n_events=len(values),
-        n_without=len(searches) - len(values),
-        best=None if best is None else _best(best[0], len(values), search, sided, provider),
-        best_event=None if best is None else best[1],
+        events=tuple(
+            SeasonEvent(
+                event_key=event,
+                p_value=p,
+                q_value=q_values.get(event),
+                is_circular_only=event not in by_notice,
+            )
+            for p, event in values
+        ),
+        n_events=n,
+        n_without=n_heard - n,
+        n_searched=n_searched,
+        best=_best(looks[0][0], n, search, is_whole, sided, provider) if looks else None,
+        best_event=looks[0][1] if looks else None,
         threshold=limit,
-        n_expected=len(values) * limit,
         n_observed=n_observed,
-        p_excess=chance_of_count(n_observed, len(values), limit) if values else None,
+        n_expected=n * limit if is_whole else None,
+        p_excess=chance_of_count(n_observed, n, limit) if is_whole and n else None,
     )
+
+
+def _q_values(looks: Sequence[tuple[float, str]], n: int | None) -> list[float | None]:
+    """Return Benjamini's and Hochberg's q-values of sorted p-values among `n` tests."""
+    if n is None:
+        return [None] * len(looks)
+    found: list[float | None] = []
+    least = 1.0
+    for rank in range(len(looks), 0, -1):
+        least = min(least, looks[rank - 1][0] * n / rank)
+        found.append(least)
+    return found[::-1]
 
 
 def chance_of_count(k: int, n: int, p: float) -> float:
@@ -154,15 +251,16 @@ def _values(searches: Iterable[Alert], search: str | None) -> Iterator[tuple[flo
             yield p, str(alert.event_key)
 
 
-def _best(p: float, n: int, search: str | None, sided: Sided | str, provider: str) -> Significance:
+def _best(
+    p: float, n: int, search: str | None, is_whole: bool, sided: Sided | str, provider: str
+) -> Significance:
     what = "each the better of its searches with the penalty for 2" if search is None else search
+    source = f"counted: {count_text(n, 'distinct event')} of the season"
+    trials = Trials.given(n, source) if is_whole else None
+    quantity = f"best of {count_text(n, 'event')}{'' if is_whole else ' heard'}"
+    notes = (what,) if is_whole else (what, f"not all searches were heard: {UNCORRECTED}")
     return assess_p(
-        p,
-        quantity=f"best of {count_text(n, 'event')}",
-        trials=Trials.given(n, f"counted: {count_text(n, 'distinct event')} of the season"),
-        sided=sided,
-        provider=provider,
-        notes=(what,),
+        p, quantity=quantity, trials=trials, sided=sided, provider=provider, notes=notes
     )
 
 

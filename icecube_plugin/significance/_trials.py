@@ -138,7 +138,7 @@ def bonferroni_p(p: T, n: float | Array) -> T:
 class Trials:
     """A number of looks, and where it comes from.
 
-    Make one with `given`, `from_rate` or `observed`.
+    Make one with `given` or `from_rate`; `spent_trials` is for a series without an end.
 
     Attributes
     ----------
@@ -148,11 +148,14 @@ class Trials:
         Where `n` comes from, in words.
     is_expected : bool
         `n` is the mean of a Poisson number of looks rather than a count; it may be below 1.
+    is_whole : bool
+        All looks are counted in; otherwise no verdict may follow.
     """
 
     n: float
     source: str
     is_expected: bool = False
+    is_whole: bool = True
 
     def __post_init__(self) -> None:
         (COUNT if self.is_expected else TRIALS).number(self.n)
@@ -176,18 +179,13 @@ class Trials:
         source = f"expected: {rate_per_year:g} {of} per year x {livetime_s / 86_400:g} d live time"
         return cls(n=number, source=source, is_expected=True)
 
-    @classmethod
-    def observed(cls, n: int, of: str = "distinct superevent") -> Self:
-        """Return the looks that were really made, counted by this host."""
-        number = TRIALS.number(n)
-        return cls(n=number, source=f"observed: {count_text(number, of)} seen by this host")
-
     def times(self, k: int, why: str) -> Trials:
         """Return the looks of `k` independent searches of each."""
         return Trials(
             n=self.n * TRIALS.number(k),
             source=f"{self.source}; {why}",
             is_expected=self.is_expected,
+            is_whole=self.is_whole,
         )
 
     def post_p(self, p: T) -> T:

@@ -4,8 +4,9 @@ Conventions
 -----------
 - One-sided unless configured otherwise, as in IceCube's circulars.
 - An LVK search gives one `Significance` per search with a stated p-value, and with two also the
-  better one with its penalty. Any other alert gives one for its false-alarm rate, and one per
-  stated p-value.
+  better one with its penalty. Any other alert gives one per stated p-value, and one that quotes
+  its false-alarm rate: a rate is no test, so that has neither p-value nor sigma nor verdict.
+- Without `trials` nothing is corrected for trials, and there is no verdict.
 - A p-value that is not stated gives nothing; one stated as 0 is a limit without sigma, verdict and
   rate (older HESE notices hold such placeholders).
 - A retraction gives nothing: there is no event to assess.
@@ -16,12 +17,15 @@ Options (table ``[significance.icecube]`` of the configuration)
 ``sided``
     ``one-sided`` or ``two-sided``.
 ``trials``
-    Independent GW events among which this one was picked: a number; ``rate``, the GW trigger rate
-    of its kind x ``window_s``; or ``observed``, the superevents that this host has seen.
+    Independent GW events among which this one was picked: a number, fixed beforehand; ``rate``,
+    the GW trigger rate of its kind x ``window_s``; or ``observed``, the share of the error that is
+    left for this one, by its number among the superevents that this host has seen (`spent_trials`,
+    with the season that ``rate`` expects).
 ``observed``
-    With ``trials = "observed"``: the SQLite file that holds them.
+    With ``trials = "observed"``: the SQLite file that numbers them.
 ``gw_rate_high_per_year``, ``gw_rate_low_per_year``
-    GW trigger rates [1/yr of 365 d] of high- and low-significance alerts.
+    GW trigger rates [1/yr of 365 d] of significant and low-significance alerts; by default those
+    of the observing run (`GW_RUNS`).
 ``window_s``
     How long the observer watches all alerts [s]; one year.
 """
@@ -32,6 +36,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from icecube_hooks import (
@@ -54,25 +59,26 @@ from icecube_plugin.significance import (
     assess_far,
     assess_p,
     best_of_searches,
+    expected_count,
     gw_rate_of,
+    spent_trials,
 )
 
 __all__ = ["make_assess", "register_significance"]
 
 Assess = Callable[[Alert], tuple[Significance, ...]]
-Looks = Callable[[str, Rate], Trials]
+Looks = Callable[[Alert, Rate], Trials | None]
 
 PROVIDER: Final = "icecube"
-_NOT_A_SEARCH: Final = Trials.given(1, "none: not one of many searches")
 _NOT_REAL: Final = "a test or mock event: not of the sky"
 
 
 def make_assess(
     *,
     sided: str = "one-sided",
-    trials: float | str = 1,
-    gw_rate_high_per_year: float = GW_RATE_HIGH.per_year,
-    gw_rate_low_per_year: float = GW_RATE_LOW.per_year,
+    trials: float | str | None = None,
+    gw_rate_high_per_year: float | None = None,
+    gw_rate_low_per_year: float | None = None,
     window_s: float = YEAR_S,
     observed: str | None = None,
 ) -> Assess:
@@ -97,10 +103,10 @@ def make_assess(
     ...     ),
     ... )
     >>> for result in make_assess()(alert):
-    ...     print(result.quantity, round(result.sigma_post, 2), result.sided)
-    generic 2.07 one-sided
-    bayesian 1.6 one-sided
-    best of 2 searches 1.78 one-sided
+    ...     print(result.quantity, round(result.sigma, 2), result.sided, result.trials_source)
+    generic 2.07 one-sided not corrected for trials
+    bayesian 1.6 one-sided not corrected for trials
+    best of 2 searches 2.07 one-sided 2 searches of one event; else not corrected for trials
     """
     convention = _sided(sided)
     window = _positive(window_s, "window_s")
@@ -113,16 +119,15 @@ def make_assess(
         rate = gw_rate_of(alert, high, low)
         if rate is None:
             return
+        n = looks(alert, rate)
         for p in alert.p_values:
-            n = looks(p.search, rate)
             yield assess_p(p.value, quantity=p.search, trials=n, rate=rate, sided=convention)
-        n = looks("generic", rate)
         yield best_of_searches(alert, trials=n, rate=rate, sided=convention)
 
     def assess_other(alert: Alert) -> Iterator[Significance | None]:
         for p in alert.p_values:
-            yield assess_p(p.value, quantity=p.search, trials=_NOT_A_SEARCH, sided=convention)
-        yield assess_far(alert, window_s=window, sided=convention)
+            yield assess_p(p.value, quantity=p.search, sided=convention)
+        yield assess_far(alert, sided=convention)
 
     def assess(alert: Alert) -> tuple[Significance, ...]:
         if store is not None:
@@ -147,19 +152,27 @@ def _marked(result: Significance) -> Significance:
     return result.replace(notes=(*result.notes, _NOT_REAL))
 
 
-def _looks(trials: float | str, store: ObservedEvents | None, window_s: float) -> Looks:
+def _looks(trials: float | str | None, store: ObservedEvents | None, window_s: float) -> Looks:
     """Return the function that says how many looks a search of a stream has had."""
+    if trials is None:
+        return lambda alert, rate: None
     if store is not None:
-        return lambda search, rate: Trials.observed(max(1, store.count(search)))
+        return partial(_spent, store, window_s)
     if trials == "rate":
-        return lambda search, rate: Trials.from_rate(rate.per_year, window_s, rate.what)
+        return lambda alert, rate: Trials.from_rate(rate.per_year, window_s, rate.what)
     if _number(trials, "trials", "a number >= 1, 'rate' or 'observed'") < 1:
         raise ConfigError(f"expected a number >= 1, got {trials!r}", key="trials")
     given = Trials.given(float(trials))
-    return lambda search, rate: given
+    return lambda alert, rate: given
 
 
-def _store(observed: str | None, trials: float | str) -> ObservedEvents | None:
+def _spent(store: ObservedEvents, window_s: float, alert: Alert, rate: Rate) -> Trials | None:
+    number = store.number(alert)
+    expected = max(1.0, expected_count(rate.per_year, window_s))
+    return None if number is None else spent_trials(number, expected, f"{rate.what}, event")
+
+
+def _store(observed: str | None, trials: float | str | None) -> ObservedEvents | None:
     """Open the file of observed events, if trials are counted."""
     if trials == "observed" and observed is None:
         raise ConfigError("is required with trials = 'observed'", key="observed")
@@ -184,14 +197,11 @@ def _sided(value: object) -> Sided:
         ) from None
 
 
-def _rate(default: Rate, per_year: object, key: str) -> Rate:
-    """Return `default` with another rate, which then comes from the configuration."""
-    number = _positive(per_year, key)
-    return (
-        default
-        if number == default.per_year
-        else replace(default, per_year=number, source="configured")
-    )
+def _rate(like: Rate, per_year: object, key: str) -> Rate | None:
+    """Return a configured rate of the same alerts, if one is."""
+    if per_year is None:
+        return None
+    return replace(like, per_year=_positive(per_year, key), source="configured")
 
 
 def _positive(value: object, key: str) -> float:

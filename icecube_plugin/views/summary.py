@@ -23,9 +23,12 @@ from icecube_hooks import (
     Significance,
     Status,
 )
+from icecube_plugin.alerts.headline import RATE
 from icecube_plugin.alerts.words import (
+    FALSE_ALARMS,
     NOT_STATED,
     RETRACTED,
+    SIGNALNESS,
     clean,
     containment_text,
     heading,
@@ -38,6 +41,7 @@ from icecube_plugin.alerts.words import (
     tense_word,
     time_text,
 )
+from icecube_plugin.significance import UNCORRECTED
 
 __all__ = ["LABEL_WIDTH", "Paint", "Tone", "plain", "row", "summary"]
 
@@ -150,9 +154,9 @@ def _what(alert: Alert) -> Iterator[str]:
     if alert.signal_trackness is not None:
         yield row("trackness", f"{alert.signal_trackness:.3g}")
     if alert.signalness is not None:
-        yield row("signalness", f"{alert.signalness:.3g} (probability of astrophysical origin)")
+        yield row("signalness", f"{alert.signalness:.3g} ({SIGNALNESS})")
     if alert.far_per_year is not None:
-        yield row("false alarms", f"{alert.far_per_year:.4g} per year")
+        yield row("false alarms", f"{alert.far_per_year:.4g} {FALSE_ALARMS}")
     if alert.p_values:
         searches = (f"{clean(p.search)} {number_text(p.value)}" for p in alert.p_values)
         yield row("p-values", "   ".join(searches))
@@ -203,12 +207,15 @@ def _assessed(significances: Iterable[Significance]) -> Iterator[str]:
     """Say what providers found, and at the end their notes, each once."""
     notes: dict[str, None] = {}
     for one in significances:
+        notes |= dict.fromkeys(one.notes)
+        if one.quantity == RATE:  # which the alert's own lines quote; older records judge it
+            continue
         before = _p(one, one.p_value, one.sigma)
         verdict = "" if one.verdict is None else f", verdict: {one.verdict}"
+        verdict = f", {UNCORRECTED}" if one.n_trials is None else verdict
         yield row("significance", f"{clean(one.quantity)}, {one.sided}: {before}{verdict}")
         for text in _after_trials(one):
             yield row("", text)
-        notes |= dict.fromkeys(one.notes)
     for note in notes:
         yield row("note", clean(note))
 

@@ -153,15 +153,14 @@ SEASON = [
 ]
 
 
-def test_rungs_have_the_trials_of_the_season() -> None:
+def test_rungs_have_the_penalty_for_two_searches() -> None:
     """Three events count: of each the newest, no test, no mock event, nothing retracted, no 0."""
     ladder = rungs(record.alert for record in SEASON)
     assert [rung.event_key for rung in ladder] == ["S230103c", "S230101a", "S230102b"]
     best = ladder[-1]
     assert best.searches == (("generic", 0.01), ("bayesian", 0.04))
     assert best.p == pytest.approx(1 - (1 - 0.01) ** 2)
-    assert best.p_post == pytest.approx(1 - (1 - best.p) ** 3)
-    assert ladder[1].p_post == pytest.approx(1 - 0.7**3)
+    assert ladder[1].p == 0.3
 
 
 def test_ladder_is_drawn_at_its_sigmas() -> None:
@@ -176,10 +175,11 @@ def test_ladder_is_drawn_at_its_sigmas() -> None:
                 p_from_sigma(float(line.get_xdata()[0]))
             )
     best = 1 - 0.99**2
-    expected = {"<": [1 - (1 - best) ** 3], "D": [best], "o": [0.01], "s": [0.04]}
+    expected = {"D": [best], "o": [0.01], "s": [0.04]}
     assert by_marker == {marker: pytest.approx(ps) for marker, ps in expected.items()}
     assert figure.texts[-1].get_text().startswith("One-sided: p = 1 - Phi(sigma).")
-    assert "N = 3 events" in figure.texts[-1].get_text()
+    text = figure.texts[-1].get_text().replace("\n", " ")
+    assert "Not corrected for trials: of 3 events one is best" in text
 
 
 def test_long_ladder_keeps_what_is_pointed_at() -> None:

@@ -28,7 +28,6 @@ from icecube_hooks import (
 )
 from icecube_hooks.host import load_plugins
 from icecube_plugin.significance import (
-    GW_RATE_HIGH,
     PValueError,
     Rate,
     Trials,
@@ -50,12 +49,12 @@ def test_the_official_example() -> None:
     generic, bayesian, best = make_assess()(lvk(0.0191, 0.0549))
     assert (generic.quantity, round(generic.sigma or 0, 2)) == ("generic", 2.07)
     assert (bayesian.quantity, round(bayesian.sigma or 0, 2)) == ("bayesian", 1.60)
-    assert generic.verdict is Verdict.MODERATE
-    assert generic.far_per_year == pytest.approx(1.91)
+    assert (generic.verdict, generic.n_trials, generic.p_value_post) == (None, None, None)
+    assert generic.far_per_year == pytest.approx(0.0191 * 125)
     assert generic.far_source == (
-        "p x 100 per year (high-significance GW alerts; IceCube's LVK follow-up tutorial)"
+        "p x 125 per year (significant GW alerts; O4a: 81 in 237 d, GraceDB)"
     )
-    assert generic.trials_source == "given: 1 independent look"
+    assert generic.trials_source == "not corrected for trials"
     assert best == Significance(
         provider="icecube",
         quantity="best of 2 searches",
@@ -63,12 +62,12 @@ def test_the_official_example() -> None:
         p_value=0.0191,
         sigma=generic.sigma,
         n_trials=2.0,
-        trials_source="given: 1 independent look; x 2 searches",
+        trials_source="2 searches of one event; else not corrected for trials",
         p_value_post=post_trial_p(0.0191, 2),
         sigma_post=best.sigma_post,
-        far_per_year=3.82,
-        far_source=f"p x 200 per year (2 searches of {GW_RATE_HIGH.what}; {GW_RATE_HIGH.source})",
-        verdict=Verdict.WEAK,
+        far_per_year=0.0191 * 250,
+        far_source="p x 250 per year (2 searches of significant GW alerts; "
+        "O4a: 81 in 237 d, GraceDB)",
         notes=(
             "the better one is generic",
             (
@@ -83,9 +82,9 @@ def test_the_official_example() -> None:
 def test_a_low_significance_gw_alert_has_the_bayesian_search_only() -> None:
     (only,) = make_assess()(lvk(None, 0.0056))  # S230908b, GCN Circular 34646
     assert only.quantity == "bayesian"
-    assert only.far_per_year == pytest.approx(0.0056 * 730)
+    assert only.far_per_year == pytest.approx(0.0056 * 2480)
     assert "low-significance GW alerts" in (only.far_source or "")
-    assert "2 per day" in (only.far_source or "")
+    assert "1,610 in 237 d" in (only.far_source or "")
 
 
 def test_a_search_without_p_values_gives_nothing() -> None:
@@ -94,7 +93,7 @@ def test_a_search_without_p_values_gives_nothing() -> None:
 
 
 def test_two_sided_says_so_and_keeps_the_verdict() -> None:
-    one, two = (make_assess(sided=sided)(lvk(None, 0.0027))[0] for sided in Sided)
+    one, two = (make_assess(sided=sided, trials=1)(lvk(None, 0.0027))[0] for sided in Sided)
     assert two.sided is Sided.TWO
     assert round(two.sigma or 0, 2) == 3.0
     assert round(one.sigma or 0, 2) == 2.78
@@ -111,19 +110,19 @@ def test_trials_by_number_count_twice_for_the_better_search() -> None:
 def test_trials_by_rate() -> None:
     assess = make_assess(trials="rate", window_s=YEAR_S / 2)
     generic, _, _ = assess(lvk(0.001, 0.5))
-    assert generic.n_trials == 50.0
+    assert generic.n_trials == 62.5
     assert generic.trials_source == (
-        "expected: 100 high-significance GW alerts per year x 182.5 d live time"
+        "expected: 125 significant GW alerts per year x 182.5 d live time"
     )
-    assert generic.p_value_post == pytest.approx(-math.expm1(-0.05))
+    assert generic.p_value_post == pytest.approx(-math.expm1(-0.0625))
     (low,) = assess(lvk(None, 0.001))
-    assert low.n_trials == 365.0
+    assert low.n_trials == 1240.0
 
 
 def test_configured_rates_are_named_so() -> None:
     assess = make_assess(gw_rate_high_per_year=80, gw_rate_low_per_year=500)
     assert assess(lvk(0.01, 0.02))[0].far_source == (
-        "p x 80 per year (high-significance GW alerts; configured)"
+        "p x 80 per year (significant GW alerts; configured)"
     )
     assert assess(lvk(None, 0.02))[0].far_per_year == pytest.approx(10.0)
 
@@ -136,40 +135,52 @@ def test_observed_trials_survive_a_restart(tmp_path: Path) -> None:
     first(lvk(None, 0.5, superevent="S230908b"))
     again = make_assess(trials="observed", observed=path)
     generic, bayesian, best = again(lvk(0.01, 0.02, superevent="S231029y"))
-    assert generic.n_trials == 3.0
-    assert generic.trials_source == "observed: 3 distinct superevents seen by this host"
-    assert bayesian.n_trials == 4.0
-    assert best.n_trials == 6.0
+    assert generic.n_trials == bayesian.n_trials == 250.0  # third of the first 125
+    assert generic.trials_source == (
+        "spent: significant GW alerts, event 3 of this host, paid as one of 250 trials, for 125 "
+        "expected a season and those beyond"
+    )
+    assert best.n_trials == 500.0
     assert again(lvk(superevent="S230904n", status=Status.RETRACTION)) == ()
-    assert again(lvk(0.01, 0.02, superevent="S231029y"))[0].n_trials == 2.0
+    later = make_assess(trials="observed", observed=path, gw_rate_high_per_year=2)
+    assert [later(lvk(0.01, 0.02, superevent=f"S{n}"))[0].n_trials for n in range(4)] == [
+        *(16.0, 16.0, 16.0, 64.0)  # numbers 4 to 7: 2, then 4, then 8
+    ]
 
 
-def test_the_first_mock_event_still_has_one_look(tmp_path: Path) -> None:
+def test_a_mock_event_is_not_counted(tmp_path: Path) -> None:
     assess = make_assess(trials="observed", observed=str(tmp_path / "o.sqlite"))
     result = assess(lvk(0.01, None, superevent="MS230914a"))[0]
-    assert result.n_trials == 1.0
+    assert result.n_trials is None
     assert result.notes[-1] == "a test or mock event: not of the sky"
 
 
-def test_a_track_has_the_chance_of_its_false_alarm_rate() -> None:
-    (far,) = make_assess()(track(far_per_year=0.2894))
-    assert far.quantity == "far"
-    assert far.p_value == far.p_value_post == pytest.approx(1 - math.exp(-0.2894))
+def test_a_false_alarm_rate_is_quoted_and_not_judged() -> None:
+    (far,) = make_assess(trials=100)(track(far_per_year=0.2894, signalness=0.42))
+    assert far == Significance(
+        provider="icecube",
+        quantity="far",
+        sided=Sided.ONE,
+        far_per_year=far.far_per_year,
+        far_source="IceCube's estimate, due to atmospheric backgrounds",
+        notes=(
+            "a rate, not a test of this alert: no sigma and no verdict follow from it",
+            "like this or better: 2.9 a year in IceCat-1, by false-alarm rate",
+            "like this or better: 14 a year in IceCat-1, by signalness",
+        ),
+    )
     assert far.far_per_year == pytest.approx(0.2894)
-    assert far.far_source == "as stated in the notice"
-    assert far.trials_source == "none: the chance is that of the whole window of 365 d"
-    assert far.verdict is Verdict.NONE
-    (day,) = make_assess(window_s=86_400)(track(far_per_year=0.2894))
-    assert day.p_value == pytest.approx(0.2894 / 365, rel=1e-3)
     assert make_assess()(track()) == ()
     assert assess_far(track()) is None
+    (cascade,) = make_assess()(track(far_per_year=0.2894, kind=AlertKind.CASCADE))
+    assert len(cascade.notes) == 1  # IceCat-1 has tracks only
 
 
 def test_trials_of_gw_searches_do_not_touch_other_alerts() -> None:
     alert = track(far_per_year=1.0, p_values=(PValue(search="hese", value=0.01),))
     hese, far = make_assess(trials=1000)(alert)
-    assert hese.n_trials == far.n_trials == 1.0
-    assert hese.trials_source == "none: not one of many searches"
+    assert hese.n_trials is far.n_trials is None
+    assert hese.trials_source == "not corrected for trials"
     assert hese.far_per_year is None
 
 
@@ -186,8 +197,7 @@ def test_a_placeholder_of_0_is_no_discovery() -> None:
         sided=Sided.ONE,
         p_value=0.0,
         is_limit=True,
-        n_trials=1.0,
-        trials_source="none: not one of many searches",
+        trials_source="not corrected for trials",
         notes=(
             (
                 "stated as 0: a placeholder, or fewer background trials than needed to resolve it; "

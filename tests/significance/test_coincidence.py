@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from icecube_hooks import (
@@ -17,6 +18,9 @@ from icecube_hooks import (
 )
 from icecube_plugin.significance import (
     PValueError,
+    alert_density,
+    alert_share,
+    circle_density,
     coincidence,
     expected_alerts,
     post_trial_p,
@@ -54,19 +58,25 @@ def test_a_contained_transient() -> None:
     assert match.containment == 0.9
     assert match.delta_t_s == 2 * DAY
     assert match.separation_deg == pytest.approx(0.0759, abs=1e-3)
-    expected = 10 * (10 / 365) * (math.pi / 41_252.96)  # gold per year x years x share of the sky
-    assert match.n_expected == pytest.approx(expected, rel=1e-3)
+    even = 10 * (10 / 365) * (math.pi / 41_252.96)  # gold per year x years x share of the sky
+    gold = alert_density(AlertKind.GOLD)
+    assert gold is not None
+    expected = even * gold(HERE.dec_deg)
+    assert match.n_expected == pytest.approx(expected, rel=2e-2)  # straight over 2 deg
     result = match.significance
-    assert result.p_value == pytest.approx(expected, rel=1e-3)
+    assert result.p_value == pytest.approx(expected, rel=2e-2)
     assert result.p_value_post == post_trial_p(result.p_value or 0, 3)
     assert result.trials_source == "given: 3 kinds of alert x 1 transient"
     assert result.quantity == "gold coincidence"
-    assert "isotropic alerts assumed" in result.notes[0]
+    assert result.notes == ("density of alerts over declination as in IceCat-1",)
+    assert result.verdict == "strong"
 
 
 def test_outside_the_region_the_separation_counts() -> None:
     place = Localization(ra_deg=77.36, dec_deg=15.69, error_radius_deg=1.0)
-    (match,) = coincidence(HERE, T0, [track(place=place)], before_s=DAY, after_s=DAY)
+    (match,) = coincidence(
+        HERE, T0, [track(place=place)], before_s=DAY, after_s=DAY, density=lambda dec: 1.0
+    )
     assert match.is_contained is False
     share = (1 - math.cos(math.radians(10))) / 2
     assert match.n_expected == pytest.approx(10 * 2 / 365 * share)
@@ -79,11 +89,47 @@ def test_order_window_and_density() -> None:
     assert [match.alert for match in found] == [near, far]
     edge = coincidence(HERE, T0, [late], before_s=0, after_s=3 * DAY)
     assert len(edge) == 1
-    (dense,) = coincidence(
-        HERE, T0, [near], before_s=DAY, after_s=DAY, density=lambda dec: 2.5 if dec == 5.0 else 0.0
+    even, dense = (
+        coincidence(HERE, T0, [near], before_s=DAY, after_s=DAY, density=density)[0]
+        for density in (lambda dec: 1.0, lambda dec: 2.5 if dec > HERE.dec_deg else 0.5)
     )
-    assert dense.n_expected == pytest.approx(2.5 * found[0].n_expected)
+    assert dense.n_expected == pytest.approx(1.5 * even.n_expected, rel=1e-3)  # half and half
     assert dense.significance.notes == ()
+
+
+@pytest.mark.parametrize("dec", [-90.0, -50.0, 0.0, 33.0, 88.0])
+@pytest.mark.parametrize("radius", [0.01, 3.0, 40.0, 180.0])
+def test_a_density_is_integrated_over_the_circle(dec: float, radius: float) -> None:
+    gold = alert_density(AlertKind.GOLD)
+    assert gold is not None
+    rng = np.random.default_rng(3)
+    share = (1 - math.cos(math.radians(radius))) / 2
+    along = 1 - 2 * share * rng.random(200_000)  # uniform over the circle
+    turn = rng.uniform(0, 2 * math.pi, along.size)
+    across = np.sqrt(1 - along**2)
+    north = math.radians(dec)
+    sines = along * math.sin(north) + across * np.cos(turn) * math.cos(north)
+    values = [gold(d) for d in np.degrees(np.arcsin(np.clip(sines, -1, 1)))[:20_000]]
+    error = 4 * np.std(values) / math.sqrt(len(values)) + 2e-3
+    assert circle_density(gold, dec, radius) == pytest.approx(np.mean(values), abs=error)
+
+
+def test_only_alerts_above_a_signalness() -> None:
+    alerts = [
+        track(77.0, 5.0, event_id=1, signalness=0.9),
+        track(77.0, 5.0, event_id=2, signalness=0.4),
+        track(77.0, 5.0, event_id=3),
+    ]
+    kinds = (AlertKind.GOLD, AlertKind.BRONZE)
+    (one,) = coincidence(
+        HERE, T0, alerts, before_s=DAY, after_s=DAY, kinds=kinds, min_signalness=0.5
+    )
+    assert one.alert.event_id == 1
+    all_three = coincidence(HERE, T0, alerts, before_s=DAY, after_s=DAY, kinds=kinds)
+    ratio = one.n_expected / all_three[0].n_expected
+    assert ratio == pytest.approx(103 / 133, rel=0.1)  # and a little denser or less there
+    with pytest.raises(PValueError, match="expected a kind of alert with known signalnesses"):
+        alert_share(AlertKind.CASCADE, 0.5)
 
 
 def test_trials_of_the_observer() -> None:

@@ -51,11 +51,11 @@ def test_one_p_value(command: Run) -> None:
         0,
         (
             "what     p-value  sigma  trials  p post  sigma post  FAR/yr  verdict\n"
-            "p-value  0.0191   2.07   100     0.8546  -1.06       1.91    none\n"
+            "p-value  0.0191   2.07   100     0.8546  p > 0.5     2.502   none\n"
             "\n"
             "one-sided\n"
             "trials given: 100 independent looks\n"
-            "FAR p x 100 per year (high-significance GW alerts; IceCube's LVK follow-up tutorial)\n"
+            "FAR p x 131 per year (significant GW alerts; that of O4b; none published for O4c)\n"
         ),
         "",
     )
@@ -63,14 +63,15 @@ def test_one_p_value(command: Run) -> None:
 
 def test_two_sided_and_rate(command: Run) -> None:
     _, out, _ = command("0.0027", "--sided", "two", "--rate", 12.5)
-    assert "p-value  0.0027   3.00   1       0.0027  3.00        0.03375  moderate" in out
+    assert "p-value  0.0027   3.00   -       -       -           0.03375  -" in out
+    assert "\nnot corrected for trials\n" in out
     assert "two-sided\n" in out
     assert "FAR p x 12.5 per year (looks; --rate)" in out
 
 
 def test_0_is_a_limit(command: Run) -> None:
     _, out, _ = command("0")
-    assert "p-value  0 (limit)  -      1       -       -           -       -\n" in out
+    assert "p-value  0 (limit)  -      -       -       -           -       -\n" in out
 
 
 def test_the_inverse(command: Run) -> None:
@@ -120,12 +121,33 @@ def test_json_lines_of_records_as_a_season(command: Run, tmp_path: Path) -> None
     assert lines[1].startswith("lvk-search:S230914ak:2-? generic ")
     assert lines[5].startswith("gold:138590_1:? far ")
     assert lines[-5:] == [
-        "season: 2 distinct GW events with a p-value, 0 without",
-        "best: S230908b, p = 0.0056 before trials",
-        "best of the season: p = 0.01117, 2.28 sigma",
-        "below p = 0.01: 1 seen, 0.02 expected",
-        "chance of as many or more: 0.0199",
+        "season of low-significance GW events: 1 heard, of how many searched events is not stated",
+        "event     p       q",
+        "S230908b  0.0056  -",
+        "p: the better search with the penalty for 2, before the trials of the season",
+        "not all searches are known to be heard: not corrected for trials, no excess is stated",
     ]
+    whole = command(path, "--searched", 1, 1)[1].splitlines()
+    assert whole[-7:] == [
+        "season of low-significance GW events: 1 of 1 searched events heard",
+        "event     p       q",
+        "S230908b  0.0056  0.0056",
+        "p: the better search with the penalty for 2, before the trials of the season",
+        "best of 1: p = 0.0056, moderate",
+        "below p = 0.01: 1 seen, 0.01 expected",
+        "chance of as many or more: 0.01",
+    ]
+
+
+def test_superseded_notices_are_marked_and_not_judged(command: Run, tmp_path: Path) -> None:
+    path = tmp_path / "revisions.jsonl"
+    notices = [lvk(None, p, number=k, raw=b"%d" % k) for k, p in ((1, 1e-9), (2, 0.4))]
+    path.write_text("\n".join(records(*notices)))
+    lines = command(path, "--trials", 2)[1].splitlines()
+    assert lines[1].startswith("lvk-search:S230914ak:1-? (superseded) bayesian ")
+    assert lines[1].endswith(" -")
+    assert lines[2].startswith("lvk-search:S230914ak:2-? bayesian ")
+    assert lines[2].endswith(" none")
 
 
 def test_json_of_a_season(command: Run, tmp_path: Path) -> None:
@@ -141,9 +163,11 @@ def test_json_of_a_season(command: Run, tmp_path: Path) -> None:
         "far",
     ]
     assert found["results"][3]["far_per_year"] == pytest.approx(0.28)
-    assert found["season"]["n_events"] == 2
-    assert found["season"]["best"]["quantity"] == "best of 2 events"
-    assert json.loads(command("0.1", "--json")[1])["season"] is None
+    assert list(found["seasons"]) == ["significant", "low-significance"]
+    assert found["seasons"]["low-significance"]["n_events"] == 1
+    assert found["seasons"]["low-significance"]["p_excess"] is None
+    assert found["seasons"]["low-significance"]["best"]["quantity"] == "best of 1 event heard"
+    assert json.loads(command("0.1", "--json")[1])["seasons"] == {}
 
 
 def test_a_stored_season(command: Run, tmp_path: Path) -> None:
@@ -153,7 +177,7 @@ def test_a_stored_season(command: Run, tmp_path: Path) -> None:
         rows = [(text,) for text in records(*SEASON)]
         db.executemany("INSERT INTO records (record_json) VALUES (?)", rows)
     _, out, _ = command(path)
-    assert "season: 2 distinct GW events" in out
+    assert "season of significant GW events: 1 heard" in out
 
 
 def test_files_that_cannot_be_read(command: Run, tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from icecube_hooks import YEAR_S, Alert, AlertKind, Direction
 from icecube_plugin.significance import (
     ALERT_RATES,
     Trials,
+    alert_density,
     bonferroni_p,
-    chance_of_at_least_one,
+    circle_density,
     coincidence,
     expected_alerts,
     fisher,
     post_trial_p,
+    spent_trials,
     stouffer,
 )
 from tests.significance.alerts import T0, track
@@ -115,19 +117,6 @@ def test_a_season_of_best_of_two(rng: np.random.Generator, rho: float) -> None:
     assert is_uniform(twice.post_p(best)) if rho == 0 else excess(twice.post_p(best)) < 3.5
 
 
-def test_the_lowest_false_alarm_rate_of_a_year(rng: np.random.Generator) -> None:
-    highest = 9.0  # background alerts per year, their false-alarm rates uniform below that
-    counts = rng.poisson(highest, SEASONS)
-    lowest = np.full(SEASONS, np.inf)
-    lowest[counts > 0] = highest * best_of_each(rng, counts[counts > 0])
-    chance = chance_of_at_least_one(lowest[counts > 0])
-    assert excess(np.concatenate([chance, np.ones((counts == 0).sum())])) < 3.5
-    below = chance[chance < 1 - np.exp(-highest)]
-    assert is_uniform(
-        np.concatenate([below, rng.uniform(1 - np.exp(-highest), 1, (counts == 0).sum())])
-    )
-
-
 def test_the_nearest_of_isotropic_alerts(rng: np.random.Generator) -> None:
     """1e5 seasons with the formula; `test_the_real_function...` ties the function to it."""
     window_s = 30 * 86_400.0
@@ -157,10 +146,83 @@ def test_the_real_function_on_isotropic_alerts(rng: np.random.Generator) -> None
             for r, d, shift in zip(ra, dec, shifts, strict=True):
                 when = T0 + timedelta(seconds=shift)
                 alerts.append(track(r, d, kind=kind, time=when, event_id=len(alerts)))
-        found = coincidence(source, T0, alerts, before_s=half_s, after_s=half_s)
+        found = coincidence(
+            source, T0, alerts, before_s=half_s, after_s=half_s, density=lambda dec: 1.0
+        )
         assert len(found) == len(alerts)
         post.append(min(match.significance.p_value_post or 0.0 for match in found))
     assert is_uniform(post)
+
+
+KINDS = (AlertKind.GOLD, AlertKind.BRONZE)
+
+
+def smallest_p(
+    rng: np.random.Generator, dec: float, kind: AlertKind, declinations: Any, is_even: bool
+) -> Any:
+    """Return the p-value of the nearest alert of `kind` in many seasons, as `coincidence` has it.
+
+    p falls with the separation, so it is worked out on a grid of separations and interpolated.
+    """
+    share = 0.4  # of a year
+    density = (lambda dec_deg: 1.0) if is_even else alert_density(kind)
+    grid = np.concatenate([[0.0], np.geomspace(0.05, 180.0, 400)])
+    window = share * YEAR_S
+    n_expected = [
+        expected_alerts(kind, window, 41_252.961 * np.sin(np.radians(r) / 2) ** 2)
+        * circle_density(density, dec, float(r))
+        for r in grid
+    ]
+    counts = rng.poisson(ALERT_RATES[kind].per_year * share, SEASONS)
+    there = rng.choice(declinations, counts.sum())
+    ra = rng.uniform(0, 2 * np.pi, there.size)
+    north = np.radians(dec)
+    along = np.sin(north) * np.sin(there) + np.cos(north) * np.cos(there) * np.cos(ra)
+    nearest = np.full(SEASONS, 180.0)
+    some = counts > 0
+    starts = np.concatenate([[0], np.cumsum(counts[some])[:-1]])
+    nearest[some] = np.degrees(np.arccos(np.maximum.reduceat(along, starts)))
+    p = -np.expm1(-np.interp(nearest, grid, n_expected))
+    return np.where(some, p, 1.0)
+
+
+@pytest.mark.parametrize("dec", [-70, -50, -30, -10, -5, 0, 5, 10, 20, 30, 50, 70])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_even", [True, False])
+def test_chances_of_a_coincidence_are_right(
+    rng: np.random.Generator, kind: AlertKind, dec: float, is_even: bool
+) -> None:
+    """P(p < a) / a is 0.9 to 1.1, on even skies and on skies like IceCat-1."""
+    sines = np.linspace(-1, 1, 100_001)
+    density = alert_density(kind)
+    assert density is not None
+    weights = np.ones_like(sines) if is_even else [density(d) for d in np.degrees(np.arcsin(sines))]
+    sky = np.arcsin(rng.choice(sines, 400_000, p=np.array(weights) / np.sum(weights)))
+    p = smallest_p(rng, dec, kind, sky, is_even)
+    for a in (0.1, 0.03, 0.01):
+        error = 3 * np.sqrt(1 / (a * SEASONS))
+        assert (p < a).mean() / a == pytest.approx(1.0, abs=max(0.1, error)), (dec, a)
+
+
+def test_isotropy_would_be_wrong_near_the_horizon(rng: np.random.Generator) -> None:
+    density = alert_density(AlertKind.GOLD)
+    assert density is not None
+    sines = np.linspace(-1, 1, 20_001)
+    weights = np.array([density(d) for d in np.degrees(np.arcsin(sines))])
+    sky = np.arcsin(rng.choice(sines, 100_000, p=weights / weights.sum()))
+    p = smallest_p(rng, 0.0, AlertKind.GOLD, sky, is_even=True)
+    assert (p < 0.01).mean() / 0.01 > 2.5
+
+
+def test_an_open_series_keeps_its_error(rng: np.random.Generator) -> None:
+    """Whatever the number of events, the chance that any is below a is at most a."""
+    n = np.array([spent_trials(number, 30).n for number in range(1, 451)])  # 4 blocks: 15/16
+    post = post_trial_p(rng.random((20_000, 450)), n)
+    for a in (0.1, 0.03, 0.01):
+        any_below = (post < a).any(axis=1).mean()
+        assert any_below == pytest.approx(1 - (1 - a) ** (15 / 16), abs=3.5 * np.sqrt(a / 20_000))
+    so_far = post_trial_p(rng.random((20_000, 100)), np.arange(1.0, 101.0))
+    assert (so_far < 0.01).any(axis=1).mean() > 0.03  # trials so far: several times as often
 
 
 def test_a_wide_error_region_is_conservative(rng: np.random.Generator) -> None:

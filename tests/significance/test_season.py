@@ -5,9 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from scipy import stats
 
-from icecube_hooks import AlertKind, Status, Tense
-from icecube_plugin.significance import PValueError, newest, post_trial_p, season
+from icecube_hooks import AlertKind, Status, Tense, WireFormat
+from icecube_plugin.significance import (
+    STREAMS,
+    PValueError,
+    newest,
+    post_trial_p,
+    season,
+    superseded,
+)
 from tests.significance.alerts import T0, lvk, track
 
 
@@ -35,6 +43,14 @@ def test_an_upgrade_to_gold_is_the_same_event() -> None:
     assert len(newest([bronze, track(kind=AlertKind.CASCADE)])) == 2
 
 
+def test_superseded_notices() -> None:
+    old, new, other = track(revision=0), track(revision=1), lvk(0.1, 0.1)
+    assert superseded([old, new, other]) == {old.notice_id}
+    assert superseded([new, new, other]) == frozenset()
+    taken_back = track(revision=2, status=Status.RETRACTION)
+    assert superseded([old, taken_back]) == frozenset()
+
+
 def test_what_is_sorted_out() -> None:
     alerts = [
         lvk(0.1, 0.2, superevent="S1a"),
@@ -54,7 +70,15 @@ def test_best_expected_and_observed() -> None:
     alerts += [lvk(None, 0.002, superevent="S200b"), lvk(None, None, superevent="S201c")]
     alerts += [lvk(None, 0.0, superevent="S202d")]
     total = season(alerts)
-    assert (total.n_events, total.n_without) == (101, 2)
+    assert (total.n_events, total.n_without, total.is_whole) == (101, 2, False)
+    assert total.best is not None
+    assert (total.best.p_value_post, total.best.verdict) == (None, None)
+    assert (total.n_expected, total.p_excess) == (None, None)
+    assert total.best.quantity == "best of 101 events heard"
+    assert total.coverage == "103 heard, of how many searched events is not stated"
+    partly = season(alerts, n_searched=104)
+    assert (partly.coverage, partly.p_excess) == ("103 of 104 searched events heard", None)
+    total = season(alerts, n_searched=103)
     assert total.best is not None
     assert total.best_event == "S200b"
     assert total.best.quantity == "best of 101 events"
@@ -63,11 +87,51 @@ def test_best_expected_and_observed() -> None:
     assert total.n_expected == pytest.approx(1.01)
     assert total.n_observed == 2
     assert total.p_excess == pytest.approx(0.2679, abs=1e-4)  # 1 - q^101 - 101 p q^100
+    with pytest.raises(PValueError, match="expected at least the 103 that were heard, got 102"):
+        season(alerts, n_searched=102)
+
+
+def test_q_values_are_those_of_benjamini_and_hochberg() -> None:
+    ps = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.324]
+    ps += [0.4262, 0.5719, 0.6528, 0.759, 1.0]  # their own example, J. R. Stat. Soc. B 57 (1995)
+    alerts = [lvk(None, p, superevent=f"S{k}a") for k, p in enumerate(ps)]
+    found = [event.q_value for event in season(alerts, n_searched=15).events]
+    assert found == pytest.approx(list(stats.false_discovery_control(ps)))
+    assert sum(q <= 0.05 for q in found if q is not None) == 4  # as they say
+    assert season(alerts).events[0].q_value is None
+    fewer = season(alerts[:3], n_searched=15).events
+    assert [event.q_value for event in fewer] == pytest.approx([0.0015, 0.003, 0.0095])
+
+
+def test_an_event_known_by_circular_only_is_no_look() -> None:
+    heard = lvk(None, 0.4, superevent="S1a")
+    reported = lvk(None, 0.001, superevent="S2b")
+    both = lvk(None, 0.02, superevent="S3c")
+    total = season(
+        [
+            heard,
+            reported.replace(format=WireFormat.CIRCULAR),
+            both,
+            both.replace(format=WireFormat.CIRCULAR),
+        ],
+        n_searched=2,
+    )
+    assert (total.n_events, total.best_event, total.n_observed) == (2, "S3c", 0)
+    events = [(event.event_key, event.is_circular_only) for event in total.events]
+    assert events == [("S2b", True), ("S3c", False), ("S1a", False)]
+    assert total.events[0].q_value is None
+
+
+def test_the_two_streams_are_two_seasons() -> None:
+    alerts = [lvk(0.3, 0.01, superevent="S1a"), lvk(None, 0.2, superevent="S2b")]
+    high, low = (season(alerts, stream=stream) for stream in STREAMS)
+    assert (high.best_event, low.best_event) == ("S1a", "S2b")
+    assert season(alerts).n_events == 2
 
 
 def test_one_search_only() -> None:
     alerts = [lvk(0.3, 0.01, superevent="S1a"), lvk(None, 0.2, superevent="S2b")]
-    generic = season(alerts, search="generic")
+    generic = season(alerts, search="generic", n_searched=2)
     assert (generic.n_events, generic.n_without) == (1, 1)
     assert generic.best is not None
     assert generic.best.p_value == 0.3
@@ -78,7 +142,8 @@ def test_one_search_only() -> None:
 def test_an_empty_season() -> None:
     total = season([])
     assert (total.n_events, total.best, total.best_event) == (0, None, None)
-    assert (total.n_expected, total.n_observed, total.p_excess) == (0.0, 0, None)
+    assert (total.n_expected, total.n_observed, total.p_excess) == (None, 0, None)
+    assert season([], n_searched=0).p_excess is None
 
 
 @pytest.mark.parametrize("threshold", [0, 1.5, "0.01"])

@@ -28,11 +28,13 @@ from icecube_hooks import (
 )
 from icecube_plugin.alerts import changes
 from icecube_plugin.alerts.file_names import event_file_stem
-from icecube_plugin.alerts.headline import headline
+from icecube_plugin.alerts.headline import RATE, headline
 from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
 from icecube_plugin.alerts.words import (
+    FALSE_ALARMS,
     NOT_STATED,
     NOT_STATED_CONTAINMENT,
+    SIGNALNESS,
     clean,
     containment_text,
     limited,
@@ -46,6 +48,7 @@ from icecube_plugin.alerts.words import (
     systematics_text,
     time_text,
 )
+from icecube_plugin.significance import UNCORRECTED
 from icecube_plugin.sky import galactic_deg
 
 from ._paths import record_path, region_path, voevent_path
@@ -242,11 +245,9 @@ def _how_sure(story: Story) -> Section:
     facts = []
     signalness, rate = event.latest("signalness"), event.latest("far_per_year")
     if signalness is not None:
-        note = "probability of astrophysical origin"
-        facts.append(Fact(label="Signalness", text=f"{signalness:.3g}", note=note))
+        facts.append(Fact(label="Signalness", text=f"{signalness:.3g}", note=SIGNALNESS))
     if rate is not None:
-        note = "" if not 0 < rate < 1 else f"one in {1 / rate:.3g} years by chance"
-        facts.append(Fact(label="False-alarm rate", text=f"{rate:.3g} per year", note=note))
+        facts.append(Fact(label="False-alarm rate", text=f"{rate:.3g}", note=FALSE_ALARMS))
     for p in event.latest("p_values") or ():
         text = "not run" if p.value is None else f"{p.value:.3g}"
         facts.append(Fact(label=f"p-value, {clean(p.search, 40)}", text=text, note="before trials"))
@@ -263,12 +264,18 @@ def headline_of(story: Story) -> Significance | None:
 def _best_facts(story: Story) -> Iterator[Fact]:
     one = headline_of(story)
     if one is not None:
-        verdict = one.verdict or Verdict.NONE
-        trials = "trials" if one.n_trials is None else f"{one.n_trials:.6g} trials"
-        words = f"{sigma_text(one.sigma_post)}, {one.sided}, after {trials}"
-        text = "no evidence" if verdict is Verdict.NONE else f"{verdict} evidence"
-        text = "discovery" if verdict is Verdict.DISCOVERY else text
-        yield Fact(label="Verdict", text=text, note=words.removeprefix(f"{NOT_STATED}, "))
+        sigma = one.sigma if one.p_value_post is None else one.sigma_post
+        words = f"{sigma_text(sigma)}, {one.sided}, {one.trials_source or 'trials not stated'}"
+        note = words.removeprefix(f"{NOT_STATED}, ")
+        yield Fact(label="Verdict", text=_verdict(one), note=note)
+
+
+def _verdict(one: Significance) -> str:
+    if one.verdict is None:
+        return UNCORRECTED
+    if one.verdict is Verdict.DISCOVERY:
+        return "discovery"
+    return "no evidence" if one.verdict is Verdict.NONE else f"{one.verdict} evidence"
 
 
 def _what(story: Story) -> Section:
@@ -317,14 +324,14 @@ def _significance(story: Story) -> Section:
             *("What", "p-value", "Sigma", "Trials", "p after trials", "Sigma after trials"),
             *("By chance per year", "Verdict", "Convention"),
         ),
-        rows=tuple(_significance_row(one) for one in found),
+        rows=tuple(_significance_row(one) for one in found if one.quantity != RATE),
     )
     sources = itertools.chain.from_iterable(_sources(one) for one in found)
     notes = tuple(dict.fromkeys(clean(text) for text in sources))
     return Section(
         anchor="significance",
         title="Significance",
-        table=table if found else None,
+        table=table if table.rows else None,
         notes=notes,
     )
 
@@ -334,7 +341,7 @@ def _significance_row(one: Significance) -> tuple[str, ...]:
         _quantity(one),
         limited(one, one.p_value, "≤ "),
         sigma_text(one.sigma).removesuffix(" sigma"),
-        NOT_STATED if one.n_trials is None else f"{one.n_trials:.6g}",
+        "not corrected" if one.n_trials is None else f"{one.n_trials:.6g}",
         limited(one, one.p_value_post, "≤ "),
         sigma_text(one.sigma_post).removesuffix(" sigma"),
         limited(one, one.far_per_year, "≤ "),
@@ -344,12 +351,12 @@ def _significance_row(one: Significance) -> tuple[str, ...]:
 
 
 def _quantity(one: Significance) -> str:
-    return "false-alarm rate" if one.quantity == "far" else clean(one.quantity, 80)
+    return "false-alarm rate" if one.quantity == RATE else clean(one.quantity, 80)
 
 
 def _sources(one: Significance) -> Iterator[str]:
     quantity = _quantity(one)
-    if one.trials_source is not None:
+    if one.trials_source is not None and one.quantity != RATE:
         yield f"Trials, {quantity}: {one.trials_source}."
     if one.far_source is not None:
         yield f"Rate, {quantity}: {one.far_source}."
@@ -541,9 +548,9 @@ def _sure(story: Story) -> str:
     """Return what most says how sure an alert is."""
     alert, found = story.event.newest, headline_of(story)
     if found is not None:
+        if found.p_value_post is None:
+            return f"p {number_text(found.p_value)} before trials"
         return f"p {number_text(found.p_value_post)} after trials"
     if alert.signalness is not None:
         return f"signalness {alert.signalness:.3g}"
-    return (
-        NOT_STATED if alert.far_per_year is None else f"{alert.far_per_year:.3g} per year by chance"
-    )
+    return NOT_STATED if alert.far_per_year is None else f"FAR {alert.far_per_year:.3g} per year"

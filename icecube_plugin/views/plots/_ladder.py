@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Alert, AlertKind, Record
 from icecube_plugin.significance import (
-    Trials,
+    UNCORRECTED,
     event_p,
     newest,
     p_from_sigma,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rung", "p_ladder", "rungs"]
 
-LOWEST_SIGMA: Final = -1.0
+LOWEST_SIGMA: Final = 0.0
 ROWS: Final = 30
 """So many searches have a row of their own; the others are counted."""
 
@@ -43,14 +43,11 @@ class Rung:
         Each search with its p-value, before any trial.
     p : float
         The better one, with the penalty for as many searches as ran.
-    p_post : float
-        That after the trials of the season.
     """
 
     event_key: str
     searches: tuple[tuple[str, float], ...]
     p: float
-    p_post: float
 
 
 def rungs(alerts: Iterable[Alert]) -> list[Rung]:
@@ -62,13 +59,11 @@ def rungs(alerts: Iterable[Alert]) -> list[Rung]:
         (alert, event_p(alert)) for alert in newest(alerts) if alert.kind is AlertKind.LVK_SEARCH
     ]
     stated = [(alert, p) for alert, p in found if p]
-    trials = Trials.given(max(len(stated), 1))
     ladder = [
         Rung(
             event_key=str(alert.event_key),
             searches=tuple((one.search, one.value) for one in alert.p_values if one.value),
             p=p,
-            p_post=trials.post_p(p),
         )
         for alert, p in stated
     ]
@@ -78,7 +73,7 @@ def rungs(alerts: Iterable[Alert]) -> list[Rung]:
 def p_ladder(
     records: Iterable[Record], *, highlight: str | None = None, size_in: Size | None = None
 ) -> Figure:
-    """Draw the p-values of the searches around gravitational waves, before and after trials.
+    """Draw the p-values of the searches around gravitational waves, before the trials of the season.
 
     Parameters
     ----------
@@ -92,8 +87,8 @@ def p_ladder(
     Returns
     -------
     matplotlib.figure.Figure
-        One row per event: its searches, the better one with the penalty for the number of
-        searches, and what is left of that among all events of the season. One-sided sigma.
+        One row per event: its searches, and the better one with the penalty for the number of
+        searches. One-sided sigma. Nothing is said of the season, of which records are rarely all.
 
     Raises
     ------
@@ -135,10 +130,9 @@ def sigma(p: float) -> float:
 def _draw_row(axes: Axes, y: int, rung: Rung, *, is_chosen: bool) -> None:
     if is_chosen:
         axes.axhspan(y - 0.5, y + 0.5, color="#F0E442", alpha=0.35, lw=0)
-    x, x_post = sigma(rung.p), sigma(rung.p_post)
-    axes.plot([x_post, x], [y, y], color=FAINT, lw=1.0, zorder=1)
-    axes.plot([x_post], [y], marker="<", color=INK, mfc="white", ms=5.5, ls="none", zorder=2)
-    axes.plot([x], [y], marker=BEST[0], color=BEST[1], ms=5, ls="none", zorder=3, label="best")
+    axes.plot(
+        [sigma(rung.p)], [y], marker=BEST[0], color=BEST[1], ms=5, ls="none", zorder=3, label="best"
+    )
     for name, p in rung.searches:
         marker, colour = SEARCHES.get(name, ("^", FAINT))
         axes.plot(
@@ -174,15 +168,13 @@ def _entries(rows: Sequence[Rung]) -> Iterator[Any]:
             yield entry(f"{name} search, before trials", marker, color=colour)
     label = "better one, after as many searches"
     yield entry(label, BEST[0], markerfacecolor=INK, markersize=5)
-    yield entry("that, after all events of the season", "<", markersize=5.5)
 
 
 def _caption(ladder: Sequence[Rung], rows: Sequence[Rung]) -> Iterator[str]:
-    n = len(ladder)
     best = ladder[-1]
-    yield f"One-sided: p = 1 - Phi(sigma). Trials: 1 - (1 - p)^N for N = {n} events."
-    yield f"Best: {shown(best.event_key)}, p = {best.p:.2g} before and {best.p_post:.2g} after."
-    yield "Searches that were not heard of are not counted: N is of these records only."
-    yield f"Beyond {LOWEST_SIGMA:g} sigma, p near 1, markers stand at the left edge."
-    if len(rows) < n:
-        yield f"{n - len(rows)} less surprising ones are not shown."
+    yield "One-sided: p = 1 - Phi(sigma). Markers at the left edge: p of 0.5 or more."
+    yield f"Best: {shown(best.event_key)}, p = {best.p:.2g} with the penalty for its searches."
+    yield f"{UNCORRECTED.capitalize()}: of {len(ladder)} events one is best, and who keeps only"
+    yield "what circulars report has small p-values by selection."
+    if len(rows) < len(ladder):
+        yield f"{len(ladder) - len(rows)} less surprising ones are not shown."
