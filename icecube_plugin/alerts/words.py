@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from icecube_hooks import Alert, AlertKind, Ellipse, Localization, Significance, Status
+from icecube_hooks import Alert, AlertKind, Ellipse, Localization, Significance, Status, Verdict
 
 __all__ = [
     "FALSE_ALARMS",
@@ -22,6 +22,7 @@ __all__ = [
     "NOT_STATED_CONTAINMENT",
     "RETRACTED",
     "SIGNALNESS",
+    "UNCORRECTED",
     "clean",
     "containment_text",
     "heading",
@@ -37,6 +38,7 @@ __all__ = [
     "systematics_text",
     "tense_word",
     "time_text",
+    "verdict_text",
 ]
 
 CLEAN_CHARACTERS: Final = 300
@@ -50,6 +52,9 @@ SIGNALNESS: Final = "astrophysical share of events of this energy or above, as I
 """What a signalness is; not the chance that this event is one (docs/significance.md)."""
 
 FALSE_ALARMS: Final = "events per year due to atmospheric backgrounds, IceCube's estimate"
+
+UNCORRECTED: Final = "not corrected for trials"
+"""Stands where a verdict would, if nobody said how many looks there were."""
 
 _NAMES: Final = {
     AlertKind.GOLD: ("gold", "GOLD track", "Gold track alert"),
@@ -230,6 +235,16 @@ def sigma_text(sigma: float | None) -> str:
     if sigma is None:
         return NOT_STATED
     return "p > 0.5" if sigma < 0 else f"{sigma:.2f} sigma"
+
+
+def verdict_text(one: Significance) -> str:
+    """Return a verdict; without one, that nobody said how many looks there were.
+
+    "weak" is of older records: 1 to 2 sigma is no evidence, one look in six gets there by chance.
+    """
+    if one.verdict is None:
+        return NOT_STATED if one.is_limit else UNCORRECTED
+    return str(Verdict.NONE if one.verdict is Verdict.WEAK else one.verdict)
 
 
 def limited(one: Significance, value: float | None, sign: str = "<= ") -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from icecube_hooks import ConfigError, Message
-from icecube_plugin.alerts.words import sigma_text
-from icecube_plugin.significance import UNCORRECTED, superseded
+from icecube_plugin.alerts.words import UNCORRECTED, sigma_text
+from icecube_plugin.significance import superseded
 
 from ._common import table
 

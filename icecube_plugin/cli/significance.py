@@ -29,11 +29,10 @@ from icecube_hooks import (
     Sided,
     Significance,
 )
-from icecube_plugin.alerts.words import sigma_text
+from icecube_plugin.alerts.words import UNCORRECTED, sigma_text
 from icecube_plugin.significance import (
     GW_RATE_HIGH,
     STREAMS,
-    UNCORRECTED,
     PValueError,
     Rate,
     Season,

@@ -26,7 +26,6 @@ from __future__ import annotations
 from ._assessment import (
     BANDS,
     BEST_OF_TWO,
-    UNCORRECTED,
     assess_far,
     assess_p,
     best_event,
@@ -79,7 +78,6 @@ __all__ = [
     "GW_RATE_LOW",
     "GW_RUNS",
     "STREAMS",
-    "UNCORRECTED",
     "Coincidence",
     "Combined",
     "Density",

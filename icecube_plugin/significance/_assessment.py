@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any, Final, overload
 
 from icecube_hooks import Alert, Sided, Significance, Status, Verdict
+from icecube_plugin.alerts.words import UNCORRECTED
 
 from ._conversion import sigma_from_p
 from ._icecat1 import compared
@@ -34,7 +35,6 @@ from ._values import PROBABILITY, checked_sided
 __all__ = [
     "BANDS",
     "BEST_OF_TWO",
-    "UNCORRECTED",
     "assess_far",
     "assess_p",
     "best_event",
@@ -42,9 +42,6 @@ __all__ = [
     "event_p",
     "verdict_of",
 ]
-
-UNCORRECTED: Final = "not corrected for trials"
-"""Stands where a verdict would, if nobody said how many looks there were."""
 
 BEST_OF_TWO: Final = "best of 2 searches"
 SEARCHES: Final = ("generic", "bayesian")

@@ -22,8 +22,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from icecube_hooks import Alert, AlertKind, Sided, Significance, WireFormat
+from icecube_plugin.alerts.words import UNCORRECTED
 
-from ._assessment import UNCORRECTED, assess_p, event_p, is_retracted
+from ._assessment import assess_p, event_p, is_retracted
 from ._rates import count_text, gw_stream_of
 from ._trials import Trials
 from ._values import PROBABILITY, PValueError

@@ -40,8 +40,8 @@ from icecube_plugin.alerts.words import (
     systematics_text,
     tense_word,
     time_text,
+    verdict_text,
 )
-from icecube_plugin.significance import UNCORRECTED
 
 __all__ = ["LABEL_WIDTH", "Paint", "Tone", "plain", "row", "summary"]
 
@@ -211,9 +211,8 @@ def _assessed(significances: Iterable[Significance]) -> Iterator[str]:
         if one.quantity == RATE:  # which the alert's own lines quote; older records judge it
             continue
         before = _p(one, one.p_value, one.sigma)
-        verdict = "" if one.verdict is None else f", verdict: {one.verdict}"
-        verdict = f", {UNCORRECTED}" if one.n_trials is None else verdict
-        yield row("significance", f"{clean(one.quantity)}, {one.sided}: {before}{verdict}")
+        verdict = verdict_text(one) if one.verdict is None else f"verdict: {verdict_text(one)}"
+        yield row("significance", f"{clean(one.quantity)}, {one.sided}: {before}, {verdict}")
         for text in _after_trials(one):
             yield row("", text)
     for note in notes:

@@ -38,12 +38,9 @@ GOLD track  IceCube-230416A  revision 0  initial  (json)
   position     RA 345.8200 deg  Dec +9.1400 deg  =  23:03:16.8 +09:08:24  J2000
   error        radius 0.61 deg, 90 % containment, statistical only
   energy       127.3 TeV
-  signalness   0.336 (probability of astrophysical origin)
-  false alarms 2.532 per year
-  significance far, one-sided: p 0.0191 (2.07 sigma), verdict: weak
-               after 2 trials (two searches): p 0.0378 (1.78 sigma)
-               1.91 per year by chance (100 alerts per year)
-"""
+  signalness   0.336 (astrophysical share of events of this energy or above, as IceCube expects it)
+  false alarms 2.532 events per year due to atmospheric backgrounds, IceCube's estimate
+  record """
 
 SEARCH = """\
 Neutrinos around a gravitational wave  S230914ak  initial  (json)
@@ -164,7 +161,7 @@ def test_unstated_error_has_no_line() -> None:
 def test_limit_is_no_value() -> None:
     limit = make_significance(p_value=0.0, sigma=None, is_limit=True, notes=("a note", "a note"))
     lines = summary(make_record(significances=(limit, limit))).splitlines()
-    assert "  significance generic, one-sided: p <= 0, verdict: weak" in lines
+    assert "  significance generic, one-sided: p <= 0, verdict: none" in lines
     assert lines.count("  note         a note") == 1
 
 
@@ -172,7 +169,7 @@ def test_significance_that_states_little() -> None:
     fields = ("sigma", "n_trials", "trials_source", "sigma_post", "far_per_year", "verdict")
     one = make_significance(**dict.fromkeys(fields))
     lines = summary(make_record(significances=(one,))).splitlines()
-    start = lines.index("  significance generic, one-sided: p 0.0191")
+    start = lines.index("  significance generic, one-sided: p 0.0191, not corrected for trials")
     assert lines[start + 1] == "               after trials: p 0.0378"
     assert lines[start + 2].startswith("  record")
 

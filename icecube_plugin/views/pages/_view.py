@@ -47,8 +47,8 @@ from icecube_plugin.alerts.words import (
     sigma_text,
     systematics_text,
     time_text,
+    verdict_text,
 )
-from icecube_plugin.significance import UNCORRECTED
 from icecube_plugin.sky import galactic_deg
 
 from ._paths import record_path, region_path, voevent_path
@@ -271,11 +271,9 @@ def _best_facts(story: Story) -> Iterator[Fact]:
 
 
 def _verdict(one: Significance) -> str:
-    if one.verdict is None:
-        return UNCORRECTED
-    if one.verdict is Verdict.DISCOVERY:
-        return "discovery"
-    return "no evidence" if one.verdict is Verdict.NONE else f"{one.verdict} evidence"
+    if one.verdict in (None, Verdict.DISCOVERY):
+        return verdict_text(one)
+    return f"{verdict_text(one)} evidence".replace("none", "no")
 
 
 def _what(story: Story) -> Section:
@@ -345,7 +343,7 @@ def _significance_row(one: Significance) -> tuple[str, ...]:
         limited(one, one.p_value_post, "≤ "),
         sigma_text(one.sigma_post).removesuffix(" sigma"),
         limited(one, one.far_per_year, "≤ "),
-        NOT_STATED if one.verdict is None else one.verdict.value,
+        NOT_STATED if one.verdict is None else verdict_text(one),
         f"{one.sided}",
     )
 

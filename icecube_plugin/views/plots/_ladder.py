@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Alert, AlertKind, Record
+from icecube_plugin.alerts.words import UNCORRECTED
 from icecube_plugin.significance import (
-    UNCORRECTED,
     event_p,
     newest,
     p_from_sigma,
