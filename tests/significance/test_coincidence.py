@@ -110,7 +110,7 @@ def test_a_density_is_integrated_over_the_circle(dec: float, radius: float) -> N
     north = math.radians(dec)
     sines = along * math.sin(north) + across * np.cos(turn) * math.cos(north)
     values = [gold(d) for d in np.degrees(np.arcsin(np.clip(sines, -1, 1)))[:20_000]]
-    error = 4 * np.std(values) / math.sqrt(len(values)) + 2e-3
+    error = 4 * float(np.std(values)) / math.sqrt(len(values)) + 2e-3
     assert circle_density(gold, dec, radius) == pytest.approx(np.mean(values), abs=error)
 
 

@@ -73,7 +73,7 @@ def rungs(alerts: Iterable[Alert]) -> list[Rung]:
 def p_ladder(
     records: Iterable[Record], *, highlight: str | None = None, size_in: Size | None = None
 ) -> Figure:
-    """Draw the p-values of the searches around gravitational waves, before the trials of the season.
+    """Draw the p-values of the searches around gravitational waves, before trials.
 
     Parameters
     ----------
