@@ -141,7 +141,7 @@ def test_json_lines_of_records_as_a_season(command: Run, tmp_path: Path) -> None
 
 def test_superseded_notices_are_marked_and_not_judged(command: Run, tmp_path: Path) -> None:
     path = tmp_path / "revisions.jsonl"
-    notices = [lvk(None, p, number=k, raw=b"%d" % k) for k, p in ((1, 1e-9), (2, 0.4))]
+    notices = [lvk(None, p, number=k) for k, p in ((1, 1e-9), (2, 0.4))]
     path.write_text("\n".join(records(*notices)))
     lines = command(path, "--trials", 2)[1].splitlines()
     assert lines[1].startswith("lvk-search:S230914ak:1-? (superseded) bayesian ")
