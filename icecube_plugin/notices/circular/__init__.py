@@ -25,13 +25,16 @@ Conventions
   behalf, or AMON. The subject alone does not count: every telescope that follows up an event has
   the name of the event in it. A circular by anybody else is none of ours, and so is one by IceCube
   that is about neither a neutrino alert nor a gravitational wave.
-- A number is taken from a place whose meaning is known, or not at all. What is lacking is a
-  concern; two statements that differ are a concern, and where the text does not say which one
-  holds, the field stays unstated. So a circular is never refused for its prose.
-- Asymmetric errors are differences in right ascension and declination [deg], as quoted.
-- Rates are per year of 365 days.
+- A number is taken from a place whose meaning is known and with the unit that follows it
+  (`icecube_plugin.notices.units`), or not at all. What is lacking is a concern; two statements that
+  differ are a concern, and where the text does not say which one holds, the field stays unstated.
+  So a circular is never refused for its prose.
+- Asymmetric errors are differences in right ascension and declination [deg], as quoted. So near a
+  pole that none can be given in right ascension, the box spans all of it.
 - The day in the name of an event outweighs a typed one, see `_event`.
-- A retraction has ``status`` RETRACTION. One that only mentions background is none.
+- A retraction has ``status`` RETRACTION. It names its event in the subject or the sentence that
+  retracts, and it is the collaboration's; anything else about a retraction is a concern.
+- A corrected version has the number of the first and the time of the correction, and is an update.
 """
 
 from __future__ import annotations

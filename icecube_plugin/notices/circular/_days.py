@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 __all__ = [
@@ -89,12 +89,19 @@ def nearest(days: Iterable[date], anchor: date | None) -> date | None:
 
 
 def at_clock(day: date, clock: str) -> datetime | None:
-    """Join a day and a time of day [UTC]; ``None`` if there is no such time."""
-    whole, _, fraction = clock.partition(".")
-    try:
-        hour, minute, second = (int(part) for part in whole.split(":"))
-        return datetime.combine(
-            day, time(hour, minute, second, int(fraction[:6].ljust(6, "0"))), UTC
-        )
-    except ValueError:
+    """Join a day and a time of day [UTC]; ``None`` if there is no such time.
+
+    A leap second, 23:59:60, is the first second of the next day.
+
+    Examples
+    --------
+    >>> f"{at_clock(date(2016, 12, 31), '23:59:60.5'):%Y-%m-%d %H:%M:%S.%f}"
+    '2017-01-01 00:00:00.500000'
+    """
+    hour, minute, second = clock.split(":")
+    if int(hour) > 23 or int(minute) > 59 or int(second[:2]) > 59 + clock.startswith("23:59:"):
         return None
+    whole, _, fraction = second.partition(".")
+    since = timedelta(hours=int(hour), minutes=int(minute), seconds=int(whole))
+    parts = timedelta(microseconds=int(fraction[:6].ljust(6, "0")))
+    return datetime.combine(day, time(0), UTC) + since + parts

@@ -64,6 +64,8 @@ class Circular:
         As found; `describe` reads them.
     event : str
         Name that GCN gives to the event.
+    length : int
+        Of the text as it came [characters]; what is beyond `CIRCULAR_LIMIT` is not in `body`.
     version : int
         GCN counts the corrections of a circular; 1 is the first.
     rest : mapping
@@ -78,6 +80,7 @@ class Circular:
     number: object = None
     created: object = None
     event: str = ""
+    length: int = 0
     version: int = 1
     rest: Mapping[str, Any] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
@@ -147,9 +150,11 @@ def _from_json(message: Message) -> Circular | None:
     version = left.pop("version", None)
     for name in ("$schema", "format"):
         left.pop(name, None)
+    body = left.pop("body")
     return Circular(
         subject=clean(left.pop("subject")),
-        body=with_labelled_rows(clean(left.pop("body"))),
+        body=with_labelled_rows(clean(body[:CIRCULAR_LIMIT])),
+        length=len(body),
         sender=sender,
         number=left.pop("circularId", None),
         created=edited if edited is not None else created,
@@ -167,7 +172,8 @@ def _from_text(text: str) -> Circular | None:
         return None
     return Circular(
         subject=clean(header.get("SUBJECT", "")),
-        body=_CUT.sub("", with_labelled_rows(clean(body))),
+        body=_CUT.sub("", with_labelled_rows(clean(body[:CIRCULAR_LIMIT]))),
+        length=len(body),
         sender=header.get("FROM", ""),
         number=header.get("NUMBER"),
         created=header.get("DATE"),

@@ -12,7 +12,6 @@ the position of the event. Errors without a unit are in deg, like the coordinate
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,7 +121,7 @@ class _Axis:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
+class _Position:
     """A pair of coordinates, and the words before it."""
 
     ra: _Axis
@@ -140,11 +139,11 @@ class _Place:
 
 def read_position(circular: Circular, draft: Draft, *, required: bool) -> None:
     """Set position and error region; say what is lacking if they are `required`."""
-    place = _choose(list(_blocks(circular)) or list(_in_prose(circular)), draft)
-    if place is not None:
-        draft.ra_deg = draft.attempt(within, place.ra.degrees, 0.0, 360.0, "RA")
-        draft.dec_deg = draft.attempt(within, place.dec.degrees, -90.0, 90.0, "Dec")
-        _read_box(place, draft)
+    position = _choose(list(_blocks(circular)) or list(_in_prose(circular)), draft)
+    if position is not None:
+        draft.ra_deg = draft.attempt(within, position.ra.degrees, 0.0, 360.0, "RA")
+        draft.dec_deg = draft.attempt(within, position.dec.degrees, -90.0, 90.0, "Dec")
+        _read_box(position, draft)
         _read_radii(circular, draft)
     if required and (draft.ra_deg is None or draft.dec_deg is None):
         draft.doubt("position", "", None, "no right ascension and declination could be read")
@@ -152,7 +151,7 @@ def read_position(circular: Circular, draft: Draft, *, required: bool) -> None:
         draft.doubt("error", "", None, "no error of the position could be read")
 
 
-def _blocks(circular: Circular) -> Iterator[_Place]:
+def _blocks(circular: Circular) -> Iterator[_Position]:
     """Find two lines that hold a right ascension and a declination, and nothing else."""
     lines = circular.lines
     filled = [index for index, line in enumerate(lines) if line]
@@ -164,7 +163,7 @@ def _blocks(circular: Circular) -> Iterator[_Place]:
         previous = lines[index - 1] if index else ""
         if dec is not None and _begins(previous):
             before = " ".join(lines[i] for i in filled[max(0, at - 6) : at])
-            yield _Place(ra=ra, dec=dec, before=before[-400:])
+            yield _Position(ra=ra, dec=dec, before=before[-400:])
 
 
 def _begins(previous: str) -> bool:
@@ -182,15 +181,16 @@ def _axis(
 def _coordinate(text: str, sexagesimal: re.Pattern[str], scale: float) -> _Axis | None:
     match = _DEGREES.match(text)
     if match is not None:
-        degrees = float(match["degrees"]) * (_unit_factor(text, match) or math.nan)
+        factor = _unit_factor(text, match)
+        if factor is None:
+            return None
+        degrees = float(match["degrees"]) * factor
     else:
         match = sexagesimal.match(text)
         if match is None or int(match["b"]) > 59 or float(match["c"]) >= 60:
             return None
         parts = int(match["a"]) + int(match["b"]) / 60 + float(match["c"]) / 3600
         degrees = round(scale * parts, 9)
-    if math.isnan(degrees):
-        return None
     negative = (match.groupdict().get("sign") or "").startswith("-")
     unit = _UNIT_FIRST.match(text, match.end())
     tail = text[match.end() if unit is None else unit.end() :]
@@ -205,35 +205,36 @@ def _unit_factor(text: str, number: re.Match[str]) -> float | None:
     return found.factor if found is not None and found.kind == ANGLE else None
 
 
-def _in_prose(circular: Circular) -> Iterator[_Place]:
+def _in_prose(circular: Circular) -> Iterator[_Position]:
     flat = circular.flat
     for match in (*_TOGETHER.finditer(flat), *_APART.finditer(flat)):
         ra = _coordinate(match["ra"], _RA_SEXAGESIMAL, 15.0)
         dec = _coordinate(match["dec"], _DEC_SEXAGESIMAL, 1.0)
         if ra is not None and dec is not None:
-            yield _Place(ra=ra, dec=dec, before=match[0])
+            yield _Position(ra=ra, dec=dec, before=match[0])
 
 
-def _choose(places: list[_Place], draft: Draft) -> _Place | None:
+def _choose(positions: list[_Position], draft: Draft) -> _Position | None:
     """Take the only position; of several the one that is called refined or corrected."""
-    if len({place.pair for place in places}) < 2:
-        return places[0] if places else None
-    refined = [place for place in places if _REFINED.search(place.before)]
-    taken = refined[0] if len({place.pair for place in refined}) == 1 else None
-    found = "; ".join(dict.fromkeys(place.text for place in places))
+    if len({position.pair for position in positions}) < 2:
+        return positions[0] if positions else None
+    refined = [position for position in positions if _REFINED.search(position.before)]
+    taken = refined[0] if len({position.pair for position in refined}) == 1 else None
+    found = "; ".join(dict.fromkeys(position.text for position in positions))
     text = None if taken is None else taken.text
     draft.doubt("position", found[:200], text, "the circular states more than one position")
     return taken
 
 
-def _read_box(place: _Place, draft: Draft) -> None:
+def _read_box(position: _Position, draft: Draft) -> None:
     """Read the errors behind both coordinates: ``(+0.71, -0.58 deg 90% PSF containment)``."""
-    ra, dec = _sides(place.ra, "RA", draft), _sides(place.dec, "Dec", draft)
+    ra, dec = _sides(position.ra, "RA", draft), _sides(position.dec, "Dec", draft)
     if ra is None and dec is None:
         return
-    if ra is None and dec is not None and _NEAR_POLE.search(place.ra.tail):
+    if ra is None and dec is not None and _NEAR_POLE.search(position.ra.tail):
         ra = (180.0, 180.0)
-        draft.doubt("RA", place.ra.tail.strip(), "+/-180 deg", "no error so near the pole: any RA")
+        why = "no error so near the pole: any RA"
+        draft.doubt("RA", position.ra.tail.strip(), "+/-180 deg", why)
     if ra is None or dec is None:
         missing = "RA" if ra is None else "Dec"
         draft.doubt("error", missing, None, "an error is stated for one coordinate only")
@@ -241,14 +242,12 @@ def _read_box(place: _Place, draft: Draft) -> None:
     draft.asymmetric = AsymmetricError(
         ra_minus_deg=ra[0], ra_plus_deg=ra[1], dec_minus_deg=dec[0], dec_plus_deg=dec[1]
     )
-    draft.containment = _agreed_containment(place, draft)
-    draft.systematic_included = _systematic(place.ra.tail + " " + place.dec.tail)
+    draft.containment = _agreed_containment(position, draft)
+    draft.systematic_included = _systematic(position.ra.tail + " " + position.dec.tail)
 
 
-def _agreed_containment(place: _Place, draft: Draft) -> float | None:
-    ra, dec = place.ra.containment(), place.dec.containment()
-    if ra is None and _NEAR_POLE.search(place.ra.tail):
-        ra = dec
+def _agreed_containment(position: _Position, draft: Draft) -> float | None:
+    ra, dec = position.ra.containment(), position.dec.containment()
     stated = {value for value in (ra, dec) if value is not None}
     if len(stated) == 1 and 0.0 < min(stated) <= 1.0:
         return stated.pop()

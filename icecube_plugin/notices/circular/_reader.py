@@ -31,7 +31,7 @@ def read(message: Message) -> Alert | None:
     choice = None if circular is None else _choose(circular)
     if circular is None or choice is None:
         return None
-    if len(circular.body) > CIRCULAR_LIMIT:
+    if circular.length > CIRCULAR_LIMIT:
         raise NoticeError(f"the circular has more than {CIRCULAR_LIMIT} characters", field="body")
     kind, read_into = choice
     draft = Draft(kind=kind, format=WireFormat.CIRCULAR)

@@ -101,8 +101,8 @@ def _ends_table(line: str) -> bool:
     return bool(line) and not _is_row(line) and not _is_rule(line)
 
 
-def _read_table(lines: list[str], place: tuple[int, int, int], flat: str, draft: Draft) -> None:
-    start, first, stop = place
+def _read_table(lines: list[str], lines_of: tuple[int, int, int], flat: str, draft: Draft) -> None:
+    start, first, stop = lines_of
     columns = _columns(" ".join(lines[start:first]), flat, draft)
     rows = _rows([_cells(line) for line in lines[first:stop] if _is_row(line)], len(columns))
     if not rows:
@@ -210,11 +210,13 @@ def _event(columns: dict[str, str], row: list[str], containment: float | None) -
         if name in {"generic", "bayesian"}
     )
     return CoincidentEvent(
-        delta_t_s=numbers["dt"], localization=_place(numbers, containment), p_values=p_values
+        delta_t_s=numbers["dt"], localization=_localization(numbers, containment), p_values=p_values
     )
 
 
-def _place(numbers: dict[str, float | None], containment: float | None) -> Localization | None:
+def _localization(
+    numbers: dict[str, float | None], containment: float | None
+) -> Localization | None:
     ra, dec, radius = numbers["ra"], numbers["dec"], numbers.get("radius")
     if ra is None or dec is None:
         return None
