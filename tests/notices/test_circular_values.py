@@ -143,6 +143,21 @@ def test_a_search_around_an_event_of_amon(subject: str, name: str) -> None:
     assert "subject" in {concern.field for concern in alert.concerns}
 
 
+def test_a_search_around_a_coincidence_without_a_name() -> None:
+    alert = about("It was done.", "Fermi-LAT ANTARES coincidence: IceCube neutrino search")
+    assert (alert.kind, alert.event_names) == (AlertKind.NU_EM, ())
+    body = "It was done around ANTARES 200127A. The result is consistent with background."
+    alert = about(body, "Fermi-LAT ANTARES coincidence: IceCube neutrino search")
+    assert alert.event_names == ("ANTARES 200127A",)
+    assert whys(alert, "status") == []
+
+
+def test_somebody_elses_words_on_a_coincidence_of_amon() -> None:
+    head = HEADER.format(subject="Fermi-LAT ANTARES coincidence: no detection", sender="X at HAWC")
+    body = "The AMON stream detected a coincidence.\n\nWe report on HAWC's data.\n"
+    assert read((head.split("The IceCube")[0] + body).encode()) is None
+
+
 class TestTopics:
     @pytest.mark.parametrize("topic", ["gcn.circulars", "gcn.circulars.neutrino"])
     def test_the_topics_of_event_types(self, topic: str) -> None:
@@ -588,6 +603,7 @@ class TestPositions:
         [
             ("(+0.9/-0.8 degs at 90% containment)", (0.9, 0.8)),
             ("[+0.9, -0.8] 90%", (0.9, 0.8)),
+            ("deg (+0.9,-0.8; 90% PSF containment)", (0.9, 0.8)),
             ("(+0.9, -0.8) deg (90 percent CL)", (0.9, 0.8)),
             ("(+54, -48 arcmin; 90\\% CL)", (0.9, 0.8)),
             ("(+0.9 deg, -48 arcmin, 90%)", (0.9, 0.8)),

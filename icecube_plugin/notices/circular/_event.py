@@ -30,7 +30,7 @@ from ._names import (
     name_in_text,
 )
 from ._position import read_position
-from ._status import read_status, retracting_sentences
+from ._status import note_background, read_status, retracting_sentences
 
 __all__ = ["read_neutrino", "read_rate", "read_search_around", "read_times"]
 
@@ -93,6 +93,7 @@ _ENERGY = re.compile(
 def read_neutrino(circular: Circular, draft: Draft) -> None:
     """Read a circular about one track or cascade."""
     name = _read_whose(circular, draft)
+    note_background(circular, draft)
     retracted = draft.status is Status.RETRACTION
     read_times(circular, draft, day_of(name), required=not retracted)
     read_position(circular, draft, required=not retracted)
@@ -115,7 +116,8 @@ def read_search_around(circular: Circular, draft: Draft) -> None:
     """Read only which event a search was made around: its results are not that event's."""
     name = _read_whose(circular, draft)
     if draft.kind is AlertKind.NU_EM:
-        name = next(iter(amon_names(circular.subject)), None)
+        found = amon_names(f"{circular.subject} {circular.event}") or amon_names(circular.flat)
+        name = found[0] if len(found) == 1 else None
     draft.put("event_names", (name,) if name else None)
     why = "a search around the event: it does not describe the event itself"
     draft.doubt("subject", circular.subject, None, why)

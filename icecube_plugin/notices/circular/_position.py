@@ -72,7 +72,7 @@ _NO_UNIT = re.compile(
 )
 """What may follow a coordinate in deg that does not say so."""
 _PLAIN_SIDE = re.compile(
-    r"[ ,/>)\]}]{0,4}(?:$|[-+({<]|\d{1,3}(?:\.\d{1,3})? ?%|(?:PSF|C\.?L|containment|stat|sys"
+    r"[ ,;/>)\]}]{0,4}(?:$|[-+({<]|\d{1,3}(?:\.\d{1,3})? ?%|(?:PSF|C\.?L|containment|stat|sys"
     r"|at|J ?2000|RA|Dec|uncertainty|error|deg|degrees|arcmin|rad)\b)",
     re.IGNORECASE,
 )

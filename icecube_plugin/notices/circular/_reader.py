@@ -12,13 +12,14 @@ from ._coincidence import read_coincidence
 from ._envelope import CIRCULAR_LIMIT, Circular, open_circular
 from ._event import read_neutrino, read_search_around
 from ._lvk import SUPEREVENT, read_search
-from ._names import amon_names, icecube_names
+from ._names import icecube_names
 from ._whose import is_amons, is_icecubes, opening_of
 
 __all__ = ["read"]
 
 _COINCIDENCE = re.compile(r"\bcoincidence\b", re.IGNORECASE)
 _EVENT_SUBJECT = re.compile(r"\d{4,12}_\d{4,12}|\bretract", re.IGNORECASE)
+_OF_AMON = re.compile(r"\bNuEm|\bANTARES\b|\bAMON\b", re.IGNORECASE)
 _EVENT_WORDS = re.compile(
     r"IceCube (?:has )?(?:detected|observed|issued|reported)|IceCube[-_. ]\d{6}", re.IGNORECASE
 )
@@ -52,7 +53,7 @@ def _choose(circular: Circular) -> tuple[AlertKind, Callable[[Circular, Draft], 
     if icecube_names(subject) or _EVENT_SUBJECT.search(subject):
         around = _SEARCH_AROUND.search(subject) is not None
         return AlertKind.TRACK, read_search_around if around else read_neutrino
-    if amon_names(subject):
+    if _OF_AMON.search(subject):
         return AlertKind.NU_EM, read_search_around
     if _EVENT_WORDS.search(opening_of(circular)):
         return AlertKind.TRACK, read_neutrino

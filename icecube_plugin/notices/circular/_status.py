@@ -16,7 +16,7 @@ from ._envelope import Circular
 from ._names import mentions
 from ._whose import is_sent_by_icecube, is_vouched_for
 
-__all__ = ["read_status", "retracting_sentences"]
+__all__ = ["note_background", "read_status", "retracting_sentences"]
 
 _RETRACTED = re.compile(
     r"\bretract(?:ion|ed|ing|s)?\b|\blikely (?:due to |caused by )?(?:a )?background"
@@ -60,11 +60,15 @@ def read_status(circular: Circular, own: set[str], draft: Draft) -> Status | Non
             why = "the text says that the collaboration retracts, the sender does not"
             draft.doubt("sender", circular.sender[:200], "retraction", why)
         return Status.RETRACTION
-    passing = _IN_PASSING.search(circular.flat)
-    if passing is not None:
-        draft.doubt("status", passing[0], None, "speaks of background, and retracts nothing")
     changed = _UPDATE.search(circular.subject) or _REFINED.search(circular.flat)
     return Status.UPDATE if changed or circular.is_corrected else None
+
+
+def note_background(circular: Circular, draft: Draft) -> None:
+    """Note where a circular that retracts nothing speaks of background."""
+    passing = _IN_PASSING.search(circular.flat)
+    if passing is not None and draft.status is not Status.RETRACTION:
+        draft.doubt("status", passing[0], None, "speaks of background, and retracts nothing")
 
 
 def retracting_sentences(circular: Circular) -> list[str]:

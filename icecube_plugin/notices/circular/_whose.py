@@ -39,9 +39,14 @@ def opening_of(circular: Circular) -> str:
 
 def is_amons(circular: Circular) -> bool:
     """Whether AMON is among those who report."""
-    opening = opening_of(circular)
-    verb = _REPORTS.search(opening)
-    return verb is not None and _AMON.search(opening, 0, verb.start()) is not None
+    verbs = ((text, _REPORTS.search(text)) for text in _first_paragraphs(circular))
+    text, verb = next(((text, verb) for text, verb in verbs if verb is not None), ("", None))
+    return verb is not None and _AMON.search(text, 0, verb.start()) is not None
+
+
+def _first_paragraphs(circular: Circular) -> list[str]:
+    paragraphs = re.split(r"\n[ \t]*\n", circular.body[:_OPENING_LENGTH])
+    return [" ".join(text.split()) for text in paragraphs]
 
 
 def is_icecubes(circular: Circular) -> bool:
@@ -65,8 +70,7 @@ def is_vouched_for(circular: Circular) -> bool:
 
 def _says_icecube(circular: Circular) -> bool | None:
     """Whether the first who report are IceCube; ``None`` if nobody is said to."""
-    for paragraph in re.split(r"\n[ \t]*\n", circular.body[:_OPENING_LENGTH]):
-        text = " ".join(paragraph.split())
+    for text in _first_paragraphs(circular):
         match = _ICECUBE.match(text)
         if match is not None:
             sure = match["colon"] is not None or match["behalf"] is not None
