@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "read"]
+__all__ = ["__version__", "read", "readers"]
 
 
 def read(notice: bytes | str | Path, *, topic: str | None = None) -> Record:
@@ -62,14 +62,14 @@ def read(notice: bytes | str | Path, *, topic: str | None = None) -> Record:
     from icecube_hooks import Message
 
     if isinstance(notice, bytes):
-        return _plugins().record(Message(value=notice, topic=topic))
+        return readers().record(Message(value=notice, topic=topic))
     path = Path(notice).expanduser()
-    return _plugins().record(Message(value=path.read_bytes(), topic=topic, origin=str(path)))
+    return readers().record(Message(value=path.read_bytes(), topic=topic, origin=str(path)))
 
 
 @cache
-def _plugins() -> PluginSet:
-    """Load the readers once; sinks are not needed."""
+def readers() -> PluginSet:
+    """Return the installed readers and significance providers; they are loaded once."""
     from icecube_hooks.host import load_plugins
 
     return load_plugins(block=("sink-*",))

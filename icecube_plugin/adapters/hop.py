@@ -284,6 +284,6 @@ def _bytes(content: object) -> bytes:
 
 def _readers() -> PluginSet:
     """Return the installed parsers and significance providers, loaded once."""
-    from icecube_plugin import _plugins
+    from icecube_plugin import readers
 
-    return _plugins()
+    return readers()

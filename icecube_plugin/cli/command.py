@@ -150,7 +150,7 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
 
 
 def _set_up_logging(arguments: argparse.Namespace) -> None:
-    from icecube_plugin._logging import set_up
+    from .log_format import set_up
 
     level = logging.INFO if arguments.verbose else logging.WARNING
     set_up(logging.DEBUG if arguments.debug else level, arguments.log)

@@ -17,7 +17,7 @@ from typing import Any
 
 from icecube_hooks import Message, NoticeError
 from icecube_hooks.host import load_plugins
-from icecube_plugin._logging import set_up
+from icecube_plugin.cli.log_format import set_up
 from icecube_plugin.host import Config, Host, SinkConfig
 
 from .attacks import ATTACKS

@@ -14,7 +14,7 @@ import pytest
 from icecube_hooks import ConfigError, Message, RefusedForGood, RetryLater
 from icecube_hooks.host import load_plugins, make_sink
 from icecube_hooks.testing import make_record
-from icecube_plugin._logging import JsonFormatter, TextFormatter
+from icecube_plugin.cli.log_format import JsonFormatter, TextFormatter
 from icecube_plugin.host import Config, Host, SinkConfig, load_config
 from icecube_plugin.host.config import config_from
 

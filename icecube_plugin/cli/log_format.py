@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from .alerts.words import clean
+from icecube_plugin.alerts.words import clean
 
 __all__ = ["JsonFormatter", "TextFormatter", "set_up"]
 
