@@ -11,9 +11,7 @@ last, and otherwise takes over what it finds.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +25,7 @@ log = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursors (
     name TEXT NOT NULL, type TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
-    moved_at REAL NOT NULL, PRIMARY KEY (name, type)
+    PRIMARY KEY (name, type)
 );
 """
 
@@ -45,18 +43,15 @@ class Cursor:
         Of the sink.
     seq : int
         Number of the last entry that it has.
-    moved_at : datetime
-        When it was moved last [UTC].
     """
 
     name: str
     type: str
     seq: int
-    moved_at: datetime
 
 
 class Cursors:
-    """The cursors of a data folder, in one journal.
+    """The cursors of a data folder, in one journal; each method may raise a `StoreError`.
 
     Parameters
     ----------
@@ -76,24 +71,14 @@ class Cursors:
         self.is_new = not self.path.exists() or self._was_damaged()
 
     def get(self, name: str, kind: str) -> int | None:
-        """Return where a sink is; ``None`` if it is not known.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Return where a sink is; ``None`` if it is not known."""
         query = f"SELECT {_HERE} FROM cursors WHERE name = ? AND type = ?"  # noqa: S608  # ours
         with self._store.reading() as db:
             found = db.execute(query, (self._journal.uuid, name, kind)).fetchone()
         return None if found is None else int(found[0])
 
     def begin(self, name: str, kind: str, start: int | None) -> int:
-        """Return where a sink begins: where it was, or if it is new at `start`, or now.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Return where a sink begins: where it was, or if it is new at `start`, or now."""
         there, left, last = self.get(name, kind), self.get(name, ""), self._journal.last
         if left is not None:  # of an older version, which knew no types
             self.forget(name, "")
@@ -107,56 +92,33 @@ class Cursors:
         return where
 
     def put(self, name: str, kind: str, seq: int) -> None:
-        """Put a cursor somewhere.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Put a cursor somewhere."""
         with self._store.transaction() as db:
-            row = (name, kind, self._journal.uuid, seq, time.time())
-            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", row)
+            row = (name, kind, self._journal.uuid, seq)
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", row)
 
     def move(self, name: str, kind: str, old: int, new: int) -> bool:
-        """Move a cursor on; return False if it is not, or no longer, at `old`.
-
-        Raises
-        ------
-        StoreError
-        """
-        change = "UPDATE cursors SET seq = ?, moved_at = ?, journal = ?"
+        """Move a cursor on; return False if it is not, or no longer, at `old`."""
+        change = "UPDATE cursors SET seq = ?, journal = ?"
         where = f" WHERE name = ? AND type = ? AND {_HERE} = ?"
         journal = self._journal.uuid
-        row = (new, time.time(), journal, name, kind, journal, old)
+        row = (new, journal, name, kind, journal, old)
         with self._store.transaction() as db:
             return db.execute(change + where, row).rowcount == 1
 
     def all(self) -> list[Cursor]:
-        """Return all cursors, by name.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Return all cursors, by name."""
         if not self.path.exists():
             return []
         with self._store.reading() as db:
             rows = db.execute(
-                f"SELECT name, type, {_HERE}, moved_at FROM cursors ORDER BY name",  # noqa: S608
+                f"SELECT name, type, {_HERE} FROM cursors ORDER BY name",  # noqa: S608
                 (self._journal.uuid,),
             ).fetchall()
-        return [
-            Cursor(name=name, type=kind, seq=seq, moved_at=datetime.fromtimestamp(at, UTC))
-            for name, kind, seq, at in rows
-        ]
+        return [Cursor(name=name, type=kind, seq=seq) for name, kind, seq in rows]
 
     def forget(self, name: str, kind: str | None = None) -> bool:
-        """Remove the cursors of a name, of one type or all; return whether there was one.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Remove the cursors of a name, of one type or all; return whether there was one."""
         with self._store.transaction() as db:
             query = "DELETE FROM cursors WHERE name = ? AND type = ifnull(?, type)"
             return db.execute(query, (name, kind)).rowcount > 0

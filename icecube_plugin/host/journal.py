@@ -241,7 +241,7 @@ class DeadLetter:
 
 
 class Journal:
-    """The journal of a data folder.
+    """The journal of a data folder; each method may raise a `StoreError`.
 
     Parameters
     ----------
@@ -314,11 +314,6 @@ class Journal:
         -------
         int
             The number of the last entry.
-
-        Raises
-        ------
-        StoreError
-            If none of them is kept.
         """
         at = time.time()
         new = [self._row(item, at, sink) for item in items]
@@ -350,12 +345,7 @@ class Journal:
         return first + len(new) - 1
 
     def adopt(self, rows: Sequence[Row]) -> None:
-        """Add what an older version has left.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Add what an older version has left."""
         with self._writer.transaction() as db:
             first = self._greet(self._writer, db) + 1
             _insert(db, first, rows)
@@ -363,13 +353,7 @@ class Journal:
         self.look()
 
     def after(self, seq: int, *, eager: bool = False) -> Batch:
-        """Return the entries after a number; none if there are none yet.
-
-        Raises
-        ------
-        StoreError
-            If the file cannot be read.
-        """
+        """Return the entries after a number; none if there are none yet."""
         with self.changed:
             entries: list[Entry] = []
             size, fate = 0, _DURABLE
@@ -403,12 +387,7 @@ class Journal:
         return last
 
     def refuse(self, entry: Entry, sink: str, error: Exception) -> None:
-        """Keep a record that a sink has refused as a dead letter.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Keep a record that a sink has refused as a dead letter."""
         if entry.record is None:
             return
         key = letter_key(entry.record.message, sink)
@@ -417,13 +396,7 @@ class Journal:
             db.execute(_ADD_LETTER, (key, entry.seq, time.time(), sink, *map(_text, why)))
 
     def letters(self, numbers: Sequence[int] = ()) -> Iterator[DeadLetter]:
-        """Yield dead letters in the order in which they came; all, or those with `numbers`.
-
-        Raises
-        ------
-        StoreError
-            If the file cannot be read.
-        """
+        """Yield dead letters in the order in which they came; all, or those with `numbers`."""
         if not self.path.exists():
             return
         with self._reader.reading() as db:
@@ -450,13 +423,7 @@ class Journal:
             db.execute("DELETE FROM letters WHERE number = ?", (number,))
 
     def sightings(self, records: Sequence[Record]) -> list[Record]:
-        """Return the records with where their notices came before; those of a batch see each other.
-
-        Raises
-        ------
-        StoreError
-            If the file cannot be read.
-        """
+        """Return the records with where their notices came before, in the same batch, too."""
         known: dict[str, dict[tuple[object, ...], Sighting]] = {}
         ids = json.dumps(list({record.alert.notice_id for record in records}))
         if self.path.exists() and self._remembered:
@@ -475,13 +442,7 @@ class Journal:
         return noted
 
     def is_known(self, messages: Sequence[Message]) -> list[bool]:
-        """Return for each message of Kafka whether the same stands here: place and bytes.
-
-        Raises
-        ------
-        StoreError
-            If the file cannot be read.
-        """
+        """Return for each message of Kafka whether the same stands here: place and bytes."""
         places = [_place(message)[:3] for message in messages]
         with self._reader.reading() as db:
             known = set(db.execute(_KNOWN, (json.dumps(places),)))
@@ -503,12 +464,7 @@ class Journal:
             db.execute("UPDATE entries SET sink = ? WHERE sink = ?", (new, old))
 
     def prune(self) -> int:
-        """Remove some of the bodies beyond the limits; return the number of the last, or 0.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Remove some of the bodies beyond the limits; return the number of the last, or 0."""
         oldest = time.time() - 86_400.0 * self._days
         with self._writer.transaction() as db:
             last = self._greet(self._writer, db)
