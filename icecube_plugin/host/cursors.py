@@ -73,13 +73,14 @@ class Cursors:
     def get(self, name: str, kind: str) -> int | None:
         """Return where a sink is; ``None`` if it is not known."""
         query = f"SELECT {_HERE} FROM cursors WHERE name = ? AND type = ?"  # noqa: S608  # ours
+        asked = (self._journal.uuid, name, kind)
         with self._store.reading() as db:
-            found = db.execute(query, (self._journal.uuid, name, kind)).fetchone()
+            found = db.execute(query, asked).fetchone()
         return None if found is None else int(found[0])
 
     def begin(self, name: str, kind: str, start: int | None) -> int:
         """Return where a sink begins: where it was, or if it is new at `start`, or now."""
-        there, left, last = self.get(name, kind), self.get(name, ""), self._journal.last
+        there, left, last = self.get(name, kind), self.get(name, ""), self._journal.tail.last
         if left is not None:  # of an older version, which knew no types
             self.forget(name, "")
             there = left if there is None else there
@@ -93,8 +94,8 @@ class Cursors:
 
     def put(self, name: str, kind: str, seq: int) -> None:
         """Put a cursor somewhere."""
+        row = (name, kind, self._journal.uuid, seq)
         with self._store.transaction() as db:
-            row = (name, kind, self._journal.uuid, seq)
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", row)
 
     def move(self, name: str, kind: str, old: int, new: int) -> bool:
@@ -110,11 +111,10 @@ class Cursors:
         """Return all cursors, by name."""
         if not self.path.exists():
             return []
+        query = f"SELECT name, type, {_HERE} FROM cursors ORDER BY name"  # noqa: S608  # ours
+        journal = self._journal.uuid
         with self._store.reading() as db:
-            rows = db.execute(
-                f"SELECT name, type, {_HERE} FROM cursors ORDER BY name",  # noqa: S608
-                (self._journal.uuid,),
-            ).fetchall()
+            rows = db.execute(query, (journal,)).fetchall()
         return [Cursor(name=name, type=kind, seq=seq) for name, kind, seq in rows]
 
     def forget(self, name: str, kind: str | None = None) -> bool:

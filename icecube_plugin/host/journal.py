@@ -11,7 +11,7 @@ to have the records reads on from a number of its own, see `cursors`.
 - A body has a checksum. One that is damaged is told, and passed over.
 - *Dead letters* are entries that could not be read, or that a sink has refused. They and their
   bodies stay while other bodies are removed for their age, or for the size of all.
-- The newest records are kept in memory, too, for sinks that are up to date.
+- The newest records are kept in memory, too, see `tail`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import hashlib
 import json
 import logging
 import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,19 +31,9 @@ from typing import Final, NamedTuple
 from icecube_hooks import Message, NoticeError, Record, Sighting
 
 from .store import Store, StoreError, is_damage
+from .tail import CHUNK, CHUNK_BYTES, DURABLE, Batch, Entry, Part, Tail
 
-__all__ = [
-    "KEPT",
-    "SEEN",
-    "Batch",
-    "DeadLetter",
-    "Entry",
-    "Journal",
-    "Refusal",
-    "Row",
-    "TooLarge",
-    "letter_key",
-]
+__all__ = ["KEPT", "SEEN", "DeadLetter", "Journal", "Refusal", "Row", "TooLarge", "letter_key"]
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +42,6 @@ KEPT: Final = 65_536
 
 SEEN: Final = "Seen"
 """Error of entries that hold only that an older version has delivered a notice."""
-
-TAIL: Final = 2000
-TAIL_BYTES: Final = 1 << 26
-"""What is kept in memory: so many records, or fewer large ones."""
-
-CHUNK: Final = 500
-CHUNK_BYTES: Final = 1 << 24
-"""What a sink gets at once: so many records, or fewer large ones."""
 
 PRUNED_AT_ONCE: Final = 1000
 MOST_SIGHTINGS: Final = 20
@@ -96,6 +77,9 @@ _ADD_LETTER: Final = """
 INSERT INTO letters (key, seq, at, sink, error, reason, versions) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, at = excluded.at, error = excluded.error,
     reason = excluded.reason, versions = excluded.versions
+"""
+_DROP_LETTERS: Final = """
+DELETE FROM letters WHERE number IN (SELECT number FROM letters ORDER BY number LIMIT ?)
 """
 _SIGHTINGS: Final = """
 SELECT notice_id, record_id, at, topic, partition, "offset", origin FROM entries
@@ -166,47 +150,6 @@ class Row(NamedTuple):
     letter: tuple[str, float, str | None, str, str, str] | None = None
 
 
-class Entry(NamedTuple):
-    """One entry as a sink sees it.
-
-    Attributes
-    ----------
-    seq : int
-    at : float
-        When it came [Unix time, s].
-    record : Record, optional
-        ``None`` if there is nothing to deliver.
-    sink : str, optional
-        The only sink that it is for.
-    is_lost : bool
-        Whether there was a record, which is damaged, or removed since.
-    """
-
-    seq: int
-    at: float
-    record: Record | None
-    sink: str | None = None
-    is_lost: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Fate:
-    """Whether a batch is on disk; ``None`` while it is being written."""
-
-    durable: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some entries in order, and the fate of the last."""
-
-    entries: Sequence[Entry]
-    fate: Fate
-
-
-_DURABLE: Final = Fate(durable=True)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
     """One message that could not be read or delivered.
@@ -258,10 +201,8 @@ class Journal:
 
     Attributes
     ----------
-    changed : Condition
-        Notified when something has come, or has become durable.
-    last : int
-        Number of the newest entry, as far as this process knows.
+    tail : Tail
+        The newest entries, in memory.
     damaged : int
         Number of bodies that were found damaged.
     """
@@ -277,16 +218,13 @@ class Journal:
         remembered: int = 100_000,
     ) -> None:
         self.path = folder / "journal.sqlite"
-        self.changed = threading.Condition()
-        self.last = 0
+        self.tail = Tail()
         self.damaged = 0
         self._days, self._limit_bytes = days, limit_bytes
         self._letters_limit, self._remembered = letters_limit, remembered
         self._versions = json.dumps(dict(versions or {}))
         self._writer = Store(self.path, _SCHEMA, page_size=16_384)
         self._reader = Store(self.path, _SCHEMA, page_size=16_384)  # waits for no sync
-        self._tail: dict[int, tuple[Entry, int, Fate]] = {}
-        self._tail_bytes = 0
         self._uuid = ""
         self._greeted: dict[Store, int] = {}
 
@@ -325,65 +263,43 @@ class Journal:
                 raise
             return self._append(items, new, eager=False)  # into the new file
 
-    def _append(self, items: Sequence[Record | Refusal], new: Sequence[Row], *, eager: bool) -> int:
-        fate, first = Fate(), 0
+    def _append(
+        self, items: Sequence[Record | Refusal], rows: Sequence[Row], *, eager: bool
+    ) -> int:
+        batch = Batch()
         try:
             with self._writer.transaction() as db:
-                first = self._greet(self._writer, db) + 1
-                _insert(db, first, new)
-                self._limit_letters(db, new)
+                first = self._add(db, rows)
+                batch.entries = _entries(first, items, rows)
                 if eager:
-                    self._show(first, items, new, fate)
+                    self.tail.show(batch)
         except BaseException:
-            self._withdraw(first, len(new), fate)
+            self.tail.settle(batch, durable=False)
             raise
-        with self.changed:
-            if not eager:
-                self._show(first, items, new, fate)
-            fate.durable, self.last = True, max(self.last, first + len(new) - 1)
-            self.changed.notify_all()
-        return first + len(new) - 1
+        if not eager:
+            self.tail.show(batch)
+        self.tail.settle(batch, durable=True)
+        return first + len(rows) - 1
 
     def adopt(self, rows: Sequence[Row]) -> None:
         """Add what an older version has left."""
         with self._writer.transaction() as db:
-            first = self._greet(self._writer, db) + 1
-            _insert(db, first, rows)
-            self._limit_letters(db, rows)
+            self._add(db, rows)
         self.look()
 
-    def after(self, seq: int, *, eager: bool = False) -> Batch:
+    def after(self, seq: int, *, eager: bool = False) -> Part:
         """Return the entries after a number; none if there are none yet."""
-        with self.changed:
-            entries: list[Entry] = []
-            size, fate = 0, _DURABLE
-            while len(entries) < CHUNK and size < CHUNK_BYTES:
-                found = self._tail.get(seq + len(entries) + 1)
-                if found is None or not (eager or found[2].durable):
-                    break
-                entries.append(found[0])
-                size, fate = size + found[1], found[2]
-        if entries or seq >= self.last:
-            return Batch(entries, fate)
-        return Batch(list(self._read(seq)), _DURABLE)
-
-    def has_more(self, seq: int, *, eager: bool) -> bool:
-        """Whether `after` would find something; to be asked under `changed`."""
-        found = self._tail.get(seq + 1)
-        return self.last > seq or (found is not None and (eager or bool(found[2].durable)))
-
-    def is_durable(self, batch: Batch) -> bool:
-        """Wait until a batch is on disk; return False if it will not be under these numbers."""
-        with self.changed:
-            self.changed.wait_for(lambda: batch.fate.durable is not None)
-        return bool(batch.fate.durable)
+        part = self.tail.after(seq, eager=eager)
+        if part.entries or seq >= self.tail.last:
+            return part
+        return Part(list(self._read(seq)), DURABLE)
 
     def look(self) -> int:
         """See what other processes have added; return the number of the last entry."""
         with self._reader.reading() as db:
             last = self._greet(self._reader, db)
-        with self.changed:
-            self.last = max(self.last, last)
+        with self.tail.changed:
+            self.tail.last = max(self.tail.last, last)
         return last
 
     def refuse(self, entry: Entry, sink: str, error: Exception) -> None:
@@ -494,11 +410,8 @@ class Journal:
             (found,) = db.execute("SELECT uuid FROM journal").fetchone()
             self._greeted[store] = store.opened
             if found != self._uuid:
-                with self.changed:  # what is in memory has numbers of another journal
-                    self._uuid, self.last = found, last
-                    self._tail.clear()
-                    self._tail_bytes = 0
-                    self.changed.notify_all()
+                self._uuid = found
+                self.tail.clear(last)
         return last
 
     def _row(self, item: Record | Refusal, at: float, sink: str | None) -> Row:
@@ -517,37 +430,24 @@ class Journal:
         place = (*_place(message), _digest(message))
         return Row(at, *place, None, None, None, name, body, letter)
 
-    def _limit_letters(self, db: sqlite3.Connection, new: Sequence[Row]) -> None:
-        if not any(row.letter for row in new):
-            return
+    def _add(self, db: sqlite3.Connection, rows: Sequence[Row]) -> int:
+        """Write entries, bodies and dead letters; return the number of the first."""
+        first = self._greet(self._writer, db) + 1
+        numbered = list(enumerate(rows, first))
+        db.executemany(_ADD_ENTRY, [(seq, *row[:10]) for seq, row in numbered])
+        bodies = [(seq, zlib.crc32(row.body), row.body) for seq, row in numbered if row.body]
+        db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
+        letters = [(row.letter[0], seq, *row.letter[1:]) for seq, row in numbered if row.letter]
+        if letters:
+            db.executemany(_ADD_LETTER, letters)
+            self._limit_letters(db)
+        return first
+
+    def _limit_letters(self, db: sqlite3.Connection) -> None:
         (count,) = db.execute("SELECT count(*) FROM letters").fetchone()
         if count > self._letters_limit:
             log.error("more than %d dead letters: the oldest are dropped", self._letters_limit)
-            drop = "DELETE FROM letters WHERE number IN"
-            drop += " (SELECT number FROM letters ORDER BY number LIMIT ?)"
-            db.execute(drop, (count - self._letters_limit,))
-
-    def _show(
-        self, first: int, items: Sequence[Record | Refusal], rows: Sequence[Row], fate: Fate
-    ) -> None:
-        """Put entries where sinks that are up to date look for them."""
-        with self.changed:
-            for seq, (item, row) in enumerate(zip(items, rows, strict=True), first):
-                record = item if isinstance(item, Record) and row.error is None else None
-                size = len(row.body or b"")
-                self._tail[seq] = (Entry(seq, row.at, record, row.sink), size, fate)
-                self._tail_bytes += size
-            while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
-                self._tail_bytes -= self._tail.pop(next(iter(self._tail)))[1]
-            self.changed.notify_all()
-
-    def _withdraw(self, first: int, count: int, fate: Fate) -> None:
-        """Take back entries that are not on disk: others may get their numbers."""
-        with self.changed:
-            for seq in range(first, first + count):
-                self._tail_bytes -= self._tail.pop(seq, (None, 0, None))[1]
-            fate.durable = False
-            self.changed.notify_all()
+            db.execute(_DROP_LETTERS, (count - self._letters_limit,))
 
     def _read(self, seq: int) -> Iterator[Entry]:
         """Yield entries from the file; bodies one by one, so that a damaged one is alone."""
@@ -600,17 +500,13 @@ def letter_key(message: Message, sink: str | None) -> str:
     return hashlib.sha256(place.encode("utf-8", "backslashreplace") + message.value).hexdigest()
 
 
-def _insert(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
-    db.executemany(_ADD_ENTRY, [(seq, *row[:10]) for seq, row in enumerate(rows, first)])
-    bodies = [
-        (seq, zlib.crc32(row.body), row.body)
-        for seq, row in enumerate(rows, first)
-        if row.body is not None
-    ]
-    db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
-    for seq, row in enumerate(rows, first):
-        if row.letter is not None:
-            db.execute(_ADD_LETTER, (row.letter[0], seq, *row.letter[1:]))
+def _entries(first: int, items: Sequence[Record | Refusal], rows: Sequence[Row]) -> Sequence[Entry]:
+    """Return new entries as sinks see them."""
+    entries = []
+    for seq, (item, row) in enumerate(zip(items, rows, strict=True), first):
+        record = item if isinstance(item, Record) and row.error is None else None
+        entries.append(Entry(seq, row.at, record, row.sink, size=len(row.body or b"")))
+    return entries
 
 
 def _last(db: sqlite3.Connection) -> int:

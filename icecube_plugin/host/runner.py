@@ -381,7 +381,7 @@ class Host:
         take_over(self.config.data_folder, self.journal, cursors)
         self.journal.look()
         workers = [self._worker(s, cursors, is_new) for s in self.config.sinks_or_defaults()]
-        _tell_of_orphans(cursors, workers, self.journal.last)
+        _tell_of_orphans(cursors, workers, self.journal.tail.last)
         self._cursors = cursors
         for worker in workers:
             worker.start()
@@ -445,7 +445,7 @@ class Host:
         recognised = iter(records)
         items = [next(recognised) if isinstance(item, Record) else item for item in items]
         began = self.summary.spent("read", began)
-        last = self.journal.last
+        last = self.journal.tail.last
         if items:
             # Sinks get a batch early once: a full disk must not make them write it each second.
             attempts = itertools.count()
@@ -491,8 +491,8 @@ class Host:
 
     def _wait_for(self, worker: Worker, seq: int, until: float) -> bool:
         left_s = max(until - time.monotonic(), 0.0)
-        with self.journal.changed:
-            return self.journal.changed.wait_for(
+        with self.journal.tail.changed:
+            return self.journal.tail.changed.wait_for(
                 lambda: worker.position >= seq or worker.is_behind, min(left_s, IDLE_S)
             )
 

@@ -6,7 +6,8 @@ Conventions
   ``-wal`` and ``-shm``, an error is logged, and an empty one takes its place.
 - Before each use a look shows whether the file is still the one that was opened: another process
   may have put it aside, or a person removed it.
-- After ``fork()`` the child opens the file for itself: SQLite's connections do not live through it.
+- Before a ``fork()`` all files are closed, and opened again when they are used: what SQLite knows
+  of open files and their locks is not true in the child.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ BUSY_S: Final = 10.0
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _told_of_fork: weakref.WeakSet[Any] = weakref.WeakSet()
-_left_open: list[sqlite3.Connection] = []  # closing one that is the parent's could harm it
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_closed: list[Store] = []
 
 
 def tell_of_fork(thing: Any) -> None:
@@ -43,12 +45,24 @@ def tell_of_fork(thing: Any) -> None:
     _told_of_fork.add(thing)
 
 
-def _tell() -> None:
+def _before_fork() -> None:
+    for store in list(_stores):
+        store.hold()
+        _closed.append(store)
+
+
+def _after_fork() -> None:
+    while _closed:
+        _closed.pop().let_go()
+
+
+def _in_child() -> None:
+    _after_fork()
     for thing in list(_told_of_fork):
         thing.after_fork()
 
 
-os.register_at_fork(after_in_child=_tell)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 class StoreError(IceCubePluginError, OSError):
@@ -88,7 +102,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._lock = threading.RLock()
-        tell_of_fork(self)
+        _stores.add(self)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -132,11 +146,14 @@ class Store:
             if connection is not None:
                 connection.close()
 
-    def after_fork(self) -> None:
-        """Leave the connection to the parent process."""
-        if self._connection is not None:
-            _left_open.append(self._connection)
-        self._connection, self._lock = None, threading.RLock()
+    def hold(self) -> None:
+        """Close the file, and keep other threads from opening it."""
+        self._lock.acquire()
+        self.close()
+
+    def let_go(self) -> None:
+        """Let other threads open the file again."""
+        self._lock.release()
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and self._file == _identity(self.path):

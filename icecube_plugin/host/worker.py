@@ -25,8 +25,9 @@ from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink,
 from .config import SinkConfig
 from .cursors import Cursors
 from .filters import make_filter
-from .journal import Batch, Entry, Journal
+from .journal import Journal
 from .store import FileLock, StoreError
+from .tail import Entry, Part
 
 __all__ = ["SinkState", "Worker", "is_wrong_option", "lock_path", "write_once"]
 
@@ -125,7 +126,7 @@ class Worker:
     ) -> None:
         self.config = config
         self.position = self._kept = position
-        self.is_behind = position < journal.last
+        self.is_behind = position < journal.tail.last
         self.wrong: BaseException | None = None
         self.ready = threading.Event()
         self._state = SinkState(config.name, config.type, config.required)
@@ -142,7 +143,7 @@ class Worker:
     @property
     def state(self) -> SinkState:
         """What became of the records."""
-        self._state.waiting = max(self._journal.last - self.position, 0)
+        self._state.waiting = max(self._journal.tail.last - self.position, 0)
         return self._state
 
     def start(self) -> None:
@@ -152,8 +153,8 @@ class Worker:
     def stop(self) -> None:
         """Tell the thread to end; it finishes a write that it is in and closes the sink."""
         self._stopping.set()
-        with self._journal.changed:
-            self._journal.changed.notify_all()
+        with self._journal.tail.changed:
+            self._journal.tail.changed.notify_all()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread; one that hangs is left behind."""
@@ -194,11 +195,11 @@ class Worker:
         """Take what comes next from the journal, and move the cursor when the sink has it."""
         if not self._is_made():
             return
-        with self._journal.changed:
-            more = self._journal.changed.wait_for(
+        with self._journal.tail.changed:
+            more = self._journal.tail.changed.wait_for(
                 lambda: (
                     self._stopping.is_set()
-                    or self._journal.has_more(self.position, eager=self._eager)
+                    or self._journal.tail.has_more(self.position, eager=self._eager)
                 ),
                 timeout=LOOK_S,
             )
@@ -207,19 +208,19 @@ class Worker:
         if not more:
             self._follow()
             return
-        batch = self._journal.after(self.position, eager=self._eager)
-        wanted = [entry for entry in batch.entries if self._is_wanted(entry)]
+        part = self._journal.after(self.position, eager=self._eager)
+        wanted = [entry for entry in part.entries if self._is_wanted(entry)]
         try:
-            self._deliver(wanted, batch)
+            self._deliver(wanted, part)
         except RetryLater:
             self._failures += 1
             if self._failures % SUSPICIOUS == 0:
-                self._sift(wanted, batch)
+                self._sift(wanted, part)
             self._pause()
             return
         self._failures = 0
-        if batch.entries:
-            self._advance(batch.entries[-1].seq, batch)
+        if part.entries:
+            self._advance(part.entries[-1].seq, part)
 
     def _is_wanted(self, entry: Entry) -> bool:
         if entry.record is None or entry.sink not in (None, self.config.name):
@@ -234,7 +235,7 @@ class Worker:
         stated = record.message.timestamp or record.alert.notice_time
         return time.time() - (stated.timestamp() if stated else entry.at) > limit_s
 
-    def _deliver(self, entries: Sequence[Entry], batch: Batch) -> None:
+    def _deliver(self, entries: Sequence[Entry], part: Part) -> None:
         """Write entries; if the sink refuses them, find the guilty.
 
         Raises
@@ -246,11 +247,11 @@ class Worker:
         if error is None:
             self._state.written += len(entries)
         elif len(entries) == 1:
-            self._refuse(entries[0], error, batch)
+            self._refuse(entries[0], error, part)
         else:
             for entry in entries:
-                self._deliver([entry], batch)
-                self._advance(entry.seq, batch)
+                self._deliver([entry], part)
+                self._advance(entry.seq, part)
 
     def _attempt(self, entries: Sequence[Entry]) -> SinkError | None:
         """Write once; raise `RetryLater`, return what is final."""
@@ -264,21 +265,21 @@ class Worker:
             raise error
         return error
 
-    def _refuse(self, entry: Entry, error: SinkError, batch: Batch) -> None:
+    def _refuse(self, entry: Entry, error: SinkError, part: Part) -> None:
         log.error("%s; 1 record refused", error)
         if self.config.required:
-            self._until_durable(batch)
+            self._until_durable(part)
             self._journal.refuse(entry, self.config.name, error)
         self._state.refused += 1
 
-    def _sift(self, entries: Sequence[Entry], batch: Batch) -> None:
+    def _sift(self, entries: Sequence[Entry], part: Part) -> None:
         """Refuse what the sink cannot take now, if it can take others: it is not down."""
         failed: list[Entry] = []
         passed = in_row = 0
         for entry in entries:
             if self._stopping.is_set():
                 return
-            if self._once(entry, batch) is None:
+            if self._once(entry, part) is None:
                 passed, in_row = passed + 1, 0
             else:
                 failed.append(entry)
@@ -286,32 +287,32 @@ class Worker:
                 if in_row == PROBES:
                     return
             if not failed:
-                self._advance(entry.seq, batch)
+                self._advance(entry.seq, part)
         for entry in failed if passed else ():
-            error = self._once(entry, batch)
+            error = self._once(entry, part)
             if error is not None:
-                self._refuse(entry, error, batch)
+                self._refuse(entry, error, part)
         if passed:
             self._failures = 0
-            self._advance(entries[-1].seq, batch)
+            self._advance(entries[-1].seq, part)
 
-    def _once(self, entry: Entry, batch: Batch) -> RetryLater | None:
+    def _once(self, entry: Entry, part: Part) -> RetryLater | None:
         try:
-            self._deliver([entry], batch)
+            self._deliver([entry], part)
         except RetryLater as error:
             return error
         return None
 
-    def _until_durable(self, batch: Batch) -> None:
-        if not self._journal.is_durable(batch):
+    def _until_durable(self, part: Part) -> None:
+        if not self._journal.tail.is_durable(part):
             raise _Withdrawn
 
-    def _advance(self, seq: int, batch: Batch) -> None:
+    def _advance(self, seq: int, part: Part) -> None:
         """Move the cursor, never beyond what is on disk."""
         if seq <= self.position:
             return
-        self._until_durable(batch)
-        passed = [entry for entry in batch.entries if self.position < entry.seq <= seq]
+        self._until_durable(part)
+        passed = [entry for entry in part.entries if self.position < entry.seq <= seq]
         self._count_gaps(passed)
         self._go_to(seq)
         try:
@@ -346,12 +347,12 @@ class Worker:
         self._journal.look()
 
     def _go_to(self, seq: int) -> None:
-        with self._journal.changed:
+        with self._journal.tail.changed:
             self.position = seq
-            if self.is_behind and seq >= self._journal.last:
+            if self.is_behind and seq >= self._journal.tail.last:
                 self.is_behind = False
                 log.warning("sink %s has caught up", self.config.name)
-            self._journal.changed.notify_all()
+            self._journal.tail.changed.notify_all()
 
     def _is_made(self) -> bool:
         """Make the sink if there is none; pause if that fails."""

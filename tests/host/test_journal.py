@@ -14,8 +14,9 @@ import pytest
 
 from icecube_hooks import Message, NoticeError, Record, RefusedForGood
 from icecube_hooks.testing import example_records, make_alert, make_message
-from icecube_plugin.host import Cursors, Journal, StoreError, journal
-from icecube_plugin.host.journal import Entry, Refusal
+from icecube_plugin.host import Cursors, Journal, StoreError, tail
+from icecube_plugin.host.journal import Refusal
+from icecube_plugin.host.tail import Entry
 
 RECORDS = list(example_records())
 FIRST = RECORDS[0]
@@ -253,12 +254,12 @@ def test_sinks_may_see_a_batch_before_it_is_on_disk(tmp_path: Path) -> None:
     seen: list[object] = []
 
     def watch() -> None:
-        with there.changed:
-            there.changed.wait_for(lambda: there.has_more(1, eager=True), 10.0)
-        seen.append(there.has_more(1, eager=False))
-        batch = there.after(1, eager=True)
-        seen.append(delivered(batch.entries))
-        seen.append(there.is_durable(batch))
+        with there.tail.changed:
+            there.tail.changed.wait_for(lambda: there.tail.has_more(1, eager=True), 10.0)
+        seen.append(there.tail.has_more(1, eager=False))
+        part = there.after(1, eager=True)
+        seen.append(delivered(part.entries))
+        seen.append(there.tail.is_durable(part))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -332,7 +333,7 @@ def test_a_journal_lives_through_a_fork(tmp_path: Path) -> None:
 def test_the_memory_of_the_newest_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "TAIL", 3)
+    monkeypatch.setattr(tail, "MOST", 3)
     there = Journal(tmp_path)
     there.append(RECORDS[:5])
     change(there.path, "DELETE FROM bodies WHERE seq < 4")  # of the file, not of the memory

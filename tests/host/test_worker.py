@@ -74,7 +74,7 @@ def test_a_sink_gets_what_comes_and_its_cursor_moves(room: Room) -> None:
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS[:2])
     room.journal.append([Refusal(make_message(), NoticeError("no")), *RECORDS[2:]])
-    until(lambda: room.cursor() == room.journal.last)
+    until(lambda: room.cursor() == room.journal.tail.last)
     assert sink.ids == IDS
     assert (made.state.written, made.state.waiting) == (len(IDS), 0)
     assert made.state.last_success is not None
@@ -277,7 +277,7 @@ def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Pa
     room.journal.append(RECORDS[:1])
     until(lambda: room.cursor("careful") == room.cursor("eager") == 1)
     seen: list[tuple[int, int]] = []
-    real = room.journal._show
+    real = room.journal.tail.show
 
     def show(*arguments: Any) -> None:
         real(*arguments)
@@ -286,7 +286,7 @@ def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Pa
         seen.append((len(eager.ids), len(careful.ids)))
         seen.append((room.cursor("eager") or 0, room.cursor("careful") or 0))
 
-    room.journal._show = show  # type: ignore[method-assign,assignment]
+    room.journal.tail.show = show  # type: ignore[method-assign,assignment]
     room.journal.append(RECORDS[1:2])
     assert seen == [(2, 1), (1, 1)]  # no cursor passes what is not on disk
     until(lambda: room.cursor("careful") == room.cursor("eager") == 2)
@@ -296,17 +296,17 @@ def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Pa
 def test_a_batch_that_never_gets_to_the_disk_moves_no_cursor(room: Room) -> None:
     sink = Troubled()
     room.worker(lambda: sink)
-    real = room.journal._show
+    real = room.journal.tail.show
 
     def show(*arguments: Any) -> None:
         real(*arguments)
         until(lambda: sink.ids == IDS[:1])
         raise StoreError("disk full")
 
-    room.journal._show = show  # type: ignore[method-assign,assignment]
+    room.journal.tail.show = show  # type: ignore[method-assign,assignment]
     with pytest.raises(StoreError):
         room.journal.append(RECORDS[:1])
-    room.journal._show = real  # type: ignore[method-assign]
+    room.journal.tail.show = real  # type: ignore[method-assign]
     assert room.cursor() == 0
     room.journal.append(RECORDS[1:2])  # gets the number of the one that was not kept
     until(lambda: room.cursor() == 1)
