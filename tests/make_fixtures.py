@@ -690,13 +690,7 @@ VOEVENT = """\
  <What>{about}
 {params}
   <Group name="Trigger_ID" >
-   <Param name="SubType"      value="indi" />
-   <Param name="Test"         value="false" />
-   <Param name="RADec_valid"  value="false" />
-   <Param name="Retraction"   value="false" />
-   <Param name="InternalTest" value="false" />
-  </Group>
-  <Group name="Misc_flags" >
+{flags}
   </Group>{more}
  </What>
  <WhereWhen>
@@ -740,6 +734,13 @@ VOEVENT = """\
 """  # noqa: E501 - the lines of the format
 
 
+FLAGS = {
+    "SubType": "indi", "Test": "false", "RADec_valid": "false", "Retraction": "false",
+    "InternalTest": "false",
+}  # fmt: skip
+MISC_FLAGS = '\n  <Group name="Misc_flags" >\n  </Group>'
+
+
 def param(name: str, value: str, attributes: str = "", description: str = "") -> str:
     named = f'name="{name}"'
     head = f'  <Param {named:19} value="{value}" {attributes}'.rstrip()
@@ -762,7 +763,10 @@ def voevent(
     contact: str = "Icecube Realtime Committee",
     about: str = "",
     more: Params | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> bytes:
+    """Lay a packet out as GCN does; `flags` are those of a packet with flags of its own."""
+    groups = "" if flags else MISC_FLAGS
     return VOEVENT.format(
         ivorn=ivorn,
         role=role,
@@ -770,7 +774,11 @@ def voevent(
         date=f"{date:%Y-%m-%dT%H:%M:%S}",
         about=about and f"\n  <Description>{about}</Description>",
         params="\n".join(param(*p) for p in params),
-        more="".join("\n" + param(*p) for p in more or []),
+        flags="\n".join(
+            '   <Param {:19} value="{}" />'.format(f'name="{name}"', value)
+            for name, value in (flags or FLAGS).items()
+        ),
+        more=groups + "".join("\n" + param(*p) for p in more or []),
         time=iso(time),
         ra=ra,
         dec=dec,
@@ -1108,20 +1116,23 @@ def hese(row: Sequence[str]) -> tuple[str, bytes]:
     sent = time + timedelta(seconds=40, hours=3 * revision)
     if id_ in HESE_AS_VOEVENT:
         return f"{id_}_{rev}.xml", voevent(
-            ivorn=f"ICECUBE_HESE_Event{iso(time)}_{number}-{run}-{revision}",
+            ivorn=amon_ivorn("ICECUBE_HESE", time, run, number, revision),
             date=sent,
+            contact="Gordana Tesic, Azadeh Keivani",
             params=[
                 *packet_params(158, revision + 1),
-                ("TrigID", str(number), 'ucd="meta.id"', ""),
-                *id_params(run, number)[1:],
+                *bare_id_params(run, number),
                 *time_params(time),
                 *counting_params(1, revision),
-                ("False_pos", float_or_nan(false_pos), _RATE, ""),
-                ("pvalue", float_or_nan(pvalue), _RATE, ""),
-                *duration_params(0.0, 0.0),
+                ("False_pos", f"{false_pos if false_pos == false_pos else 0.0:.4e}", _RATE, ""),
+                ("pvalue", f"{pvalue if pvalue == pvalue else 0.0:.4e}", _RATE, ""),
+                *duration_params("0.0000", "0.0000"),
                 ("charge", f"{charge:.4f}", 'unit="pe" ucd="physics.charge"', ""),
-                ("signalness", f"{track:.4f}", 'unit="pe" ucd="stat.probability"', ""),
-                ("hesetypeindex", "1", 'unit=" " ucd=" "', ""),
+                ("signal_trackness", f"{track:.4f}", 'unit="dn" ucd="stat.probability"', ""),
+                ("src_error_90", f"{error / 60:.4f}", _DEGREES, ""),
+                ("src_error_50", f"{error / 60 / 2:.4f}", _DEGREES, ""),
+                ("same_as_ehe", "0", 'unit="dn" ucd="meta.number"', ""),
+                subseconds_param(time),
                 *flag_params(1),
             ],
             time=time,
@@ -1157,16 +1168,21 @@ def ehe(row: Sequence[str]) -> tuple[str, bytes]:
     sent = time + timedelta(seconds=43)
     if id_ in EHE_AS_VOEVENT:
         return f"{id_}_0.xml", voevent(
-            ivorn=f"ICECUBE_EHE_Event{iso(time)}_{number}-{run}-0",
+            ivorn=amon_ivorn("ICECUBE_EHE", time, run, number, 0),
             date=sent,
+            contact="Hugo Ayala",
             params=[
                 *packet_params(169, 1),
-                ("TrigID", str(number), 'ucd="meta.id"', ""),
-                *id_params(run, number)[1:],
+                *bare_id_params(run, number),
                 *time_params(time),
                 *counting_params(2, 0),
-                *duration_params(0.0, 0.0),
-                ("signalness", f"{signalness:.4f}", 'unit="dn" ucd="stat.probability"', ""),
+                *duration_params("0.0000", UNSET_HUNDREDTHS),
+                ("charge", "5120.50", 'unit="pe" ucd="physics.charge"', ""),
+                ("energy", "140.25", 'unit="TeV" ucd="physics.charge"', ""),
+                ("Signalness", f"{signalness:.4e}", _RATE, ""),
+                ("src_error_50", f"{error / 60:.4f}", _DEGREES, ""),
+                ("same_as_hese", "0", 'unit="dn" ucd="meta.number"', ""),
+                subseconds_param(time),
                 *flag_params(2),
             ],
             time=time,
@@ -1189,52 +1205,87 @@ def ehe(row: Sequence[str]) -> tuple[str, bytes]:
     )
 
 
-def nu_em(index: int, row: Sequence[str]) -> tuple[str, bytes]:
+def nu_em(
+    index: int, row: Sequence[str], *, revision: int = 0, retraction: bool = False
+) -> tuple[str, bytes]:
     """Return the name and content of an IceCube-HAWC coincidence; its numbers are synthetic."""
     name, date, start, stop = row[:4]
     ra, dec, error90, error50, far = map(float, row[4:])
     begin, end = utc(date, start), utc(date, stop)
-    run, number = 8, 900001 + index
+    number = 900001 + index
     length = (end - begin).total_seconds()
-    sent = end + timedelta(minutes=30)
+    sent = end + timedelta(minutes=30, hours=3 * revision)
     if name in NU_EM_AS_VOEVENT:
-        return f"NuEm-{name}.xml", voevent(
-            ivorn=f"NU_EM_COINC_Event{iso(begin)}_{run}_{number:09d}_0",
+        count = 'unit="dn" ucd="meta.number"'
+        flag = 'ucd="meta.number" unit=""'
+        return f"NuEm-{name}{f'_{revision}' if revision else ''}.xml", voevent(
+            ivorn=amon_ivorn("NU_EM", begin, 0, number, revision),
             date=sent,
+            contact="Erik Blaufuss, James DeLaunay, Hugo Ayala",
             params=[
-                *packet_params(172, 1),
-                *id_params(run, number),
-                *time_params(begin),
-                *stream_params(8, 0),
-                ("coinc_pair", "IceCube-HAWC", 'ucd="meta.id"', ""),
-                ("FAR", f"{far:.4f}", 'unit="yr^-1" ucd="stat.probability"', ""),
-                *duration_params(length, 0.0),
-                ("src_error_90", f"{error90:.4f}", 'unit="deg" ucd="stat.error.sys"', ""),
-                ("src_error_50", f"{error50:.4f}", 'unit="deg" ucd="stat.error.sys"', ""),
-                *flag_params(8),
+                *packet_params(172, revision + 1),
+                ("Stream", "1", 'unit="dn" ucd="meta.id"', "The AMON Alert Stream ID number."),
+                ("Event_ID", str(number), count, "The AMON Event ID number."),
+                ("Event_Date", name, count, "The AMON Event Date."),
+                ("Run_ID", "0", count, "The AMON Run ID number."),
+                ("Rev", str(revision), 'ucd="meta.number" unit=" "', "Revision of the alert."),
+                ("Pair_Name_ID", "1", 'ucd="meta.number" unit=" "', ""),
+                ("FAR", f"{far:.4e}", 'ucd="stat.probability" unit="yr^-1"', ""),
+                ("deltaT", f"{length:.2f}", 'ucd="time.timeduration" unit="s"', ""),
+                ("src_err_90", f"{error90 * 60:.2f}", _ARCMIN, f"{_STATISTICAL} 90% containment."),
+                ("src_err_50", f"{error50 * 60:.2f}", _ARCMIN, f"{_STATISTICAL} 50% containment."),
+                ("private", "0", flag, ""),
+                ("retraction", str(int(retraction)), flag, ""),
+                ("Trigger_ID", "0x40", "", ""),
+                ("Misc_flags", "0xac000000", "", ""),
             ],
+            flags={
+                "PrivateFlag": "false",
+                "Role": "false",
+                "RetractFlag": str(retraction).lower(),
+                "InternalTest": "false",
+            },
             time=begin,
             ra=ra,
             dec=dec,
-            error=error90,
+            error=error50,
+            page="amon_nu_em_coinc_events",
         )
     return f"NuEm-{name}.txt", text(
         *heading("AMON Neutrino-EM Coincidence", sent),
-        field("STREAM", "8"),
-        field("RUN_NUM", str(run)),
+        field("STREAM", "1"),
+        field("RUN_NUM", "0"),
         field("EVENT_NUM", str(number)),
+        field("EVENT_DATE", name),
         *position_fields(ra, dec, begin),
         error_field("SRC_ERROR", error90, 90, "stat-only"),
         error_field("SRC_ERROR50", error50, 50, "stat-only"),
         *time_fields(begin),
         field("REVISION", "0"),
         field("COINC_PAIR", "1 IceCube-HAWC"),
-        field("delta_T", f"{length:.4f} [sec]"),
-        field("sigma_T", "0.0000 [sec]"),
+        field("DELTA_T", f"{length:.4f} [sec]"),
         field("FAR", f"{far:.4f} [yr^-1]"),
         *sky_fields(ra, dec, begin),
         field("COMMENTS", "AMON_NU_EM_COINC.  "),
     )
+
+
+def amon_ivorn(kind: str, time: datetime, run: int, number: int, revision: int) -> str:
+    """Return the end of an ivorn as GCN makes it of AMON's packets; three digits end it."""
+    return f"{kind}_Event{iso(time)}_{run:06d}_{number:09d}-{(number + 137 * revision) % 1000:03d}"
+
+
+def bare_id_params(run: int, number: int) -> Params:
+    identifier = 'ucd="meta.id"'
+    return [
+        ("ID", f"{run}{number}", identifier, ""),
+        ("run_id", str(run), identifier, ""),
+        ("event_id", str(number), identifier, ""),
+    ]
+
+
+def subseconds_param(time: datetime) -> tuple[str, str, str, str]:
+    return ("Subseconds", f"{time.microsecond / 1e6:.6f}", 'unit="sec" ucd="time"', "")
 
 
 def coincidence() -> bytes:
@@ -1252,7 +1303,7 @@ def coincidence() -> bytes:
             *stream_params(0, 0),
             ("False_pos", "3.1250e-04", _RATE, ""),
             ("pvalue", "1.0000e+00", _RATE, ""),
-            *duration_params(23.75, 0.0),
+            *duration_params("23.7500", "0.0000"),
             *flag_params(0),
         ],
         more=[("SKYMAP_URL", "https://example.org/coincidence/71", 'ucd="meta.ref.url"', "")],
@@ -1264,6 +1315,11 @@ def coincidence() -> bytes:
 
 
 _RATE = 'unit="tbd" ucd="arith.rate,stat.falsealarm"'
+_DEGREES = 'unit="deg" ucd="stat.error.sys"'
+_ARCMIN = 'unit="arcmin"'
+_STATISTICAL = "Location error, statistical only."
+UNSET_HUNDREDTHS = "-21474836.4800"
+"""What GCN makes of an unset word that counts hundredths."""
 
 
 def counting_fields(stream: int) -> list[str]:
@@ -1279,10 +1335,10 @@ def counting_params(stream: int, revision: int) -> Params:
     return [("Nevents", "1", 'unit="dn" ucd="arith.count"', ""), *stream_params(stream, revision)]
 
 
-def duration_params(delta: float, sigma: float) -> Params:
+def duration_params(delta: str, sigma: str) -> Params:
     return [
-        ("deltaT", f"{delta:.4f}", 'unit="sec" ucd="time.timeduration"', ""),
-        ("sigmaT", f"{sigma:.4f}", 'unit="sec" ucd="time.timeduration"', ""),
+        ("deltaT", delta, 'unit="sec" ucd="time.timeduration"', ""),
+        ("sigmaT", sigma, 'unit="sec" ucd="time.timeduration"', ""),
     ]
 
 
@@ -1410,7 +1466,13 @@ def notice_files() -> Iterator[tuple[str, bytes]]:
     for folder, notices in (
         ("AMON_ICECUBE_HESE", [hese(row) for row in rows(HESE)]),
         ("AMON_ICECUBE_EHE", [ehe(row) for row in rows(EHE)]),
-        ("AMON_NU_EM_COINC", [nu_em(i, row) for i, row in enumerate(rows(NU_EM))]),
+        (
+            "AMON_NU_EM_COINC",
+            [
+                *(nu_em(i, row) for i, row in enumerate(rows(NU_EM))),
+                nu_em(len(rows(NU_EM)) - 1, rows(NU_EM)[-1], revision=1, retraction=True),
+            ],
+        ),
         ("AMON_ICECUBE_COINC", [("71_0.xml", coincidence())]),
     ):
         for name, content in notices:
@@ -1458,10 +1520,13 @@ Moon are computed with astropy.
   carry the values of a real event.
 - LVK: the identifiers of neutrinos, the p-values where there is no coincident event, the sensitive
   energy range, and the sequence number of S190412m and S190517h.
-- NU_EM: run and event numbers; DELTA_T is the length of the HAWC transit that the circular states.
-- HESE: SRC_ERROR50 is 0 (not in the table), which revision a row of the table is.
-- The layouts of EHE, of NU_EM and of HESE as text, and of EHE and NU_EM as VOEvent, are put
-  together from the documented field names; we had no complete notice of these to compare with.
+- NU_EM: event numbers, the retraction; DELTA_T is the length of the HAWC transit that the circular
+  states.
+- HESE: the 50 % radius (0 in text, half of the other in VOEvent), which revision a row of the
+  table is. EHE as VOEvent: charge and energy (not in the table).
+- The layouts of EHE, NU_EM and HESE as text are put together from the documented field names; we
+  had no complete notice of these to compare with. All other layouts are those of real notices:
+  `tests/notices/test_layouts.py` compares the fields.
 
 ## What is where
 

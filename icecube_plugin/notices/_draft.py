@@ -38,6 +38,7 @@ __all__ = [
     "check_size",
     "has_default_radii",
     "kind_from_words",
+    "nuem_name",
     "same",
     "tense_from_words",
     "tense_on",
@@ -124,6 +125,16 @@ def kind_from_words(text: str) -> AlertKind | None:
 def _kind_from_words(text: str) -> AlertKind | None:
     words = text.upper().replace("_", " ").replace("-", " ")
     return next((kind for kind, pattern in _WORDS if pattern.search(words)), None)
+
+
+_NUEM_DATE = re.compile(r"\d{6}[A-Z]", re.ASCII)
+
+
+def nuem_name(kind: AlertKind, date: str | None) -> str | None:
+    """Return the name of AMON's coincidence with gamma rays of ``210111A``: ``NuEm-210111A``."""
+    if kind is AlertKind.NU_EM and date is not None and _NUEM_DATE.fullmatch(date):
+        return f"NuEm-{date}"
+    return None
 
 
 def tense_from_words(text: str) -> Tense:

@@ -42,6 +42,7 @@ from typing import Final
 
 from icecube_hooks import (
     Alert,
+    AlertKind,
     Message,
     NoticeError,
     ParserType,
@@ -54,6 +55,7 @@ from ._draft import (
     Draft,
     check_size,
     kind_from_words,
+    nuem_name,
     same,
     tense_from_words,
 )
@@ -200,6 +202,8 @@ def parse_fields(fields: Mapping[str, list[str]], message: Message) -> Alert | N
     _doubt_repeated(fields, notice, draft)
     comments = fields.get("COMMENTS", [])
     draft.put("comments", tuple(line.strip() for text in comments for line in text.split("\n")))
+    if draft.kind is AlertKind.NU_EM:
+        notice.left.pop("EVENT_DATE", None)  # its name
     draft.unread = {key: "\n".join(fields[key]) for key in notice.left if key not in _DERIVED}
     return draft.alert(message)
 
@@ -227,7 +231,7 @@ def _read_ids(notice: Fields, draft: Draft) -> None:
     amon = notice.integer("AMON_NUM")
     draft.put("amon_id", None if amon is None else str(amon))
     draft.put("stream", draft.attempt(notice.integer, "STREAM"))
-    name = notice.text("EVENT_NAME")
+    name = notice.text("EVENT_NAME") or nuem_name(draft.kind, notice.left.get("EVENT_DATE"))
     draft.put("event_names", (name,) if name else None)
     if draft.run_id is None and draft.event_id is None and amon is None:
         raise NoticeError("the notice names no event", field="RUN_NUM")
@@ -240,7 +244,7 @@ def _read_time(notice: Fields, draft: Draft) -> None:
     when = notice.text("NOTICE_DATE")
     if when is not None:
         draft.put("notice_time", draft.attempt(_notice_time, when))
-    day = notice.text("DISCOVERY_DATE", "EVENT_DATE")
+    day = notice.text("DISCOVERY_DATE") or notice.text("EVENT_DATE")
     clock = notice.text("DISCOVERY_TIME", "EVENT_TIME")
     if not day or not clock:
         raise NoticeError(

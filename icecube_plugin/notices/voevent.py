@@ -50,7 +50,7 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size
+from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size, nuem_name
 from ._fields import Fields, ratio
 from ._values import decimal, integer, iso_time, tjd_time
 from .units import ANGLE, FRACTION, RATE, TIME
@@ -78,7 +78,6 @@ NOT_VALID: Final = Concern(
 """The concern that every packet gives."""
 
 _IVORN_TAIL = re.compile(r"_(\d{1,18})_(\d{1,18})_(\d{1,9})$", re.ASCII)
-_NUEM_DATE = re.compile(r"\d{6}[A-Z]", re.ASCII)
 _FLAGS: Final = "Trigger_ID"
 _YES: Final = frozenset({"true", "1", "yes"})
 _FRAMES: Final = ("ICRS", "FK5")
@@ -240,10 +239,7 @@ def _read_identity(root: Element, packet: Fields, draft: Draft) -> None:
     draft.revision = packet.integer("rev")
     ivorn = root.get("ivorn", "").strip()
     draft.put("ivorn", ivorn or None)
-    name = packet.text("event_name")
-    day = packet.text("event_date") if draft.kind is AlertKind.NU_EM else None
-    if not name and day and _NUEM_DATE.fullmatch(day):
-        name = f"NuEm-{day}"
+    name = packet.text("event_name") or nuem_name(draft.kind, packet.text("event_date"))
     draft.put("event_names", (name,) if name else None)
     draft.put("stream", draft.attempt(packet.integer, "stream"))
     if (draft.run_id is None) != (draft.event_id is None):

@@ -56,7 +56,11 @@ def named(folder: Path, *patterns: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in files)
 
 
-NOTICES = [name for name in named(SHARED, "raw/**/*", "derived/*") if name not in REFUSED]
+NOTICES = [
+    name
+    for name in named(SHARED, "raw/**/*", "derived/*", "voevent/*", "json/*", "text/*")
+    if name not in REFUSED
+]
 DRAFTS = named(SHARED, "drafts/*")
 OURS = named(FIXTURES, "gcn.classic.*/*", "gcn.notices.*/*")
 
@@ -139,19 +143,24 @@ def from_text(fields: dict[str, str]) -> Values:
 def from_xml(root: ET.Element) -> Values:
     what = root.find("What")
     assert what is not None
-    params = {param.get("name"): param.get("value") for param in what.findall("Param")}
+    params = {str(param.get("name")).lower(): param for param in what.findall("Param")}
 
     def number(name: str) -> float | None:
-        return None if name not in params else float(str(params[name]))
+        if name not in params:
+            return None
+        value = float(params[name].get("value", ""))
+        if value == -(2**31) / 100:
+            return None
+        return value / 60 if params[name].get("unit") == "arcmin" else value
 
-    def whole(*names: str) -> int | None:
-        return next((int(float(str(params[name]))) for name in names if name in params), None)
+    def whole(name: str) -> int | None:
+        return int(float(params[name].get("value", ""))) if name in params else None
 
     def last(tag: str) -> str | None:
         found = [element.text for element in root.iter() if element.tag == tag]
         return found[-1] if found else None
 
-    packet = whole("Packet_Type")
+    packet = whole("packet_type")
     kind = "amon" if packet is None else PACKETS[packet]
     circle = float(last("Error2Radius") or 0) or None
     ra, dec = float(last("C1") or 0), float(last("C2") or 0)
@@ -159,24 +168,26 @@ def from_xml(root: ET.Element) -> Values:
         ra = dec = math.nan
     time = datetime.fromisoformat(str(last("ISOTime")))
     half = circle if kind in ("amon", "ehe") and "src_error_90" not in params else None
+    error = "src_err" if "src_err_90" in params else "src_error"
     return {
         "kind": kind,
         "run": whole("run_id"),
         "event": whole("event_id"),
-        "revision": whole("Rev", "rev"),
+        "revision": whole("rev"),
         "time": time.replace(tzinfo=UTC),
         "ra": None if math.isnan(ra) else ra,
         "dec": None if math.isnan(dec) else dec,
-        "radius": number("src_error_90") or circle,
-        "radius_50": number("src_error_50") or half,
+        "radius": number(f"{error}_90") or circle,
+        "radius_50": number(f"{error}_50") or half,
         "energy": number("energy"),
         "signalness": number("signalness"),
-        "far_per_year": number("FAR"),
+        "far_per_year": number("far"),
     }
 
 
 def from_json(data: dict[str, Any]) -> Values:
     time = datetime.fromisoformat(data["trigger_time"])
+    time = time.replace(tzinfo=time.tzinfo or UTC)
     if "pval_generic" in data:
         return {"kind": "lvk-search", "time": time}
     ids = [int(number) for number in "_".join(data["id"]).split("_")]
@@ -285,7 +296,8 @@ def test_our_notice(name: str, plugins: PluginSet) -> None:
         last = topic.rsplit("_", 1)[1]
         expected = last if last in kinds else "NU-EM" if "NU_EM" in topic else "COINC"
         assert alert.kind == expected.lower()
-    unread = set(alert.unread) - {"False_pos", "hesetypeindex", "coinc_pair", "COINC_PAIR"}
+    unread = set(alert.unread) - {"False_pos", "same_as_ehe", "same_as_hese", "Subseconds"}
+    unread -= {"Pair_Name_ID", "COINC_PAIR"}
     assert unread <= {"FALSE_POS"}, "fixtures hold only fields that are known"
 
 
@@ -366,7 +378,8 @@ def test_voevent_against_voeventparse(name: str, corpus: Path, plugins: PluginSe
     else:
         found = (alert.localization.ra_deg, alert.localization.dec_deg)
         assert found == (position.ra, position.dec)
-        assert alert.localization.error_radius_deg == position.err
+        radii = alert.localization.error_radius_deg, alert.localization.error_radius_50_deg
+        assert any(same(radius, position.err, 1e-4) for radius in radii if radius is not None)
 
 
 # ----------------------------------------------------------------------------- what is broken
@@ -560,6 +573,9 @@ def test_hese_and_ehe_agree_with_the_published_tables(
         place = alert.localization
         assert place is not None
         assert place.error_radius_deg is not None
+        if f"{alert.event_id}_{alert.run_id}" not in published:
+            assert name.startswith("voevent/")  # real packets of events that the table leaves out
+            continue
         found = (place.ra_deg, place.dec_deg, place.error_radius_deg * 60)
         matching = [
             row
@@ -574,13 +590,13 @@ def test_hese_and_ehe_agree_with_the_published_tables(
         assert f"{alert.trigger_time:%y/%m/%d %H:%M:%S}" == f"{row['Date']} {row['Time UT'][:8]}"
         if kind == "ehe":
             assert same(alert.signalness, float(row["Signalness"]), 1e-4), name
-            assert (place.containment, alert.charge_pe) == (0.5, None)
+            assert place.containment == 0.5
         else:
             assert alert.charge_pe == float(row["Charge"])
             assert (place.containment, alert.energy_tev, alert.far_hz) == (0.9, None, None)
             assert alert.p_values == (), "0 and NaN are no p-values"
         compared += 1
-    assert compared == len([name for name in OURS if kind.upper() in name])
+    assert compared >= len([name for name in OURS if kind.upper() in name])
 
 
 def test_searches_agree_with_the_circulars(corpus: Path, plugins: PluginSet) -> None:
