@@ -407,7 +407,7 @@ def plain(text: str) -> str:
     if "\\" in text or "$" in text:
         for pattern, replacement in _LATEX:
             text = pattern.sub(replacement, text)
-    return _POWER.sub(_as_exponent, text)
+    return _POWER.sub(_as_exponent, text) if "10" in text else text
 
 
 def _as_exponent(match: re.Match[str]) -> str:

@@ -120,6 +120,15 @@ def test_names_as_gcn_takes_them(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["IceCube-26070\uff19B", "Ice\u0421ube-260709B", "IceCube-260709\u0412"]
+)
+def test_letters_and_digits_that_only_look_the_same(name: str) -> None:
+    """A fullwidth 9, a Cyrillic Es and a Cyrillic Ve make no name of IceCube's."""
+    alert = about("It was seen.", f"{name} - 142000_1234567: IceCube observation of a neutrino")
+    assert alert.event_names == ()
+
+
+@pytest.mark.parametrize(
     "name", ["IceCube_Cascade_221223A", "IceCube-Cascade 221223a", "IceCubeCascade.221223A"]
 )
 def test_names_of_cascades(name: str) -> None:
@@ -364,12 +373,17 @@ class TestRetractions:
             ("IceCube-230416A: not retracted", "It stands."),
             ("IceCube-230416A is unlikely background", "It stands."),
             ("IceCube-230416A: no retraction of the event", "It stands."),
+            ("Retraction of GCN Circular 34170 (IceCube-230416A)", "Its position was wrong."),
             (NAMED, "Please disregard the previous circular on IceCube-230416A."),
             (NAMED, "The values of GCN 1 for IceCube-230416A should be corrected."),
         ],
     )
     def test_nothing_is_taken_back(self, subject: str, body: str) -> None:
         assert about(body, subject).status is None
+
+    def test_a_retraction_that_is_none_is_said(self) -> None:
+        alert = about("It stands.", "IceCube-230416A: not retracted")
+        assert whys(alert, "status") == ["speaks of a retraction, and does not retract the event"]
 
     def test_somebody_else_retracts(self) -> None:
         content = HEADER.format(subject="IceCube-230416A retraction", sender="X at Y <x@y.org>")

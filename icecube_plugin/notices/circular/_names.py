@@ -29,14 +29,16 @@ __all__ = [
 _BETWEEN: Final = r"[.\s_-]{0,4}"
 _ICECUBE = re.compile(
     rf"\bI(?:ce)?C(?:ube)?{_BETWEEN}(?:Alert{_BETWEEN})?(?P<cascade>Cascade)?{_BETWEEN}"
-    r"(?P<day>\d{6}) ?(?P<letter>[A-Z])?(?![^\W_])",
-    re.IGNORECASE,
+    r"(?P<day>\d{6}) ?(?P<letter>[A-Z])?(?![^\W_]|[^\x00-\x7f])",
+    re.IGNORECASE | re.ASCII,
 )
 _NU_EM = re.compile(
-    rf"\bNuEm{_BETWEEN}(?P<day>\d{{6}}) ?(?P<letter>[A-Z])(?![^\W_])", re.IGNORECASE
+    rf"\bNuEm{_BETWEEN}(?P<day>\d{{6}}) ?(?P<letter>[A-Z])(?![^\W_]|[^\x00-\x7f])",
+    re.IGNORECASE | re.ASCII,
 )
 _ANTARES = re.compile(
-    rf"\bANTARES{_BETWEEN}(?P<day>\d{{6}}) ?(?P<letter>[A-Z])?(?![^\W_])", re.IGNORECASE
+    rf"\bANTARES{_BETWEEN}(?P<day>\d{{6}}) ?(?P<letter>[A-Z])?(?![^\W_]|[^\x00-\x7f])",
+    re.IGNORECASE | re.ASCII,
 )
 _AMON_PAGE = re.compile(
     r"notices_amon(?P<kind>[a-z_]{0,20})/(?P<a>\d{4,12})_(?P<b>\d{4,12})(?=\.amon|\b)"

@@ -19,8 +19,9 @@ from ._whose import is_sent_by_icecube, is_vouched_for
 __all__ = ["note_background", "read_status", "retracting_sentences"]
 
 _RETRACTED = re.compile(
-    r"\bretract(?:ion|ed|ing|s)?\b|\blikely (?:due to |caused by )?(?:a )?background"
-    r"|\bbackground event|\bnot (?:of )?astrophysical",
+    r"\bretract(?:ion|ed|ing|s)?\b(?! of (?:the )?(?:GCN )?circular)"
+    r"|\blikely (?:due to |caused by )?(?:a )?background|\bbackground event"
+    r"|\bnot (?:of )?astrophysical",
     re.IGNORECASE,
 )
 _NOT_THE_EVENT: Final = (
@@ -88,6 +89,8 @@ def _is_retraction(circular: Circular, own: set[str], draft: Draft) -> bool:
         if len(named) < 2 or named <= own:
             return True
         _doubt(circular.subject, "several events are named where one is retracted", draft)
+    elif "retract" in circular.subject.lower():
+        _doubt(circular.subject, "speaks of a retraction, and does not retract the event", draft)
     for sentence in retracting_sentences(circular):
         named = mentions(sentence)
         if named and named <= own:
