@@ -84,9 +84,9 @@ def test_tail_follows(kind: type[Sqlite | JsonLines], tmp_path: Path, env: dict[
             assert process.stdout is not None
             assert process.stdout.readline().startswith("ARRIVED")
             assert "IceCube-230416A" in process.stdout.readline()
-            sink.write([make_record(event_id=1), make_record(event_names=("IceCube-240101A",))])
+            sink.write([make_record(event_id=1), make_record(event_names=("IceCube-230416B",))])
             began = time.monotonic()
-            assert "IceCube-240101A" in process.stdout.readline()
+            assert "IceCube-230416B" in process.stdout.readline()
             assert time.monotonic() - began < 20
         finally:
             process.terminate()

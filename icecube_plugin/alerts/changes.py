@@ -12,10 +12,9 @@ from icecube_hooks import (
     AlertKind,
     Localization,
     Status,
+    WireFormat,
 )
 from icecube_plugin.sky import circularised_radius_deg, separation_deg
-
-from .identity import is_circular
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +52,11 @@ _NOTICE: Final = _Precision(position_deg=2e-4, radius_deg=0.0051, relative=1e-3,
 probabilities, else 4 digits; the binary packet's 0.02 %."""
 _CIRCULAR: Final = _Precision(position_deg=0.01, radius_deg=0.01, relative=0.02, decimals=0.006)
 """Circulars: 2 decimals, or 2 digits."""
+
+
+def is_circular(alert: Alert) -> bool:
+    """Whether the notice is a circular, which people write."""
+    return alert.format is WireFormat.CIRCULAR
 
 
 def changes(old: Alert, new: Alert) -> tuple[Change, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from icecube_hooks import CoincidentEvent
 
-from .identity import Event, realm
+from .events import Event
+from .identity import realm
 from .names import PAIR, run_event
 
 

@@ -1,79 +1,160 @@
-"""Which notices belong to one event, and in what order."""
+"""Which alerts belong to one event: the rules, in one place.
+
+What ties alerts together, the strongest first
+----------------------------------------------
+1. **Numbers**: run and event (in either order, see `run_event`), the superevent of an LVK search,
+   AMON's number. Two alerts that both state one and differ are two events, even under one name: a
+   circular of 2022 calls the second event of a day by the name of the first.
+2. **Names**, in any spelling. What has no number joins the event that bears its name; of several
+   the one of its time, and none where it states no time: that is said.
+3. **Time**: what has no number, and whose name no numbered alert bears, joins an event of the same
+   kind whose trigger is within `TIME_TOLERANCE_S` of its own and on the day in its name, unless the
+   event bears another name (one without its letter is no other). Circulars round times. Where there
+   is no trigger time, the start of the observation stands for it.
+4. **Day and position**: what states neither number nor time, such as some retractions, joins the
+   only event of that day within `NEAR_DEG` of it; said.
+5. **Derived name**: without a position, the only event of its kind on the day in its name is taken
+   for that day's event ``A``; said.
+
+A number is a promise, a derived name is a guess: as soon as an alert ties the name to another
+event, or a second event of that day is known, the guess is dropped.
+
+Not believed, and said: a name with letters of another alphabet, a name of another day than the
+alert's own trigger, a second number.
+
+Alerts that are not real (tests, injections, mock events) only join those of their own tense.
+
+The result does not depend on the order in which alerts come.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from icecube_hooks import (
-    Alert,
-    AlertKind,
-    Status,
-    Tense,
-    WireFormat,
-)
+from icecube_hooks import Alert, AlertKind, Concern, Localization, Tense
+from icecube_plugin.sky.directions import separation_deg
 
+from .changes import is_circular
+from .events import Event, event_of
 from .names import PAIR, SUPEREVENT, normal_name, run_event
-from .words import clean
+
+__all__ = ["NEAR_DEG", "TIME_TOLERANCE_S", "Claim", "claim", "group", "realm", "same_event"]
 
 TIME_TOLERANCE_S: Final = 2.0
 """Largest difference of the trigger times of one event [s]; circulars are off by up to 0.7."""
 
-_NUMBER: Final = re.compile(r"\d+_\d+|[a-z-]+:.*")
-"""What no person calls an event: run and event, or AMON's number."""
+NEAR_DEG: Final = 5.0
+"""Largest distance of a position that ties [deg]; revisions moved by up to 8, one in a hundred."""
 
-_DAY = re.compile(r"(?<!\d)\d{6}(?!\d)", re.ASCII)
+CIRCULAR_DAYS: Final = 3
+"""A circular that names no event is of the day that it was written on, or the two before."""
+
+_DAY = re.compile(r"(?<!\d)(\d{6})([A-Za-z]?)(?![0-9A-Za-z])", re.ASCII)
+
+_ONE_DAY: Final = timedelta(days=1)
 
 _TRACKS: Final = frozenset(
     (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.TRACK, AlertKind.HESE, AlertKind.EHE)
 )
 
+_LOOKALIKES: Final = str.maketrans(
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425"
+    "\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0455\u0445\u0443\u042c"
+    "\u0391\u0392\u0395\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03f9\u03f2\u03bf\u03c5",
+    "ABCEHIJKMOPSTXaceijopsxybABEIKMNOPTCcou",
+)
+"""Cyrillic and Greek letters that look like those of event names."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
-    """What an alert says about which event it is of."""
+class Claim:
+    """What an alert says about which event it is of.
+
+    Attributes
+    ----------
+    realm : str
+        See `realm`.
+    family : str
+        What kinds that can be of one event have in common.
+    numbers : frozenset of str
+    names : tuple of str
+        In their one spelling, without those that are numbers.
+    time : datetime or None
+    place : Localization or None
+    days : dict of str to str
+        The days of which the event can be (``yymmdd``), with the letters in its names; of a
+        circular without name and time the days before it.
+    doubts : tuple of Concern
+    """
 
     realm: str
     family: str
     numbers: frozenset[str]
     names: tuple[str, ...]
     time: datetime | None
+    place: Localization | None
+    days: Mapping[str, str]
+    doubts: tuple[Concern, ...] = ()
 
     @property
-    def is_named_after_its_day(self) -> bool:
-        """Whether a name holds the date of the trigger."""
-        day = None if self.time is None else f"{self.time:%y%m%d}"
-        return any(day in _DAY.findall(name) for name in self.names)
+    def day(self) -> str | None:
+        """The day of the trigger, as names write it."""
+        return None if self.time is None else f"{self.time.astimezone(UTC):%y%m%d}"
 
-    def may_be(self, other: _Identity) -> bool:
+    def may_be(self, other: Claim) -> bool:
         """Whether this one, which has no number, can be taken for `other` by its time."""
-        return (
-            not self.numbers
-            and (self.realm, self.family) == (other.realm, other.family)
-            and self.is_named_after_its_day
-            and _apart_s(self, other) <= TIME_TOLERANCE_S
-        )
+        return self.day in self.days and _apart_s(self, other) <= TIME_TOLERANCE_S
 
 
-def _identity(alert: Alert) -> _Identity:
-    found = [normal_name(name) or " ".join(name.split()).casefold() for name in alert.event_names]
+def realm(alert: Alert) -> str:
+    """Return what must be equal: empty for the sky, else the tense."""
+    if alert.is_real:
+        return ""
+    return Tense.TEST if alert.tense in (None, Tense.OBSERVATION) else alert.tense
+
+
+def claim(alert: Alert) -> Claim:
+    """Return what an alert says about which event it is of."""
     is_search = alert.kind is AlertKind.LVK_SEARCH
-    names = [name for name in found if (SUPEREVENT.fullmatch(name.upper()) is None) ^ is_search]
-    numbers = {name for name in names if is_search or PAIR.fullmatch(name) is not None}
-    numbers.update(_numbers(alert))
+    time = alert.trigger_time or alert.observation_start
+    numbers = set(_numbers(alert))
+    names: dict[str, None] = {}
+    doubts: list[Concern] = []
+    for text in alert.event_names:
+        name = normal_name(text) or " ".join(text.split()).casefold()
+        is_ours = not is_search and normal_name(text) is not None
+        why = _why_not(name, numbers, time if is_ours else None)
+        if why:
+            doubts.append(Concern(field="event_names", found=text, taken=None, why=why))
+        elif (SUPEREVENT.fullmatch(name.upper()) is None) ^ is_search:
+            is_number = is_search or PAIR.fullmatch(name) is not None
+            (numbers.add(name) if is_number else names.update({name: None}))
     if not numbers and not names and alert.ivorn is not None:
-        names = [alert.ivorn.casefold()]
-    return _Identity(
+        names[ivorn_stem(alert.ivorn)] = None
+    return Claim(
         realm=realm(alert),
         family="track" if alert.kind in _TRACKS else alert.kind.value,
         numbers=frozenset(numbers),
-        names=tuple(dict.fromkeys(name for name in names if name not in numbers)),
-        time=alert.trigger_time or alert.observation_start,
+        names=tuple(names),
+        time=time,
+        place=alert.localization,
+        days=dict(_days(names, alert)),
+        doubts=tuple(doubts),
     )
+
+
+def _days(names: Iterable[str], alert: Alert) -> Iterator[tuple[str, str]]:
+    for name in names:
+        yield from _DAY.findall(name)
+    if not alert.event_names and is_circular(alert) and alert.notice_time is not None:
+        made = alert.notice_time.astimezone(UTC)
+        yield from ((f"{made - n * _ONE_DAY:%y%m%d}", "") for n in range(CIRCULAR_DAYS))
 
 
 def _numbers(alert: Alert) -> Iterator[str]:
@@ -89,14 +170,45 @@ def _numbers(alert: Alert) -> Iterator[str]:
         yield f"{alert.kind}:{alert.amon_id}"
 
 
-def realm(alert: Alert) -> str:
-    """Return what must be equal: empty for the sky, else the tense."""
-    if alert.is_real:
-        return ""
-    return Tense.TEST if alert.tense in (None, Tense.OBSERVATION) else alert.tense
+def ivorn_stem(ivorn: str) -> str:
+    """Return what the ivorns of all revisions have in common.
+
+    Examples
+    --------
+    >>> ivorn_stem("ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_Event2020-01-20T18:48:18.56_133644_0437-1")
+    'ivo://nasa.gsfc.gcn/amon#icecube_gold_event2020-01-20t18:48:18.56_133644_0437'
+    """
+    return re.sub(r"[-_.]\d{1,3}$", "", ivorn.strip().casefold())
 
 
-def _apart_s(one: _Identity, other: _Identity) -> float:
+def _why_not(name: str, numbers: Collection[str], time: datetime | None) -> str:
+    """Return why a name is not believed; empty if it is."""
+    seeming = normal_name(_latin(name)) if not name.isascii() else None
+    if seeming is not None:
+        return f"letters of another alphabet: it looks like {seeming}, and is not"
+    if PAIR.fullmatch(name) is not None and numbers and name not in numbers:
+        return "another number than that of the notice"
+    days = [day for day, _ in _DAY.findall(name)]
+    if numbers and time is not None and days and not any(_is_near(day, time) for day in days):
+        return f"the name of another day; the event is of {time:%Y-%m-%d}"
+    return ""
+
+
+def _latin(name: str) -> str:
+    plain = unicodedata.normalize("NFKC", name).translate(_LOOKALIKES)
+    return plain.encode("ascii", "ignore").decode()
+
+
+def _is_near(day: str, time: datetime) -> bool:
+    """Whether a time is within a day of the one in a name; what is no day is no hindrance."""
+    try:
+        start = datetime.strptime(day, "%y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return True
+    return start - _ONE_DAY <= time <= start + 2 * _ONE_DAY
+
+
+def _apart_s(one: Claim, other: Claim) -> float:
     """Return how far two triggers are apart [s], infinity where one is not stated."""
     if one.time is None or other.time is None:
         return math.inf
@@ -116,131 +228,18 @@ def same_event(alert: Alert, other: Alert) -> bool:
     >>> same_event(make_alert(), circular)
     True
     """
-    one, two = _identity(alert), _identity(other)
-    if one.realm != two.realm:
-        return False
-    if one.numbers and two.numbers:
-        return bool(one.numbers & two.numbers)
-    if set(one.names) & set(two.names):
-        return True
-    return _agree(one.names, two.names) and (one.may_be(two) or two.may_be(one))
+    return len(group((alert, other))) == 1
 
 
-def _agree(names: Collection[str], others: Collection[str]) -> bool:
-    """Whether names may be of one event: none on one side, or equal but for a missing letter."""
-    pairs = ((one, other) for one in names for other in others)
-    return not (names and others) or any(
-        one.startswith(other) or other.startswith(one) for one, other in pairs
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """What is known of one physical event.
-
-    Attributes
-    ----------
-    key : str
-        ``run_event`` where it is known, else the superevent, AMON's number or a name; one that is
-        not real starts with its tense: ``test:137840_57034692``.
-    names : tuple of str
-        All names and numbers, in their one spelling (`normal_name`), the key's without its tense.
-    alerts : tuple of Alert
-        In order, oldest first. The same notice by several transports is there several times.
-    """
-
-    key: str
-    names: tuple[str, ...]
-    alerts: tuple[Alert, ...] = field(repr=False)
-
-    @property
-    def kind(self) -> AlertKind:
-        """What the newest alert says; a circular's "track" only where nobody says more."""
-        kinds = [alert.kind for alert in reversed(self.alerts)]
-        return next((kind for kind in kinds if kind is not AlertKind.TRACK), AlertKind.TRACK)
-
-    @property
-    def title(self) -> str:
-        """The name by which people call the event; its key if it has none. Cleaned."""
-        return clean(next(self._spoken(), self.key), 120)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether people have a name for the event."""
-        return any(self._spoken())
-
-    def _spoken(self) -> Iterator[str]:
-        return (name for name in self.names if _NUMBER.fullmatch(name) is None)
-
-    @property
-    def newest(self) -> Alert:
-        """The newest notice or circular."""
-        return self.alerts[-1]
-
-    @property
-    def circulars(self) -> tuple[Alert, ...]:
-        """The circulars that speak of it."""
-        return tuple(alert for alert in self.alerts if is_circular(alert))
-
-    @property
-    def notices(self) -> tuple[Alert, ...]:
-        """Notices and circulars, each once: of several sightings the first."""
-        first: dict[object, Alert] = {}
-        for alert in self.alerts:
-            first.setdefault(_once(alert), alert)
-        return tuple(first.values())
-
-    @property
-    def is_retracted(self) -> bool:
-        """Whether it is taken back.
-
-        A retraction stands until a notice with a higher revision is none; one in a circular, which
-        has no revision, stands.
-        """
-        retractions = [alert for alert in self.alerts if alert.status is Status.RETRACTION]
-        return any(not any(_outranks(a, r) for a in self.alerts) for r in retractions)
-
-    def latest(self, name: str) -> Any:
-        """Return the newest stated value of a field of `Alert`, or ``None``.
-
-        A circular that takes an event back says nothing of its energy; the notice before it does.
-        """
-        stated = (getattr(alert, name) for alert in reversed(self.alerts))
-        return next((value for value in stated if value not in (None, ())), None)
-
-
-def is_circular(alert: Alert) -> bool:
-    """Whether the notice is a circular, which people write."""
-    return alert.format is WireFormat.CIRCULAR
-
-
-def _once(alert: Alert) -> object:
-    """Return what is equal for two sightings of one notice, in whatever format."""
-    if is_circular(alert):
-        return ("circular", alert.circular_number or alert.notice_id)
-    return (alert.kind, alert.revision_label)
-
-
-def _rank(alert: Alert) -> int | None:
-    """Return the number that orders notices; a circular has none."""
-    if is_circular(alert):
-        return None
-    number = None if alert.gw is None else alert.gw.notice_number
-    return number if alert.revision is None else alert.revision
-
-
-def _outranks(alert: Alert, other: Alert) -> bool:
-    one, two = _rank(alert), _rank(other)
-    return one is not None and two is not None and one > two
-
-
-def group(alerts: Iterable[Alert]) -> tuple[Event, ...]:
+def group(alerts: Iterable[Alert], *, now: datetime | None = None) -> tuple[Event, ...]:
     """Bring the alerts of each event together.
 
     Parameters
     ----------
     alerts : iterable of Alert
         In any order; every one ends up in exactly one event.
+    now : datetime, optional
+        What is made later is doubted [UTC]; by default the time of the call.
 
     Returns
     -------
@@ -256,21 +255,41 @@ def group(alerts: Iterable[Alert]) -> tuple[Event, ...]:
     [('137840_57034692', 2)]
     """
     found = tuple(alerts)
-    sets = _Sets([_identity(alert) for alert in found])
-    sets.join_numbers()
-    sets.join_names()
-    sets.join_times()
-    return tuple(_event(found, sets.identities, members) for members in sets.members())
+    ties = _Ties([claim(alert) for alert in found])
+    ties.join_numbers()
+    ties.join_names()
+    ties.join_times()
+    ties.join_days()
+    ties.doubt_names()
+    time = datetime.now(UTC) if now is None else now
+    return tuple(_event(found, ties, members, time) for members in ties.members())
 
 
-class _Sets:
-    """Disjoint sets of alerts, by index; the smallest index stands for its set."""
+def _agree(names: Collection[str], others: Collection[str]) -> bool:
+    """Whether names may be of one event: none on one side, or equal but for a missing letter."""
+    pairs = ((one, other) for one in names for other in others)
+    return not (names and others) or any(
+        one.startswith(other) or other.startswith(one) for one, other in pairs
+    )
 
-    def __init__(self, identities: Sequence[_Identity]) -> None:
-        self.identities = identities
-        self.parents = list(range(len(identities)))
-        self.numbered = [bool(identity.numbers) for identity in identities]
-        self.names = [set(identity.names) for identity in identities]
+
+class _Ties:
+    """Disjoint sets of claims, by index; the smallest index stands for its set."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self.claims = claims
+        self.parents = list(range(len(claims)))
+        self.numbers = [set(one.numbers) for one in claims]
+        self.names = [set(one.names) for one in claims]
+        self.doubts: dict[int, list[Concern]] = {
+            index: list(one.doubts) for index, one in enumerate(claims) if one.doubts
+        }
+        without = [index for index, one in enumerate(claims) if not one.numbers]
+        self.without_number = sorted(without, key=lambda index: _time_and_names(claims[index]))
+        self.bearers: dict[tuple[str, str], list[int]] = {}
+        for index, one in enumerate(claims):
+            for name in one.names:
+                self.bearers.setdefault((one.realm, name), []).append(index)
 
     def root(self, index: int) -> int:
         """Return the index that stands for the set of `index`."""
@@ -280,17 +299,15 @@ class _Sets:
         return index
 
     def join(self, one: int, other: int) -> None:
-        """Make one set of two."""
+        """Make one set of two, but of two that both have a number: those are two events."""
         low, high = sorted((self.root(one), self.root(other)))
-        if low != high:
-            self.parents[high] = low
-            self.numbered[low] |= self.numbered[high]
-            self.names[low] |= self.names[high]
+        if low != high and not (self.numbers[low] and self.numbers[high]):
+            self._join(low, high)
 
-    def join_unless_numbered(self, one: int, other: int) -> None:
-        """Make one set of two, but for sets that both have a number: those are two events."""
-        if not (self.numbered[self.root(one)] and self.numbered[self.root(other)]):
-            self.join(one, other)
+    def _join(self, low: int, high: int) -> None:
+        self.parents[high] = low
+        self.numbers[low] |= self.numbers[high]
+        self.names[low] |= self.names[high]
 
     def members(self) -> list[list[int]]:
         """Return the sets, by their smallest index."""
@@ -302,123 +319,141 @@ class _Sets:
     def join_numbers(self) -> None:
         """Join what has a number in common."""
         first: dict[tuple[str, str], int] = {}
-        for index, identity in enumerate(self.identities):
-            for number in identity.numbers:
-                self.join(index, first.setdefault((identity.realm, number), index))
+        for index, one in enumerate(self.claims):
+            for number in one.numbers:
+                low, high = sorted(
+                    (self.root(index), self.root(first.setdefault((one.realm, number), index)))
+                )
+                if low != high:
+                    self._join(low, high)
 
     def join_names(self) -> None:
-        """Let alerts without a number join those that bear their name."""
-        bearers: dict[tuple[str, str], list[int]] = {}
-        for index, identity in enumerate(self.identities):
-            for name in identity.names:
-                bearers.setdefault((identity.realm, name), []).append(index)
-        for index in self._without_number():
-            mine = self.identities[index]
-            others = [other for name in mine.names for other in bearers[mine.realm, name]]
-            numbered = [other for other in others if self.identities[other].numbers]
-            for other in self._nearest(index, numbered) or others:
-                self.join_unless_numbered(index, other)
+        """Let alerts without a number join the event that bears their name, or each other."""
+        apart = [index for index in self.without_number if not self._join_bearer(index)]
+        first: dict[tuple[str, str], int] = {}
+        for index in apart:
+            one = self.claims[index]
+            for name in one.names:
+                self.join(index, first.setdefault((one.realm, name), index))
+
+    def _join_bearer(self, index: int) -> bool:
+        """Join the one numbered event of this name; of several the one of its time."""
+        mine = self.claims[index]
+        nearest: dict[int, float] = {}
+        for name in mine.names:
+            for other in self._numbered_bearers(mine.realm, name):
+                root, apart = self.root(other), _apart_s(mine, self.claims[other])
+                nearest[root] = min(apart, nearest.get(root, math.inf))
+        if not nearest:
+            return False
+        root = min(nearest, key=lambda root: (nearest[root], self._number_of(root)))
+        if len(nearest) > 1 and nearest[root] > _ONE_DAY.total_seconds():
+            why = f"{len(nearest)} events bear the name: not taken for one of them"
+            found = mine.names[0]
+            self._doubt(index, Concern(field="event_names", found=found, taken=None, why=why))
+            return False
+        self.join(index, root)
+        return True
+
+    def _numbered_bearers(self, realm: str, name: str) -> list[int]:
+        return [other for other in self.bearers[realm, name] if self.claims[other].numbers]
+
+    def _number_of(self, index: int) -> list[str]:
+        return sorted(self.numbers[self.root(index)])
 
     def join_times(self) -> None:
         """Let alerts that only have a name join an event of that time which has none."""
-        for index in self._without_number():
-            if self.numbered[self.root(index)]:
+        seconds: dict[tuple[str, str, int], list[int]] = {}
+        for index, one in enumerate(self.claims):
+            if one.numbers and one.time is not None:
+                seconds.setdefault((one.realm, one.family, _slot(one.time)), []).append(index)
+        for index in self.without_number:
+            mine = self.claims[index]
+            if self.numbers[self.root(index)] or mine.time is None:
                 continue
-            mine = self.identities[index]
-            fitting = [
-                other
-                for other, identity in enumerate(self.identities)
-                if identity.numbers and mine.may_be(identity) and self._names_agree(index, other)
-            ]
-            for other in self._nearest(index, fitting):
-                self.join(index, other)
+            slots = (_slot(mine.time) + step for step in (-1, 0, 1))
+            near = [i for slot in slots for i in seconds.get((mine.realm, mine.family, slot), ())]
+            fitting = [other for other in near if self._fits(index, other)]
+            if fitting:
+                ranks = {o: (_apart_s(mine, self.claims[o]), self._number_of(o)) for o in fitting}
+                self.join(index, min(fitting, key=ranks.__getitem__))
 
-    def _without_number(self) -> list[int]:
-        """Return the alerts without a number, in an order of their own: by time, then name."""
-        indices = [index for index, one in enumerate(self.identities) if not one.numbers]
-        return sorted(indices, key=lambda index: _time_and_names(self.identities[index]))
-
-    def _nearest(self, index: int, others: Sequence[int]) -> list[int]:
-        """Return the one of `others` that is nearest in time, or none; the number breaks a tie."""
-        mine = self.identities[index]
-
-        def rank(other: int) -> tuple[float, list[str]]:
-            identity = self.identities[other]
-            return _apart_s(mine, identity), sorted(identity.numbers)
-
-        return [min(others, key=rank)] if others else []
+    def _fits(self, index: int, other: int) -> bool:
+        mine = self.claims[index]
+        return mine.may_be(self.claims[other]) and self._names_agree(index, other)
 
     def _names_agree(self, one: int, other: int) -> bool:
         return _agree(self.names[self.root(one)], self.names[self.root(other)])
 
+    def join_days(self) -> None:
+        """Let what states no time join the only event of its day, by position or derived name."""
+        days: dict[tuple[str, str, str], dict[int, list[Localization]]] = {}
+        for index, one in enumerate(self.claims):
+            if one.numbers and one.day is not None:
+                roots = days.setdefault((one.realm, one.family, one.day), {})
+                roots.setdefault(self.root(index), []).extend([one.place] if one.place else [])
+        found = {index: self._of_its_day(index, days) for index in self.without_number}
+        for index, tie in found.items():
+            if tie is None or self.numbers[self.root(index)] or not self._names_agree(index, tie):
+                continue
+            mine, number = self.claims[index], self._number_of(tie)[0]
+            how = "its day" if mine.place is None else "day and position"
+            why = f"no notice ties it to {number}: taken for it by {how}"
+            name = next(iter(mine.names), "no name")
+            self.join(index, tie)
+            self._doubt(index, Concern(field="event", found=name, taken=number, why=why))
 
-def _time_and_names(identity: _Identity) -> tuple[str, tuple[str, ...]]:
-    return "" if identity.time is None else identity.time.isoformat(), identity.names
+    def _of_its_day(
+        self, index: int, days: Mapping[tuple[str, str, str], Mapping[int, list[Localization]]]
+    ) -> int | None:
+        """Return the only event that an alert without number and time can be of."""
+        mine = self.claims[index]
+        if self.numbers[self.root(index)] or mine.time is not None:
+            return None
+        there = {
+            root: places
+            for day in mine.days
+            for root, places in days.get((mine.realm, mine.family, day), {}).items()
+        }
+        fitting = [root for root in there if self._names_agree(index, root)]
+        if mine.place is not None:
+            fitting = [r for r in fitting if any(_is_close(mine.place, p) for p in there[r])]
+        elif not mine.names or len(there) > 1 or not set(mine.days.values()) <= {"", "a", "A"}:
+            return None
+        return fitting[0] if len(fitting) == 1 else None
+
+    def doubt_names(self) -> None:
+        """Say where numbered events share a name."""
+        for (_, name), bearers in self.bearers.items():
+            roots = {self.root(index): index for index in bearers if self.claims[index].numbers}
+            numbers = sorted(self._number_of(index)[0] for index in roots.values())
+            for index in roots.values() if len(roots) > 1 else ():
+                why = f"a name of {' and '.join(numbers[:5])}"
+                self._doubt(index, Concern(field="event_names", found=name, taken=name, why=why))
+
+    def _doubt(self, index: int, concern: Concern) -> None:
+        self.doubts.setdefault(index, []).append(concern)
 
 
-def _event(
-    found: Sequence[Alert], identities: Sequence[_Identity], members: Sequence[int]
-) -> Event:
-    numbers = {number for index in members for number in sorted(identities[index].numbers)}
-    names = [name for index in members for name in identities[index].names]
-    known = tuple(dict.fromkeys((*sorted(numbers), *names)))
+def _slot(time: datetime) -> int:
+    return int(time.timestamp() // TIME_TOLERANCE_S)
+
+
+def _is_close(one: Localization, other: Localization) -> bool:
+    return separation_deg(one, other) <= NEAR_DEG
+
+
+def _time_and_names(one: Claim) -> tuple[str, tuple[str, ...]]:
+    return "" if one.time is None else one.time.isoformat(), one.names
+
+
+def _event(found: Sequence[Alert], ties: _Ties, members: Sequence[int], now: datetime) -> Event:
+    claims = [ties.claims[index] for index in members]
+    numbers = {number for one in claims for number in one.numbers}
+    names = sorted({name for one in claims for name in one.names})
+    known = (*sorted(numbers), *names)
     alerts = [found[index] for index in members]
     key = known[0] if known else alerts[0].notice_id
-    realm = identities[members[0]].realm
-    return Event(key=f"{realm}:{key}" if realm else key, names=known, alerts=_ordered(alerts))
-
-
-def _ordered(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
-    """Order notices by rank, and put what has none after the last that was made before it."""
-    made = _times_by_rank(alerts)
-    line = sorted((alert for alert in alerts if _rank(alert) is not None), key=_by_rank)
-    rest = [alert for alert in alerts if _rank(alert) is None]
-    timed = sorted((alert for alert in rest if alert.notice_time is not None), key=_by_time)
-    for alert in timed:
-        line.insert(_place(alert, line, made), alert)
-    return (*line, *(alert for alert in rest if alert.notice_time is None))
-
-
-def _times_by_rank(alerts: Iterable[Alert]) -> dict[int, datetime]:
-    """Return when each revision was first made: the formats of one notice carry several times."""
-    made: dict[int, datetime] = {}
-    for alert in alerts:
-        rank = _rank(alert)
-        if rank is not None and alert.notice_time is not None:
-            made[rank] = min(alert.notice_time, made.get(rank, alert.notice_time))
-    return made
-
-
-def _by_rank(alert: Alert) -> tuple[int, float]:
-    return _rank(alert) or 0, _timestamp(alert)
-
-
-def _by_time(alert: Alert) -> tuple[float, int]:
-    return _timestamp(alert), alert.circular_number or 0
-
-
-def _timestamp(alert: Alert) -> float:
-    return math.inf if alert.notice_time is None else alert.notice_time.timestamp()
-
-
-def _place(alert: Alert, line: Sequence[Alert], made: Mapping[int, datetime]) -> int:
-    """Return the place of an alert without rank: walk back past all that was made later."""
-    place = len(line)
-    while place:
-        rank = _rank(line[place - 1])
-        time = line[place - 1].notice_time if rank is None else made.get(rank)
-        if time is None or alert.notice_time is None or time <= alert.notice_time:
-            break
-        place -= 1
-    return place
-
-
-def find(events: Iterable[Event], text: str) -> Event | None:
-    """Return the event of that name or number, in any spelling.
-
-    A key as it is, of a test for example, is found too. Of several events under one name the
-    first is returned.
-    """
-    name = normal_name(text) or text.casefold()
-    found = [event for event in events if text == event.key or name in event.names]
-    return min(found, key=lambda event: text != event.key and ":" in event.key, default=None)
+    doubts = [doubt for index in members for doubt in ties.doubts.get(index, ())]
+    realm = claims[0].realm
+    return event_of(f"{realm}:{key}" if realm else key, known, alerts, doubts, now)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from icecube_hooks import Alert, AlertKind, Direction, Localization
 
-from .identity import Event
+from .events import Event
 from .words import clean
 
 __all__ = ["Link", "links_of", "mission_link", "places_of", "skymap_links", "web_address"]

@@ -6,16 +6,20 @@ import argparse
 import difflib
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Record
+from icecube_plugin.alerts import changes
+from icecube_plugin.alerts.lookup import is_guess, matches
+from icecube_plugin.alerts.words import RETRACTED, clean
 
 from ._common import add_json, print_json
 from ._records import add_kept, kept_at, records_at, records_in
 from ._screen import Screen, screen
 
 if TYPE_CHECKING:
+    from icecube_plugin.alerts import Event
     from icecube_plugin.views.pages import Section, Story
 
 __all__ = ["add_arguments"]
@@ -26,7 +30,9 @@ examples:
   icecube-alerts show 137840_57034692 --database alerts.sqlite
   icecube-alerts show S230914ak notices/ --json
 
-EVENT is any name that people use: IceCube-230416A, IC230416A, run_event, S230914ak. Without SOURCE
+EVENT is anything that people type: IceCube-230416A, IC230416A, run_event, S230914ak, AMON's number,
+an ivorn, the number of a circular, "latest"; a name that no notice gives (IC170922A) if only one
+event of its kind was on that day. Without SOURCE
 (files or folders of notices, .jsonl, databases of ours), --database and --lines: what the
 configured sinks keep. Exit code 1 if there is no such event.
 """
@@ -44,17 +50,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.alerts import find
     from icecube_plugin.views.pages import tell
 
     stories = {id(story.event): story for story in tell(_records(arguments))}
-    event = find((story.event for story in stories.values()), arguments.event)
-    if event is None:
+    events = matches((story.event for story in stories.values()), arguments.event)
+    if not events:
         _say_unknown(arguments.event, stories.values())
         return 1
-    story = stories[id(event)]
-    print_json(_data(story)) if arguments.json else _show(story, screen())
+    story = stories[id(events[0])]
+    if arguments.json:
+        print_json(_data(story))
+    else:
+        _show(story, screen(), list(_how_found(arguments.event, events)))
     return 0
+
+
+def _how_found(text: str, events: Sequence[Event]) -> Iterator[str]:
+    """Say what a person should know who asked for an event by `text`."""
+    event, *others = events
+    if is_guess(event, text):
+        yield f"no notice names it {clean(text, 60)}: the only event of its kind on that day"
+    if others:
+        yield f"{clean(text, 60)} is also: {', '.join(clean(one.key, 60) for one in others)}"
 
 
 def _records(arguments: argparse.Namespace) -> Iterable[Record]:
@@ -64,8 +81,6 @@ def _records(arguments: argparse.Namespace) -> Iterable[Record]:
 
 
 def _say_unknown(name: str, stories: Iterable[Story]) -> None:
-    from icecube_plugin.alerts.words import clean
-
     known = {clean(name).casefold(): clean(name) for story in stories for name in story.event.names}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(known[one] for one in near)}?" if near else ""
@@ -73,15 +88,17 @@ def _say_unknown(name: str, stories: Iterable[Story]) -> None:
     print(text, file=sys.stderr)
 
 
-def _show(story: Story, shown: Screen) -> None:
+def _show(story: Story, shown: Screen, notes: Iterable[str]) -> None:
     from icecube_plugin.views.pages import page
 
     told = page(story)
+    for note in notes:
+        shown.line(note, "aside")
     shown.line(told.title, "title")
     if told.state != "real":
         shown.line(f"*** {told.state.upper()}: NOT A REAL EVENT ***", "alarm")
     if told.is_retracted:
-        shown.line("*** RETRACTED: this event is withdrawn ***", "alarm")
+        shown.line(f"*** {RETRACTED} ***", "alarm")
     shown.line(told.lead)
     if told.names:
         shown.line(f"also {', '.join(told.names)}", "aside")
@@ -107,8 +124,6 @@ def _show_section(section: Section, shown: Screen) -> None:
 
 
 def _data(story: Story) -> dict[str, Any]:
-    from icecube_plugin.alerts import changes
-
     event = story.event
     steps = itertools.pairwise(event.notices)
     return {
@@ -116,7 +131,9 @@ def _data(story: Story) -> dict[str, Any]:
         "names": list(event.names),
         "state": story.state,
         "is_retracted": event.is_retracted,
+        "concerns": [concern.to_dict() for concern in event.concerns],
         "notices": [alert.notice_id for alert in event.notices],
+        "states": [notice.state.value for notice in event.history],
         "changes": [
             {"from": old.notice_id, "to": new.notice_id, "field": one.field, "text": one.text}
             for old, new in steps

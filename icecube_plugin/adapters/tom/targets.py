@@ -28,16 +28,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
 from typing import Any, Final
 
 from django.apps import apps
 from django.db.models import Q
 from tom_targets.models import Target, TargetExtra, TargetName
 
-from icecube_hooks import Alert, AlertKind, Record, Significance, WireFormat
+from icecube_hooks import Alert, AlertKind, Record, Significance
 from icecube_plugin.alerts import Event, group, normal_name
 
 from .models import Notice
@@ -52,11 +51,6 @@ SAME_EVENT: Final = timedelta(days=1)
 NONLOCALIZED: Final = "tom_nonlocalizedevents"
 
 LONGEST_NAME: Final = 100
-
-FORMATS: Final = (
-    WireFormat.JSON, WireFormat.VOEVENT, WireFormat.TEXT, WireFormat.BINARY, WireFormat.CIRCULAR,
-)  # fmt: skip
-"""The most precise first; the packet has coordinates to 0.0001 deg, cut off."""
 
 PUBLIC: Final = ("IceCube", "NuEm")
 """How the public names of events start, in their one spelling."""
@@ -122,19 +116,8 @@ def _event(notice: Any, record: Record) -> tuple[Event, list[Row]]:
     by_alert = {id(row[1].alert): row for row in rows}
     for event in group(row[1].alert for row in rows):
         if any(alert is record.alert for alert in event.alerts):
-            settled = _settled(event.alerts)
-            return replace(event, alerts=settled), [by_alert[id(alert)] for alert in settled]
+            return event, [by_alert[id(alert)] for alert in event.alerts]
     raise AssertionError("every alert is in one event")
-
-
-def _settled(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
-    """Put the most precise format of each revision last, whichever came first."""
-    revisions = groupby(alerts, key=lambda alert: alert.revision_label)
-    return tuple(alert for _, same in revisions for alert in sorted(same, key=_precision))
-
-
-def _precision(alert: Alert) -> tuple[int, bytes]:
-    return -FORMATS.index(alert.format), repr(alert).encode("utf-8", "replace")
 
 
 def _near(alert: Alert) -> Any:
@@ -226,9 +209,9 @@ def extras(event: Event, records: Sequence[Record]) -> dict[str, Any]:
     """
     position = event.latest("localization")
     found = {
-        "kind": _kind(event),
+        "kind": event.kind.value,
         "revision": event.latest("revision"),
-        "status": _plain(event.newest.status),
+        "status": _plain(event.known.status),
         "retracted": event.is_retracted,
         "notices": len(event.notices),
         "notice_id": _text(event.newest.notice_id),
@@ -247,12 +230,6 @@ def extras(event: Event, records: Sequence[Record]) -> dict[str, Any]:
     for significance in next((r.significances for r in reversed(records) if r.significances), ()):
         found |= _of_significance(significance)
     return {PREFIX + key: _stored(value) for key, value in found.items() if value is not None}
-
-
-def _kind(event: Event) -> str:
-    """Return the newest kind that says more than "a track", as circulars may."""
-    kinds = [alert.kind for alert in reversed(event.alerts)]
-    return next((kind for kind in kinds if kind is not AlertKind.TRACK), kinds[0]).value
 
 
 def _of_significance(significance: Significance) -> dict[str, Any]:
@@ -281,7 +258,7 @@ def _stored(value: Any) -> Any:
 def _update_nonlocalized(event: Event, permissions: str | None) -> None:
     from . import nonlocalized  # its models are there only where that app is
 
-    if event.newest.kind is AlertKind.LVK_SEARCH:
+    if event.kind is AlertKind.LVK_SEARCH:
         nonlocalized.update_search(event, permissions)
     elif any(alert.kind is AlertKind.CASCADE for alert in event.alerts):
         nonlocalized.update_cascade(event, _target_names(event))

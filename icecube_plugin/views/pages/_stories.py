@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from icecube_hooks import CoincidentEvent, Record, Status, WireFormat
+from icecube_hooks import CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
 from icecube_plugin.alerts.words import tense_word
 
 __all__ = ["Related", "Story", "tell"]
-
-_FORMATS: Final = (
-    WireFormat.CIRCULAR,
-    WireFormat.BINARY,
-    WireFormat.TEXT,
-    WireFormat.VOEVENT,
-    WireFormat.JSON,
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,29 +62,8 @@ class Story:
 
     @property
     def placed(self) -> Record:
-        """The newest record that says where on the sky; else the newest one.
-
-        Of the formats of one notice it is the one that says most of the place.
-        """
-        standing = [r for r in self.records if r.alert.status is not Status.RETRACTION]
-        found = next(filter(_says_where, (*reversed(standing), *reversed(self.records))), None)
-        if found is None:
-            return self.records[-1]
-        notice = found.alert.notice_id
-        same = [one for one in reversed(self.records) if one.alert.notice_id == notice]
-        return max(same, key=_stated)
-
-
-def _says_where(record: Record) -> bool:
-    alert = record.alert
-    return bool(alert.localization or alert.coincident_events or alert.most_probable_direction)
-
-
-def _stated(record: Record) -> int:
-    """Count what a notice says of its place."""
-    place = record.alert.localization
-    values = () if place is None else place.to_dict().values()
-    return sum(value is not None for value in values)
+        """The newest record, with what is known of the event: its place for one."""
+        return self.records[-1].replace(alert=self.event.known)
 
 
 def tell(records: Iterable[Record]) -> tuple[Story, ...]:
@@ -109,7 +79,7 @@ def tell(records: Iterable[Record]) -> tuple[Story, ...]:
     tuple of Story
         By trigger time, latest first; those without a time at the end.
     """
-    known = sorted({record.id: record for record in records}.values(), key=_precision)
+    known = sorted({record.id: record for record in records}.values(), key=lambda one: one.id)
     by_alert: dict[int, list[Record]] = {}  # two records may hold one and the same alert
     for record in known:
         by_alert.setdefault(id(record.alert), []).append(record)
@@ -119,11 +89,6 @@ def tell(records: Iterable[Record]) -> tuple[Story, ...]:
         story = Story(event=_with_free_key(event, own, found), records=own)
         found[story.key] = story
     return tuple(sorted(_linked(found), key=_age_s))
-
-
-def _precision(record: Record) -> tuple[int, str]:
-    """Return what orders sightings of one notice: that which says most comes last, and counts."""
-    return _FORMATS.index(record.alert.format), record.id
 
 
 def _with_free_key(event: Event, own: tuple[Record, ...], taken: Iterable[str]) -> Event:

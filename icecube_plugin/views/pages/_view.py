@@ -24,9 +24,8 @@ from icecube_hooks import (
     Record,
     Significance,
     Verdict,
-    WireFormat,
 )
-from icecube_plugin.alerts import changes
+from icecube_plugin.alerts import Notice, changes
 from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.alerts.headline import RATE, headline
 from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
@@ -293,7 +292,7 @@ def _what(story: Story) -> Section:
     run, number = event.latest("run_id"), event.latest("event_id")
     if run is not None and number is not None:
         facts.insert(0, Fact(label="Run, event", text=f"{run}, {number}"))
-    facts += _gw_facts(event.newest if event.newest.gw else story.placed.alert)
+    facts += _gw_facts(event.known)
     flux = event.latest("flux_sensitivity")
     if flux is not None:
         text = f"{flux.low_gev_cm2:.3g} to {flux.high_gev_cm2:.3g} GeV cm⁻²"
@@ -363,8 +362,7 @@ def _sources(one: Significance) -> Iterator[str]:
 
 
 def _coincident(story: Story) -> Section:
-    alert = next((a for a in reversed(story.event.alerts) if a.coincident_events), None)
-    found = () if alert is None else alert.coincident_events
+    found = story.event.known.coincident_events
     table = Table(
         caption="Neutrinos found near the gravitational wave",
         header=(
@@ -407,35 +405,36 @@ def _related_link(story: Story, other: Related) -> Link:
 
 
 def _history(story: Story) -> Section:
-    notices = story.event.notices
-    formats: dict[object, dict[str, None]] = {}
-    for alert in story.event.alerts:
-        formats.setdefault(_once(alert), {})[alert.format.value] = None
-    said = ["first notice", *map(_changed, notices, notices[1:])]
+    history = story.event.history
+    said = ["first notice", *(_changed(a.alert, b.alert) for a, b in itertools.pairwise(history))]
     rows = tuple(
         (
-            notice_label(alert),
-            NOT_STATED if alert.status is None else alert.status.value,
-            time_text(alert.notice_time, 0),
+            notice_label(notice.alert),
+            NOT_STATED if notice.alert.status is None else notice.alert.status.value,
+            time_text(notice.alert.notice_time, 0),
             text,
-            ", ".join(formats[_once(alert)]),
+            ", ".join(dict.fromkeys(one.format.value for one in notice.sightings)),
+            state_text(notice),
         )
-        for alert, text in zip(notices, said, strict=True)
+        for notice, text in zip(history, said, strict=True)
     )
-    header = ("Notice", "Status", "Made (UTC)", "What changed", "Formats")
+    header = ("Notice", "Status", "Made (UTC)", "What changed", "Formats", "State")
     table = Table(caption="Notices of this event, oldest first", header=header, rows=rows)
     return Section(anchor="history", title="History", table=table)
 
 
+def state_text(notice: Notice) -> str:
+    """Return the state of a notice, and what made it so."""
+    by = notice.by
+    if by is None or by is notice.alert:
+        return notice.state.value
+    label = notice_label(by)
+    same = label == notice_label(notice.alert)
+    return f"{notice.state.value} by {'a newer version of it' if same else label}"
+
+
 def _changed(old: Alert, new: Alert) -> str:
     return clean("; ".join(change.text for change in changes(old, new)) or "nothing that is stated")
-
-
-def _once(alert: Alert) -> object:
-    """Return what is equal for two sightings of one notice."""
-    if alert.format is WireFormat.CIRCULAR:
-        return alert.circular_number or alert.notice_id
-    return alert.kind, alert.revision_label
 
 
 def _received(story: Story) -> Section:
@@ -475,8 +474,10 @@ def _doubts(story: Story) -> Section:
             "left unstated" if doubt.taken is None else clean(doubt.taken, 120),
             clean(doubt.why),
         )
-        for record in story.records
-        for doubt in record.alert.concerns
+        for doubt in (
+            *story.event.concerns,
+            *(concern for record in story.records for concern in record.alert.concerns),
+        )
     )
     header = ("Field", "Found", "Taken", "Why")
     table = Table(caption="What in the notices is doubtful", header=header, rows=tuple(rows))
@@ -544,7 +545,7 @@ def glance(record: Record) -> Glance:
 
 def _sure(story: Story) -> str:
     """Return what most says how sure an alert is."""
-    alert, found = story.event.newest, headline_of(story)
+    alert, found = story.event.known, headline_of(story)
     if found is not None:
         if found.p_value_post is None:
             return f"p {number_text(found.p_value)} before trials"

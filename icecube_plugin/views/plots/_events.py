@@ -7,9 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from icecube_hooks import Alert, AlertKind, Direction, IceCubePluginError, Localization, Record
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    Direction,
+    IceCubePluginError,
+    Localization,
+    Record,
+    Status,
+)
 from icecube_plugin import __version__
 from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.merge import SAME_PLACE_DEG
 from icecube_plugin.alerts.words import clean, heading, notice_label, time_text
 from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
@@ -17,9 +26,6 @@ from icecube_plugin.sky.projections import Point, map_lon, tangent
 if TYPE_CHECKING:
     from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats
-
-SAME_PLACE_DEG: Final = 0.02
-"""Positions nearer than this are one: circulars round to 0.01 deg."""
 
 LABEL_CHARACTERS: Final = 40
 HALF: Final = 0.5
@@ -138,12 +144,11 @@ def drawn(records: Iterable[Record], *, tests: bool = True) -> list[Drawn]:
 
 
 def _drawn(event: Event) -> Drawn:
-    newest = event.newest
     return Drawn(
         label=label_of(event),
-        notice=shown(notice_label(newest)),
-        kind=newest.kind,
-        places=_moves(event.alerts),
+        notice=shown(notice_label(event.newest)),
+        kind=event.kind,
+        places=_moves(event),
         neutrinos=tuple(
             one.localization
             for one in event.latest("coincident_events") or ()
@@ -151,7 +156,7 @@ def _drawn(event: Event) -> Drawn:
         ),
         time=event.latest("trigger_time"),
         is_retracted=event.is_retracted,
-        is_real=newest.is_real,
+        is_real=event.known.is_real,
     )
 
 
@@ -331,14 +336,19 @@ def shown(text: str) -> str:
     return clean(text, LABEL_CHARACTERS).encode("latin-1", "replace").decode("latin-1")
 
 
-def _moves(alerts: Iterable[Alert]) -> tuple[Localization, ...]:
-    """Return the places, without those that repeat the one before; the one with an error stays."""
+def _moves(event: Event) -> tuple[Localization, ...]:
+    """Return where the event was said to be, without what repeats the place before; last the best.
+
+    A retraction does not move it.
+    """
+    stated = (a for a in event.standing if a.status is not Status.RETRACTION)
     places: list[Localization] = []
-    for place in filter(None, map(place_of, alerts)):
-        if not places or separation_deg(places[-1], place) > SAME_PLACE_DEG:
-            places.append(place)
-        elif has_error(place) or not has_error(places[-1]):
-            places[-1] = place
+    for place in (*filter(None, map(place_of, stated)), place_of(event.known)):
+        if place is None:
+            continue
+        if places and separation_deg(places[-1], place) <= SAME_PLACE_DEG:
+            places.pop()
+        places.append(place)
     return tuple(places)
 
 
