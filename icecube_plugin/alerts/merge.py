@@ -110,7 +110,7 @@ def content_digest(alert: Alert) -> str:
 
 @cache
 def _names() -> tuple[str, ...]:
-    return tuple(name for name in Alert.__annotations__ if name not in _OF_THE_NOTICE)
+    return tuple(name for name in Alert.__struct_fields__ if name not in _OF_THE_NOTICE)
 
 
 def _filled(ranked: Sequence[Alert], left_out: frozenset[str]) -> Alert:
