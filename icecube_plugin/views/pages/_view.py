@@ -264,7 +264,8 @@ def _best_facts(story: Story) -> Iterator[Fact]:
     one = headline_of(story)
     if one is not None:
         sigma = one.sigma if one.p_value_post is None else one.sigma_post
-        words = f"{sigma_text(sigma)}, {one.sided}, {one.trials_source or 'trials not stated'}"
+        trials = clean(one.trials_source or "trials not stated", 160)
+        words = f"{sigma_text(sigma)}, {one.sided}, {trials}"
         note = words.removeprefix(f"{NOT_STATED}, ")
         yield Fact(label="Verdict", text=_verdict(one), note=note)
 
