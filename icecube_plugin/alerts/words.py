@@ -167,7 +167,7 @@ def region_text(place: Localization, degree: str = " deg") -> str:
         box = place.asymmetric
         ra = f"RA +{box.ra_plus_deg:.4g} -{box.ra_minus_deg:.4g}{degree}"
         dec = f"Dec +{box.dec_plus_deg:.4g} -{box.dec_minus_deg:.4g}{degree}"
-        parts.append(f"{ra}, {dec}{_angle(box.position_angle_deg, degree)}")
+        parts.append(f"{ra}, {dec}{_angle(box.position_angle_deg or None, degree)}")
     return ", ".join(parts)
 
 

@@ -166,6 +166,18 @@ def test_circle_area_in_closed_form() -> None:
         assert sky.region(circle(1, 2, radius)).area_deg2 == pytest.approx(expected, rel=1e-12)
 
 
+def test_round_ellipse_has_the_area_of_a_circle() -> None:
+    for radius in (0.5, 13.3, 60.0):
+        area = sky.region(ellipse(1, 2, radius, radius, 20.0)).area_deg2
+        assert area == pytest.approx(sky.cap_area_deg2(radius), rel=1e-12)
+
+
+def test_a_box_does_not_go_round_more_than_once() -> None:
+    area = sky.region(box(1, 80, 250, 250, 5, 5)).area_deg2
+    between = sky.cap_area_deg2(15) - sky.cap_area_deg2(5)
+    assert area == pytest.approx(between, rel=1e-12)
+
+
 def test_small_ellipse_has_the_area_of_a_plane_one() -> None:
     for minor in (0.5, 0.05, 0.001):
         area = sky.region(ellipse(10, 70, 0.5, minor, 12.0)).area_deg2
