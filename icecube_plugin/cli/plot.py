@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from icecube_plugin.alerts import Event
-    from icecube_plugin.sky import Pixels
+    from icecube_plugin.sky.skymaps import Pixels
 
 __all__ = ["add_arguments"]
 
@@ -165,7 +165,7 @@ def _place(record: Record) -> Any:
 
 def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> Pixels | None:
     """Read or fetch the map, if one is asked for, and print its areas."""
-    from icecube_plugin.sky import fetch_skymap, read_skymap
+    from icecube_plugin.sky.skymaps import fetch_skymap, read_skymap
 
     if arguments.skymap is not None:
         skymap = read_skymap(Path(arguments.skymap).expanduser())

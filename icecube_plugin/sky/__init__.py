@@ -18,7 +18,8 @@ Conventions
   angle is 0 where it is not stated, as the GCN schema says.
 - The asymmetric errors of circulars make a box in right ascension and declination. They bound the
   contour that IceCube found, so the box holds at least what it states. It ends at a pole.
-- Importing this module is cheap: numpy and astropy are imported when a function needs them.
+- Importing this module is cheap: numpy and astropy are imported when a function needs them. Maps
+  (`skymaps`), places on the Earth (`site`) and nights (`observing`) are modules of their own.
 """
 
 from .directions import galactic_deg, separation_deg
@@ -45,38 +46,22 @@ from .regions import (
     region_or_none,
     scale_radius,
 )
-from .skymaps import (
-    LikelihoodScan,
-    Pixels,
-    SkyMap,
-    SkyMapError,
-    fetch_skymap,
-    parse_skymap,
-    read_skymap,
-)
 
 __all__ = [
     "BoxRegion",
     "CircleRegion",
     "EllipseRegion",
-    "LikelihoodScan",
     "NotStatedError",
-    "Pixels",
     "Placed",
     "Region",
-    "SkyMap",
-    "SkyMapError",
     "TurnedBoxRegion",
     "cap_area_deg2",
     "circularised_radius_deg",
     "contains",
     "energy",
-    "fetch_skymap",
     "galactic_deg",
-    "parse_skymap",
     "place_of",
     "place_or_none",
-    "read_skymap",
     "region",
     "region_or_none",
     "scale_radius",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from icecube_hooks import AsymmetricError, Ellipse, Localization
 
@@ -58,7 +59,9 @@ def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) ->
 
     Examples
     --------
-    >>> from icecube_hooks import AsymmetricError
+    >>> from msgspec import Struct
+
+    from icecube_hooks import AsymmetricError
     >>> box = AsymmetricError(ra_minus_deg=2, ra_plus_deg=2, dec_minus_deg=1, dec_plus_deg=1)
     >>> round(circularised_radius_deg(box, 60.0), 12)
     1.0
@@ -100,8 +103,7 @@ def scale_radius(radius: float, from_containment: float, to_containment: float) 
     return radius * math.sqrt(math.log1p(-to_containment) / math.log1p(-from_containment))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Region(ABC):
+class Region(Struct, frozen=True, kw_only=True):
     """Where the source is, with probability `containment`.
 
     Attributes
@@ -138,8 +140,7 @@ class Region(ABC):
         return coordinates(*self.outline_deg(points))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PolarRegion(Region):
+class _PolarRegion(Region, frozen=True, kw_only=True):
     """A region that is given by its radius in each direction."""
 
     @abstractmethod
@@ -180,8 +181,7 @@ class _PolarRegion(Region):
         return moved_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CircleRegion(_PolarRegion):
+class CircleRegion(_PolarRegion, frozen=True, kw_only=True):
     """All directions within `radius_deg` of the position."""
 
     radius_deg: float
@@ -200,8 +200,7 @@ class CircleRegion(_PolarRegion):
         return (0.0, 180.0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EllipseRegion(_PolarRegion):
+class EllipseRegion(_PolarRegion, frozen=True, kw_only=True):
     """An ellipse: semi-axes [deg], position angle of the major one [deg, N through E]."""
 
     semi_major_deg: float
@@ -239,8 +238,7 @@ TIP_STEPS: Final = (1.0, 4.0, 16.0, 64.0)
 """Where the edge of a long ellipse is cut for integration, in widths of its tip."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TurnedBoxRegion(_PolarRegion):
+class TurnedBoxRegion(_PolarRegion, frozen=True, kw_only=True):
     """A rectangle: distances of its sides [deg, true angles], turned [deg, N through E]."""
 
     west_deg: float
@@ -286,8 +284,7 @@ class TurnedBoxRegion(_PolarRegion):
         return [self.position_angle_deg + turn for turn in turns]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BoxRegion(Region):
+class BoxRegion(Region, frozen=True, kw_only=True):
     """From one right ascension to another, eastward, and from one declination to another.
 
     Attributes

@@ -20,7 +20,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from scipy.optimize import brentq
 
-from icecube_plugin.sky import (
+from icecube_plugin.sky.skymaps import (
     LikelihoodScan,
     SkyMap,
     SkyMapError,

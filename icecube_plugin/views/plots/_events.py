@@ -24,8 +24,8 @@ from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
 
 if TYPE_CHECKING:
-    from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats
+    from icecube_plugin.sky.skymaps import Pixels
 
 LABEL_CHARACTERS: Final = 40
 HALF: Final = 0.5

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats, Plane
+    from icecube_plugin.sky.skymaps import Pixels
 
 Axes = Any
 """`matplotlib.axes.Axes`, whose annotations are narrower than what it takes: times, styles."""

@@ -32,8 +32,8 @@ from ._svg import tick_step
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky import Pixels
     from icecube_plugin.sky.projections import Floats
+    from icecube_plugin.sky.skymaps import Pixels
 
 __all__ = ["finder"]
 

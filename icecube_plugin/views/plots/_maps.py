@@ -56,7 +56,7 @@ from ._svg import graticule, grid_labels, plane_lines
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from icecube_plugin.sky import Pixels
+    from icecube_plugin.sky.skymaps import Pixels
 
 
 __all__ = ["sky_map"]
