@@ -154,15 +154,15 @@ def test_table() -> None:
     assert table["energy"].mask.tolist() == [False, True, False, False]
     assert table["trigger_time"].mask.tolist() == [False, True, False, False]
     assert table["run_id"].tolist() == [137840, None, 2**40, 137840]
-    assert table["name"].tolist()[1:3] == [None, "IceCube-230416A, IC230416A"]
+    assert table["event_names"].tolist()[1:3] == [None, "IceCube-230416A, IC230416A"]
     assert table["ra_minus"].unmasked.value[2] == 4.0
     assert table["position_angle"].unmasked.value[2:].tolist() == [30.0, 35.0]
     assert table["semi_major"].mask.tolist() == [True, True, True, False]
     assert table["p_generic"].unmasked.value[1] == 1e-12
     assert table["p_bayesian"].mask.all()
     assert table["n_coincident"].tolist()[1] == 0
-    assert table["superevent"].tolist()[1] == "MS230427r"
-    assert table["error_covers"].tolist()[:2] == ["statistical", None]
+    assert table["superevent_id"].tolist()[1] == "MS230427r"
+    assert table["systematic_included"].tolist()[:2] == [False, None]
     assert table["notice_time"][2].isot == "1999-12-31T23:59:59.999999"
     assert all(table[name].info.description for name in table.colnames)
 
@@ -180,15 +180,15 @@ def test_other_programs_read_the_files(tmp_path: Path) -> None:
 def test_fits_escapes_what_it_cannot_hold(tmp_path: Path) -> None:
     table = tables.table([make_alert(event_names=("é",), run_id=None)])
     tables.write_table(table, tmp_path / "alerts.fits")
-    assert tables.read_table(tmp_path / "alerts.fits")["name"].tolist() == ["\\xe9"]
+    assert tables.read_table(tmp_path / "alerts.fits")["event_names"].tolist() == ["\\xe9"]
     tables.write_table(table, tmp_path / "alerts.vot")
-    assert tables.read_table(tmp_path / "alerts.vot")["name"].tolist() == ["é"]
+    assert tables.read_table(tmp_path / "alerts.vot")["event_names"].tolist() == ["é"]
 
 
 def test_part_of_a_table(tmp_path: Path) -> None:
-    part = tables.table(ALERTS)["event", "ra"]
+    part = tables.table(ALERTS)["event_key", "ra"]
     tables.write_table(part, tmp_path / "part", form="ascii.ecsv")
-    assert tables.read_table(tmp_path / "part", form="ascii.ecsv").colnames == ["event", "ra"]
+    assert tables.read_table(tmp_path / "part", form="ascii.ecsv").colnames == ["event_key", "ra"]
 
 
 def test_unknown_ending() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from icecube_hooks import Message, NoticeError, Record, Status, Tense
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_localization, make_record
 from icecube_plugin.alerts.headline import p_post
+from icecube_plugin.cli._records import Kept
 from icecube_plugin.cli.command import main
 from icecube_plugin.cli.query import Question, ask
+from icecube_plugin.cli.tail import New
 from icecube_plugin.sinks.database import Database, read_records, select
 from icecube_plugin.sinks.database_tables import cell
 from tests.postgres.fixture import Postgres
@@ -100,7 +103,7 @@ def commands() -> list[str]:
 def test_commands_of_the_page_find_something(
     file: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*command.split(), "--database", file]) == 0
+    assert main([*shlex.split(command), "--database", file]) == 0
     assert "no alerts match" not in capsys.readouterr().out
 
 
@@ -221,14 +224,60 @@ def test_output(
     assert (entry["retracted"], round(entry["separation_deg"], 3)) == (False, 0.097)
     monkeypatch.chdir(tmp_path)
     assert main(["query"]) == 2
-    assert "icecube-alerts-data/alerts.sqlite: unable to open" in capsys.readouterr().err
+    assert "no alerts kept so far: icecube-alerts-data/alerts.sqlite" in capsys.readouterr().err
     assert main(["query", "--database", file, "--event", "none'--"]) == 0
     assert capsys.readouterr().out == "no alerts match\n"
+
+
+def test_when_and_columns(file: str, server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the names that the filter of a sink has."""
+    words = ["query", "--when", "energy_tev > 1000 and is_real"]
+    words += ["--columns", "event_key", "energy_tev", "ra_minus_deg", "headline_p_post"]
+    shown = []
+    for url in (file, server):
+        assert main([*words, "--database", url]) == 0
+        shown.append(capsys.readouterr().out)
+    header, *rows = shown[0].splitlines()
+    assert header.split() == words[-4:]
+    assert rows
+    assert all(float(row.split()[1]) > 1000 for row in rows)
+    assert shown[0] == shown[1]
+
+
+def test_what_reads_a_file_reads_a_url(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tail", "--database", server, "-n", "5", "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Record.from_json(line) for line in lines] == list(read_records(server))[-5:]
+    assert main(["show", "130033_50579430", "--database", server]) == 0
+    assert "130033_50579430" in capsys.readouterr().out
+    assert main(["show", "130033_50579430", server, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["key"] == "130033_50579430"
+    assert main(["report", server, "-o", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["records"] == len(list(read_records(server)))
+    config = tmp_path / "c.toml"
+    config.write_text(f'[sinks.a]\ntype = "database"\nurl = "{server}"\n')
+    assert main(["--config", str(config), "tail", "-n", "1", "--json"]) == 0
+    assert Record.from_json(capsys.readouterr().out) == list(read_records(server))[-1]
+
+
+def test_tail_follows_a_database(postgres: Postgres) -> None:
+    """A reader asks again from the last number that it has seen."""
+    url = postgres.new_database()
+    with contextlib.closing(Database(url=url)) as sink:
+        sink.write([make_record()])
+        with contextlib.closing(New(Kept(url)).follow()) as new:
+            assert next(new) == make_record()
+            sink.write([make_record(), make_record(revision=1)])
+            assert next(new) == make_record(revision=1)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--columns", "energy", "--database", "{file}"], "no column 'energy' (did you mean"),
+        (["--when", "energy > 5", "--database", "{file}"], "unknown name 'energy' (did you mean"),
         (["--near", "1", "2"], "--near and --radius go together"),
         (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
         (["--since", "soon"], "'soon' is no time"),
@@ -237,8 +286,10 @@ def test_output(
         (["--database", "postgresql://u@127.0.0.1:1/x"], "cannot read x at 127.0.0.1:1: "),
     ],
 )
-def test_trouble(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["query", *words]) == 2
+def test_trouble(
+    words: list[str], message: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["query", *(word.replace("{file}", file) for word in words)]) == 2
     shown = capsys.readouterr()
     assert message in shown.err
     assert "hush" not in shown.out + shown.err

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from icecube_hooks import Alert, ConfigError, NoticeError, Record
+from icecube_plugin.sinks.database import numbered_records
+from icecube_plugin.sinks.json_lines import read_lines
 
 from ._common import configuration
 
-__all__ = ["add_kept", "error_cell", "kept_at", "number_cell", "records_at", "records_in"]
+__all__ = ["Kept", "add_kept", "error_cell", "kept_at", "number_cell", "records_at", "records_in"]
 
 SQLITE: Final = b"SQLite format 3\0"
 """The first bytes of every SQLite database."""
@@ -21,14 +25,54 @@ LINE: Final = b'{"id":'
 """The first bytes of every file of the jsonl sink."""
 
 
+DEFAULT_PATHS: Final = {
+    "sqlite": "icecube-alerts-data/alerts.sqlite",
+    "jsonl": "icecube-alerts-data/alerts.jsonl",
+}
+"""Where the sinks write if nothing else is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where our sinks keep records: a database, by URL or as an SQLite file, or JSON lines.
+
+    Attributes
+    ----------
+    place : str
+        URL or path.
+    password_env : str, optional
+        Name of an environment variable with the password.
+    """
+
+    place: str
+    password_env: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file; ``None`` for a URL."""
+        return None if "://" in self.place else Path(self.place).expanduser()
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it is a database; else it is a file of JSON lines."""
+        return self.path is None or _start(self.path, len(SQLITE)) == SQLITE
+
+    def numbered(self, after: int = 0) -> Iterator[tuple[int, Record]]:
+        """Yield records with their numbers: of a database those after a number, of lines all."""
+        if self.is_database:
+            place = self.path or self.place
+            return numbered_records(place, after=after, password_env=self.password_env)
+        return enumerate(read_lines(self.path or self.place), start=1)
+
+
 def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[list[Record], int]:
     """Return the records of sources, and how many notices could not be read.
 
     Parameters
     ----------
     sources : sequence of str
-        Files or folders of notices or of our records (JSON, JSON lines), or SQLite databases of
-        ours. What cannot be read is said on stderr.
+        Files or folders of notices or of our records (JSON, JSON lines), or databases of ours, by
+        URL or as an SQLite file. What cannot be read is said on stderr.
     arguments : argparse.Namespace
         For the configuration.
 
@@ -51,8 +95,8 @@ def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[l
     found: list[Record] = []
     refused = 0
     for source in sources:
-        if _is_database(Path(source)) or _is_lines(Path(source)):
-            found += records_at(Path(source))
+        if (kept := _kept(source)) is not None:
+            found += records_at(kept)
             continue
         for message in messages_from([source]):
             try:
@@ -63,44 +107,52 @@ def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[l
     return found, refused
 
 
-def records_at(path: Path) -> Iterator[Record]:
-    """Yield the records of a database, or of a file of JSON lines, that our sinks wrote."""
-    from icecube_plugin.sinks.database import read_records
-    from icecube_plugin.sinks.json_lines import read_lines
-
-    return read_records(path) if _is_database(path) else read_lines(path)
+def records_at(kept: Kept) -> Iterator[Record]:
+    """Yield the records that our sinks keep there, in the order in which they came."""
+    return (record for _, record in kept.numbered())
 
 
-def kept_at(arguments: argparse.Namespace) -> Path:
-    """Return the file that ``--database`` or ``--lines`` names, or that the host's sinks write.
+def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept:
+    """Return what ``--database`` or ``--lines`` names, or what the host's sinks write.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    in_database : bool
+        Whether a file of JSON lines does not do.
 
     Raises
     ------
     ConfigError
-        If there is none.
+        If there is none, or a URL has a password in it.
     """
-    named = arguments.database or arguments.lines
+    named = arguments.database or getattr(arguments, "lines", None)
     if named is not None:
-        return _there(Path(named).expanduser())
-    options = [
-        sink.options.get("path")
-        for kind in ("sqlite", "jsonl")
-        for sink in configuration(arguments).sinks_or_defaults()
+        return _there(named)
+    sinks = configuration(arguments).sinks_or_defaults()
+    kinds = ("sqlite", "database") if in_database else ("sqlite", "database", "jsonl")
+    configured = [
+        Kept(
+            str(sink.options.get("url") or sink.options.get("path", DEFAULT_PATHS.get(kind))),
+            sink.options.get("password_env"),
+        )
+        for kind in kinds
+        for sink in sinks
         if sink.type == kind
     ]
-    paths = [Path(str(path)).expanduser() for path in options if path is not None]
-    for path in paths:
-        if path.exists():
-            return path
-    hint = "name one with --database or --lines"
-    known = ", ".join(map(str, paths)) or "no sqlite or jsonl sink is configured"
+    for kept in configured:
+        if kept.path is None or kept.path.exists():
+            return kept
+    hint = "name one with --database" if in_database else "name one with --database or --lines"
+    known = ", ".join(kept.place for kept in configured)
+    known = known or f"no sink of type {' or '.join(kinds)} is configured"
     raise ConfigError(f"no alerts kept so far: {known}", hint=hint)
 
 
 def add_kept(parser: argparse.ArgumentParser) -> None:
     """Add the options ``--database`` and ``--lines``."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--database", metavar="PATH", help="database of the sqlite sink")
+    where.add_argument("--database", metavar="URL", help="URL, or path of an SQLite file")
     where.add_argument("--lines", metavar="FILE", help="file of the jsonl sink")
 
 
@@ -126,19 +178,27 @@ def number_cell(value: float | None, unit: str = "") -> str:
     return "-" if value is None else f"{value:.4g}{unit}"
 
 
-def _there(path: Path) -> Path:
-    if not path.exists():
-        raise ConfigError(f"{path}: no such file")
-    return path
+def _there(place: str) -> Kept:
+    kept = Kept(place)
+    if kept.path is not None and not kept.path.exists():
+        raise ConfigError(f"{place}: no such file")
+    _no_password(place)
+    return kept
 
 
-def _is_database(path: Path) -> bool:
-    return _start(path, len(SQLITE)) == SQLITE
+def _kept(source: str) -> Kept | None:
+    """Return a source that our sinks made; ``None`` for notices, and JSON lines of others."""
+    kept = Kept(source)
+    if kept.path is None:
+        return _there(source)
+    is_lines = kept.path.suffix == ".jsonl" and _start(kept.path, len(LINE)) == LINE
+    return kept if is_lines or kept.is_database else None
 
 
-def _is_lines(path: Path) -> bool:
-    """Whether a file holds JSON lines of ours; those of anybody else are notices."""
-    return path.suffix == ".jsonl" and _start(path, len(LINE)) == LINE
+def _no_password(place: str) -> None:
+    if "://" in place and urlsplit(place).password is not None:
+        reason = "everybody on this machine can read a password on the command line"
+        raise ConfigError(reason, key="--database", hint="~/.pgpass, or password_env of the sink")
 
 
 def _start(path: Path, size: int) -> bytes:

@@ -31,8 +31,8 @@ examples:
   icecube-alerts plot cascade.xml --what finder --skymap cascade.fits.gz
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
-database of the sqlite sink. Nothing is fetched, except with --fetch the sky map that the notice
-names, over https; it stays in the data folder.
+database of ours (SQLite file, or URL). Nothing is fetched, except with --fetch the sky map that the
+notice names, over https; it stays in the data folder.
 """
 
 WHATS: Final = ("map", "finder", "visibility", "ladder", "cumulative")

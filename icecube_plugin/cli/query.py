@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
+from icecube_hooks.host import nearest
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.words import clean
+from icecube_plugin.host.filters import NAMES, expression
 from icecube_plugin.sinks.database import select
 from icecube_plugin.sinks.database_tables import NEWEST_FIRST, notices
 from icecube_plugin.sky import separation_deg
 
-from ._common import add_json, configuration, moment, print_json, table
-from ._records import error_cell, number_cell
+from ._common import add_json, moment, print_json, table
+from ._records import error_cell, kept_at, number_cell
 
 __all__ = ["Found", "Question", "add_arguments", "ask"]
 
@@ -28,6 +29,7 @@ examples:
   icecube-alerts query --event 137840_57034692 --all-revisions
   icecube-alerts query --near 77.36 5.69 --radius 2
   icecube-alerts query --kind lvk-search --max-p-post 0.01 --json
+  icecube-alerts query --when "energy_tev > 200" --columns event_key trigger_time energy_tev
   icecube-alerts query --database postgresql://reader@host/alerts --since 30d
 
 Of each event its newest revision, unless --all-revisions; times are those of the neutrino or of the
@@ -61,6 +63,8 @@ class Question:
         Largest separation from `near`.
     max_p_post : float, optional
         Largest post-trial p-value, after all searches (`icecube_plugin.alerts.headline`).
+    when : str, optional
+        An expression as that of a sink, see `icecube_plugin.host.filters`.
     all_revisions, with_tests : bool
     """
 
@@ -71,6 +75,7 @@ class Question:
     near: tuple[float, float] | None = None
     radius_deg: float = 0.0
     max_p_post: float | None = None
+    when: str | None = None
     all_revisions: bool = False
     with_tests: bool = False
 
@@ -103,6 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--near", nargs=2, type=float, metavar=("RA", "DEC"), help="position [deg, ICRS]")
     add("--radius", type=float, metavar="DEG", help="largest separation from --near")
     add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
+    add("--when", metavar="EXPR", help='as a sink\'s: "energy_tev > 200 and dec_deg > -5"')
+    add("--columns", nargs="+", metavar="NAME", help="show these columns; see docs/database.md")
     add("--all-revisions", action="store_true", help="each notice, not the newest of each event")
     tests = parser.add_mutually_exclusive_group()
     tests.add_argument("--real-only", action="store_true", help="no tests or mocks (the default)")
@@ -113,15 +120,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.database is not None and urlsplit(arguments.database).password is not None:
-        reason = "everybody on this machine can read a password on the command line"
-        raise ConfigError(reason, key="--database", hint="~/.pgpass, or password_env of the sink")
-    database, password_env = _database(arguments)
-    found = list(ask(database, _question(arguments), password_env=password_env))
+    question = _question(arguments)
+    kept = kept_at(arguments, in_database=True)
+    found = list(ask(kept.place, question, password_env=kept.password_env))
     if arguments.json:
         print_json([_entry(one) for one in found])
     elif found:
-        print(_table(found))
+        print(_chosen_columns(found, arguments.columns) if arguments.columns else _table(found))
     else:
         print("no alerts match")
     return 0
@@ -145,25 +150,14 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     """
     query, parameters = _sql(question)
     rows = select(database, query, parameters, password_env=password_env)
+    is_wanted = _wanted(question)
     read = (_found(text, bool(retracted), question) for text, retracted in rows)
-    found = (one for one in read if _is_improbable(one.record, question.max_p_post))
+    found = (one for one in read if is_wanted(one.record))
     if question.near is None:
         yield from found
         return
     near = [one for one in found if _separation(one) <= question.radius_deg]
     yield from sorted(near, key=_separation)
-
-
-def _database(arguments: argparse.Namespace) -> tuple[str, str | None]:
-    """Return the database that was named, or that the configuration writes."""
-    if arguments.database is not None:
-        return arguments.database, None
-    for sink in configuration(arguments).sinks_or_defaults():
-        if sink.type == "sqlite":
-            return str(sink.options.get("path", "icecube-alerts-data/alerts.sqlite")), None
-        if sink.type == "database":
-            return str(sink.options.get("url")), sink.options.get("password_env")
-    raise ConfigError("no database is configured", hint="name one with --database")
 
 
 def _question(arguments: argparse.Namespace) -> Question:
@@ -181,6 +175,7 @@ def _question(arguments: argparse.Namespace) -> Question:
         near=(ra_deg, dec_deg) if arguments.near else None,
         radius_deg=radius_deg,
         max_p_post=arguments.max_p_post,
+        when=arguments.when,
         all_revisions=arguments.all_revisions,
         with_tests=arguments.with_tests,
     )
@@ -214,11 +209,6 @@ _NEAR: Final = """
     AND neutrino.dec_deg BETWEEN :south AND :north))
 """
 
-_IMPROBABLE: Final = """
-EXISTS (SELECT 1 FROM significances
-    WHERE significances.record_number = ranked.record_number AND p_value_post <= :max_p_post)
-"""
-
 
 def _sql(question: Question) -> tuple[str, dict[str, object]]:
     """Return the query and its parameters; no text of the question is in the query."""
@@ -236,14 +226,12 @@ def _sql(question: Question) -> tuple[str, dict[str, object]]:
     asked += [] if question.all_revisions else ["place = 1"]
     asked += [f"kind IN ({', '.join(f':{name}' for name in kinds)})"] if kinds else []
     asked += [] if question.near is None else [_NEAR]
-    asked += [] if question.max_p_post is None else [_IMPROBABLE]
     parameters: dict[str, object] = {
         "since": question.since,
         "until": question.until,
         "event": question.event,
         "south": dec_deg - question.radius_deg - _ROUNDING_DEG,
         "north": dec_deg + question.radius_deg + _ROUNDING_DEG,
-        "max_p_post": question.max_p_post,
         **kinds,
     }
     return _QUERY % (notices(where, _COLUMNS), " AND ".join(asked)), parameters
@@ -262,10 +250,17 @@ def _found(text: str, retracted: bool, question: Question) -> Found:
     return Found(record=record, retracted=retracted, separation_deg=min(distances, default=None))
 
 
-def _is_improbable(record: Record, max_p_post: float | None) -> bool:
-    """Whether the significance that counts is small enough; the query knows only that one is."""
-    p = p_post(record.significances)
-    return max_p_post is None or (p is not None and p <= max_p_post)
+def _wanted(question: Question) -> Callable[[Record], bool]:
+    """Return what chooses among the records of the SQL's answer."""
+    tests = [] if question.when is None else [expression(question.when, "--when")]
+
+    def is_wanted(record: Record) -> bool:
+        p = None if question.max_p_post is None else p_post(record.significances)
+        if question.max_p_post is not None and (p is None or p > question.max_p_post):
+            return False
+        return all(test(record) for test in tests)
+
+    return is_wanted
 
 
 def _neutrino_places(record: Record) -> Iterator[Localization | None]:
@@ -306,6 +301,15 @@ def _row(found: Found) -> list[str]:
         "-" if found.separation_deg is None else f"{found.separation_deg:.3f}",
     ]
     return [clean(cell, 60) for cell in cells]
+
+
+def _chosen_columns(found: Sequence[Found], names: Sequence[str]) -> str:
+    """Return the table of those columns that were asked for."""
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError(f"no column {name!r:.40}", key="--columns", hint=nearest(name, NAMES))
+    rows = [[NAMES[name](one.record) for name in names] for one in found]
+    return table([["-" if v is None else clean(str(v), 60) for v in row] for row in rows], names)
 
 
 def _table(found: Sequence[Found]) -> str:

@@ -14,12 +14,13 @@ __all__ = ["add_arguments"]
 EXAMPLES: Final = """\
 examples:
   icecube-alerts report icecube-alerts-data/alerts.sqlite -o site
+  icecube-alerts report postgresql://reader@host/alerts -o site
   icecube-alerts report notices/ more/alert.xml -o site --title "Run O4"
   icecube-alerts report alerts.jsonl -o site && xdg-open site/index.html
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
-database of the sqlite sink. What is in the folder already stays: records are added. The sink `html`
-keeps such a folder up to date by itself. Exit code 1 if a notice could not be read.
+database of ours (SQLite file, or URL). What is in the folder already stays: records are added. The
+sink `html` keeps such a folder up to date by itself. Exit code 1 if a notice could not be read.
 """
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
 from icecube_hooks import Record
 
-from ._records import add_kept, kept_at, records_at
+from ._records import Kept, add_kept, kept_at
 from ._screen import Screen, screen
 
-__all__ = ["add_arguments"]
+__all__ = ["New", "add_arguments"]
 
 EXAMPLES: Final = """\
 examples:
@@ -28,9 +28,10 @@ record a line, as the jsonl sink writes them.
 """
 
 POLL_S: Final = 0.5
+"""How often to look for new records: two calls of the system, or a question to a server."""
+
 SETTLE_S: Final = 5.0
 """A database's log changes before what it holds can be read."""
-"""How often to look for new records; a look costs two calls of the system."""
 
 COLUMNS: Final = (
     ("ARRIVED (UTC)", 19), ("KIND", 14), ("EVENT", 22), ("NOTICE", 14), ("TIME (UTC)", 19),
@@ -51,42 +52,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    path = kept_at(arguments)
+    kept = kept_at(arguments)
     shown = screen()
-    seen: set[str] = set()
     if not arguments.json:
         shown.line(_laid_out([head for head, _ in COLUMNS]), "head")
-    for record in deque(_new(path, seen), maxlen=max(arguments.n, 0)):
+    new = New(kept)
+    for record in deque(new.records(), maxlen=max(arguments.n, 0)):
         _print(record, shown, arguments.json)
     if arguments.follow:
-        for record in _following(path, seen):
+        for record in new.follow():
             _print(record, shown, arguments.json)
     return 0
 
 
-def _new(path: Path, seen: set[str]) -> Iterator[Record]:
-    """Yield the records of a file that were not seen before."""
-    for record in records_at(path):
-        if record.id not in seen:
-            seen.add(record.id)
-            yield record
+class New:
+    """Gives each record once, when it is there."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self.last = 0
+        self.seen: set[str] = set()
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records that were not there before."""
+        for number, record in self.kept.numbered(after=self.last):
+            self.last = number
+            if record.id not in self.seen:
+                self.seen.add(record.id)
+                yield record
+
+    def follow(self) -> Generator[Record, None, None]:
+        """Yield new records as they come, for ever; a file is read when it has changed."""
+        before: object = None
+        changed_at = time.monotonic()
+        while True:
+            now = _stamp(self.kept.path)
+            if now != before:
+                before, changed_at = now, time.monotonic()
+            if now is None or time.monotonic() - changed_at < SETTLE_S:
+                yield from self.records()
+            time.sleep(POLL_S)
 
 
-def _following(path: Path, seen: set[str]) -> Iterator[Record]:
-    """Yield new records as they come, for ever; the file is read when it has changed."""
-    before: object = None
-    changed_at = time.monotonic()
-    while True:
-        now = _stamp(path)
-        if now != before:
-            before, changed_at = now, time.monotonic()
-        if time.monotonic() - changed_at < SETTLE_S:
-            yield from _new(path, seen)
-        time.sleep(POLL_S)
-
-
-def _stamp(path: Path) -> list[tuple[int, int]]:
+def _stamp(path: Path | None) -> list[tuple[int, int]] | None:
     """Return what changes with a file; a database also has a write-ahead log."""
+    if path is None:
+        return None
     files = [file for file in (path, Path(f"{path}-wal")) if file.exists()]
     return [(status.st_mtime_ns, status.st_size) for status in map(Path.stat, files)]
 

@@ -247,7 +247,8 @@ def _asked(
     from sqlalchemy import text
 
     cells = {name: cell(value) for name, value in parameters.items()}
-    yield from map(tuple, connection.execute(text(query), cells))
+    with connection.execute(text(query), cells) as rows:
+        yield from map(tuple, rows)
 
 
 class Statements:

@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-- Columns, units and descriptions are those of `icecube_plugin.sky.table`, and three more:
-  ``record_id``, ``gw_notice_number``, and ``retracted`` (whether a notice of the event that the
-  file has seen withdraws it). `icecube_plugin.sky.read_table` reads the file.
+- Columns, units and descriptions are those of `icecube_plugin.alerts.columns`, and ``retracted``
+  (whether a notice of the event that the file has seen withdraws it).
+  `icecube_plugin.alerts.tables.read_table` reads the file.
 - A value that is not stated is masked. In FITS that is NaN for a number, the smallest 64-bit
   integer (``TNULL``) for a whole one, and empty for text and times; the readers of astropy and
   TOPCAT mask the first two, `read_table` all.
@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
+from icecube_plugin.alerts.columns import RECORD, Column, Kind
+from icecube_plugin.alerts.tables import add_column, read_table, table, write_table
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
@@ -48,11 +50,12 @@ _FORMS: Final = {".ecsv": "ascii.ecsv", ".fits": "fits", ".vot": "votable", ".xm
 _FORMATS: Final = ("circular", "binary", "text", "voevent", "json")
 _FORMULA: Final = ("=", "+", "-", "@")
 _NO_INTEGER: Final = -(2**63)
-_MORE: Final = {
-    "record_id": "same notice, same bytes, same id",
-    "gw_notice_number": "number of the LVK notice",
-    "retracted": "a notice of the event that this file has seen withdraws it",
-}
+_RETRACTED: Final = Column(
+    name="retracted",
+    kind=Kind.FLAG,
+    text="a notice of the event that this file has seen withdraws it",
+    field="",  # of no record by itself
+)
 
 
 class Table:
@@ -133,48 +136,22 @@ class Table:
 
 
 def _table(records: Sequence[Record]) -> Any:
-    from icecube_plugin.alerts.tables import table
-
+    """Return a row for each record, its text cleaned."""
     try:
-        found: Any = table(record.alert for record in records)
+        found: Any = table(records, RECORD)
     except OverflowError as error:
         raise RefusedForGood("a whole number beyond 64 bits does not fit into a table") from error
-    for name in found.colnames:
-        if getattr(found[name], "dtype", None) is not None and found[name].dtype.kind == "U":
-            _put(found, name, [None if t is None else _cell(t) for t in found[name].tolist()])
-    searches = [record.alert.gw for record in records]
-    numbers = [None if gw is None else gw.notice_number for gw in searches]
-    return _with_more(found, [record.id for record in records], numbers)
+    for column in RECORD[1:]:  # ids are plain, and may be long
+        if column.kind is Kind.TEXT:
+            texts = found[column.short].tolist()
+            add_column(found, column, [None if text is None else _cell(text) for text in texts])
+    add_column(found, _RETRACTED, [False] * len(records))
+    return found
 
 
 def _cell(text: str) -> str:
     """Return text that neither a terminal nor a spreadsheet acts on."""
     return f"'{clean(text, 299)}" if text.startswith(_FORMULA) else clean(text)
-
-
-def _with_more(table: Any, ids: list[str], numbers: list[int | None]) -> Any:
-    import numpy as np
-    from astropy.table import MaskedColumn
-
-    unknown = [number is None for number in numbers]
-    whole = MaskedColumn([number or 0 for number in numbers], mask=unknown, dtype=np.int64)
-    table["record_id"] = np.array(ids, dtype=str)
-    table["gw_notice_number"] = whole
-    table["retracted"] = np.zeros(len(ids), dtype=bool)
-    for name, text in _MORE.items():
-        table[name].info.description = text
-    return table
-
-
-def _put(table: Any, name: str, texts: Sequence[str | None]) -> None:
-    """Replace a column of text."""
-    import numpy as np
-    from astropy.table import MaskedColumn
-
-    mask = [text is None for text in texts]
-    description = table[name].info.description
-    table[name] = MaskedColumn(np.array([text or "" for text in texts], dtype=str), mask=mask)
-    table[name].info.description = description
 
 
 def _joined(old: Any, added: Any) -> Any:
@@ -207,7 +184,7 @@ def _chosen(table: Any, *, only_newest: bool) -> Any:
 
 def _places(table: Any) -> Iterator[tuple[tuple[str | None, bool], tuple[int, int, str]]]:
     """Yield the event of each row, whether it is real, and its place among others of the event."""
-    names = ("event", "notice_id", "kind", "revision", "gw_notice_number", "format")
+    names = ("event_key", "notice_id", "kind", "revision", "gw_notice_number", "format")
     times = table["notice_time"]
     made = ["" if unknown else time for time, unknown in zip(times.value, times.mask, strict=True)]
     columns = [table[name].tolist() for name in names]
@@ -217,15 +194,13 @@ def _places(table: Any) -> Iterator[tuple[tuple[str | None, bool], tuple[int, in
         yield (event, is_real), (newest, _FORMATS.index(form), str(time))
 
 
-def _content(table: Any, form: str) -> bytes:
+def _content(whole: Any, form: str) -> bytes:
     """Return the file: made in memory, so that a full disk is met at one place."""
-    from icecube_plugin.alerts.tables import write_table
-
-    for column in table.itercols():
+    for column in whole.itercols():
         if getattr(column, "dtype", None) is not None and column.dtype.kind == "i":
             column.fill_value = _NO_INTEGER  # astropy's own, 999999, may be somebody's number
     file: Any = io.StringIO() if form == "ascii.ecsv" else io.BytesIO()
-    write_table(table, file, form)
+    write_table(whole, file, form)
     found: str | bytes = file.getvalue()
     return found.encode() if isinstance(found, str) else found
 
@@ -240,20 +215,19 @@ def _read(path: Path, form: str) -> Any:
     """
     from astropy.table import QTable
 
-    from icecube_plugin.alerts.tables import read_table
-
     try:
-        known, found = read_table(path, form), QTable.read(path, format=form)
-        ids = [str(one) for one in found["record_id"].tolist()]
-        table = _with_more(known, ids, found["gw_notice_number"].tolist())
-        table["retracted"] = found["retracted"].astype(bool)
+        found: Any = read_table(path, form)
+        ids, retracted = found["record_id"], QTable.read(path, format=form)["retracted"]
+        for column in RECORD:
+            if column.short not in found.colnames:  # the file of an older version
+                add_column(found, column, [None] * len(ids))
+        add_column(found, _RETRACTED, retracted.astype(bool).tolist())
     except OSError:
         raise
     except Exception as error:  # astropy raises many kinds for what is no table
         reason = str(error).splitlines() or [type(error).__name__]
         raise RetryLater(f"{path} is no table of ours ({reason[0]}); move it away") from error
-    table["retracted"].info.description = _MORE["retracted"]
-    return table
+    return found
 
 
 @hookimpl

@@ -167,6 +167,23 @@ def test_numbers_come_back(
     ]
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_file_of_an_older_version(tmp_path: Path, name: str) -> None:
+    """It lacks columns, and calls some by another name."""
+    path = tmp_path / name
+    Table(path=path, rows="all").write([make_record()])
+    old = read(path)
+    old.rename_columns(["event_key", "event_names"], ["event", "name"])
+    old.remove_columns(["stream", "window", "is_real", "systematic_included"])
+    old.write(path, format=_FORMS[path.suffix], overwrite=True)
+    Table(path=path, rows="all").write([make_record(revision=1, stream=24)])
+    found = tables.read_table(path)
+    assert found["event_key"].tolist() == ["137840_57034692"] * 2
+    assert found["stream"].tolist() == [None, 24]
+    assert found["is_real"].tolist() == [None, True]
+    assert ids(path) == [make_record().id, make_record(revision=1, stream=24).id]
+
+
 def test_number_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(RefusedForGood, match="a whole number beyond 64 bits"):
         Table(path=tmp_path / "a.fits").write([make_record(circular_number=2**63)])
@@ -192,12 +209,12 @@ def test_folder_in_place_of_the_file(tmp_path: Path) -> None:
         Table(path=tmp_path / "a.ecsv")
 
 
-@pytest.mark.parametrize("name", FILES[:2])
-def test_full_disk(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "kilobytes"), [(FILES[0], 40), (FILES[1], 70)])
+def test_full_disk(tmp_path: Path, name: str, kilobytes: int) -> None:
     text = "x" * 300
     records = [make_record(event_id=n, run_id=None, event_names=(f"{n}{text}",)) for n in range(16)]
     options = {"path": name, "rows": "all"}
-    with full_disk(tmp_path, "tables:Table", options, records, kilobytes=30) as child:
+    with full_disk(tmp_path, "tables:Table", options, records, kilobytes=kilobytes) as child:
         assert child.reason.startswith(f"cannot write {child.folder / name}: ")
         before = ids(child.folder / name)
         assert before == [record.id for record in records[: len(before)]]
