@@ -51,8 +51,12 @@ from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar, cast
 from unittest import mock
 
+import msgspec
+
 TOPIC: Final = "gcn.notices.icecube.lvk_nu_track_search"
-FIXTURES: Final = Path(__file__).parents[2] / "fixtures" / TOPIC
+ROOT: Final = Path(__file__).parents[2]
+FIXTURES: Final = ROOT / "fixtures" / TOPIC
+CORPUS: Final = ROOT.parent / "shared" / "corpus"
 TRIALS: Final = 100
 PARTITIONS: Final = 4
 STAGES: Final = ("kafka", "parse", "significance", "encode", "sqlite", "jsonl")
@@ -93,16 +97,23 @@ def notices(count: int) -> list[bytes]:
 
 
 def models() -> list[dict[str, Any]]:
-    """Return the fixtures that state both p-values."""
-    found = [json.loads(path.read_bytes()) for path in sorted(FIXTURES.iterdir())]
-    return [one for one in found if None not in (one["pval_generic"], one["pval_bayesian"])]
+    """Return the real notices that state both p-values; without the corpus, our fixtures."""
+    real = [path for part in ("raw", "json") for path in sorted((CORPUS / part).rglob("*.json"))]
+    found = [json.loads(path.read_bytes()) for path in real or sorted(FIXTURES.iterdir())]
+    return [
+        one
+        for one in found
+        if isinstance(one, dict)
+        and "ref_ID" in one
+        and all(isinstance(one.get(f"pval_{search}"), float) for search in ("generic", "bayesian"))
+    ]
 
 
 def notice(model: dict[str, Any], number: int) -> bytes:
     """Return a notice of another event."""
     name = f"S{240101 + number % 28}n{number:07d}"
-    sequence = model["reference"]["gcn.notices.LVK.alert"].partition("-")[2]
-    reference = {"gcn.notices.LVK.alert": f"{name}-{sequence}"}
+    known = str(model.get("reference", {}).get("gcn.notices.LVK.alert", "")).partition("-")[2]
+    reference = {"gcn.notices.LVK.alert": f"{name}-{known or '2-Preliminary'}"}
     return json.dumps(model | {"ref_ID": name, "reference": reference}).encode()
 
 
@@ -314,11 +325,11 @@ def _stages(plugins: Any, stopwatch: Stopwatch) -> Iterator[None]:
 
     timed = stopwatch.timed
     for name, parser in plugins.parsers.items():
-        plugins.parsers[name] = parser.replace(parse=timed("parse", parser.parse))
+        plugins.parsers[name] = msgspec.structs.replace(parser, parse=timed("parse", parser.parse))
     for name, assess in plugins.assessors.items():
         plugins.assessors[name] = timed("significance", assess)
     for name, kind in plugins.sinks.items():
-        plugins.sinks[name] = kind.replace(make=_timed_sink(name, kind.make, timed))
+        plugins.sinks[name] = msgspec.structs.replace(kind, make=_timed_sink(name, kind.make, timed))
     with mock.patch.object(Record, "to_json", timed("encode", Record.to_json)):
         yield
 
