@@ -329,7 +329,9 @@ def _stages(plugins: Any, stopwatch: Stopwatch) -> Iterator[None]:
     for name, assess in plugins.assessors.items():
         plugins.assessors[name] = timed("significance", assess)
     for name, kind in plugins.sinks.items():
-        plugins.sinks[name] = msgspec.structs.replace(kind, make=_timed_sink(name, kind.make, timed))
+        plugins.sinks[name] = msgspec.structs.replace(
+            kind, make=_timed_sink(name, kind.make, timed)
+        )
     with mock.patch.object(Record, "to_json", timed("encode", Record.to_json)):
         yield
 
