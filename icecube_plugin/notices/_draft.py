@@ -87,8 +87,9 @@ HESE_DEFAULT_CHARGE_PE: Final = 1510.0
 ADDRESS: Final = re.compile(r"https?://[!-~]{1,2000}")
 
 _MATTERS = re.compile(
-    r"retract|err(?:or)?s?(?![a-z])|uncert|signaln|astro|energy|p_?val"
-    r"|(?:^|[_.])(?:far|ids?)(?:$|_)|(?<=[a-z])(?:FAR|IDs?|Id)$",
+    r"retract|uncert|signaln|astro|energy|p_?val"
+    r"|(?:^|[_.])(?:err(?:or)?s?|far|ids?)(?:$|[_\d])"
+    r"|(?-i:(?<=[a-z])(?:Err(?:or)?s?|FAR|IDs?|Id)(?![a-z]))",
     re.IGNORECASE,
 )
 """Names that speak of what alerts are judged by, however a new layout may spell them."""
