@@ -113,7 +113,8 @@ def _place_changes(
 def _error_changes(
     old: Localization | None, new: Localization, precision: _Precision
 ) -> Iterator[Change]:
-    before, after = None if old is None else _radius(old), _radius(new)
+    after = circularised_radius_deg(new)
+    before = None if old is None else circularised_radius_deg(old)
     if after is None or old is None:
         return
     if before is None:
@@ -125,14 +126,6 @@ def _error_changes(
     else:
         return
     yield Change(field="error", old=before, new=after, text=text)
-
-
-def _radius(place: Localization) -> float | None:
-    """Return the radius [deg] of the circle, or of one as large as ellipse or box."""
-    if place.error_radius_deg is not None:
-        return place.error_radius_deg
-    region = place.ellipse or place.asymmetric
-    return None if region is None else circularised_radius_deg(region, place.dec_deg)
 
 
 def _error_text(place: Localization, radius_deg: float) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from icecube_hooks import Alert, AlertKind, Direction, Localization
+from icecube_plugin.sky import circularised_radius_deg
 
 from .events import Event
 from .words import clean
@@ -156,7 +157,8 @@ def skymap_links(event: Event) -> Iterator[Link]:
 
 def _catalogues(place: Direction | Localization, label: str) -> Iterator[Link]:
     position = f"{place.ra_deg:.4f} {place.dec_deg:+.4f}"
-    radius_deg = getattr(place, "error_radius_deg", None) or 1.0
+    stated = circularised_radius_deg(place) if isinstance(place, Localization) else None
+    radius_deg = stated or 1.0
     reach_deg = min(radius_deg, 5.0)
     simbad = {
         "Coord": position,

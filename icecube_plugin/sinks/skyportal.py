@@ -54,6 +54,7 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
 from ._http import Endpoint, Reply, refusal
 from ._options import Seconds, secret_text
@@ -262,14 +263,9 @@ def _tags(alert: Alert) -> list[str]:
 
 def _cone(place: Localization | None) -> dict[str, float] | None:
     """Return the Gaussian that SkyPortal draws, or ``None`` if the notice does not tell it."""
-    from icecube_plugin.sky import circularised_radius_deg, scale_radius
-
     if place is None or place.containment is None or not 0 < place.containment < 1:
         return None
-    radius = place.error_radius_deg
-    region = place.ellipse or place.asymmetric
-    if radius is None and region is not None:
-        radius = circularised_radius_deg(region, place.dec_deg)
+    radius = circularised_radius_deg(place)
     if radius is None:
         return None
     error = scale_radius(radius, place.containment, ONE_SIGMA)

@@ -50,27 +50,30 @@ def cap_area_deg2(radius_deg: float) -> float:
     return SKY_DEG2 * math.sin(math.radians(min(radius_deg, 180.0)) / 2) ** 2
 
 
-def circularised_radius_deg(error: AsymmetricError | Ellipse, dec_deg: float) -> float:
-    """Return the radius [deg] that stands for an error region that is no circle.
+def circularised_radius_deg(place: Localization) -> float | None:
+    """Return the radius [deg] of the stated circle, or of one that stands for ellipse or box.
 
-    IceCube circularises by sqrt(ra_err * cos(dec) * dec_err), where each error is half of the
-    width that the two signs span. For an ellipse, whose axes are true angles, it is the root of
-    the product of the semi-axes.
+    IceCube circularises a box by sqrt(ra_err * cos(dec) * dec_err), where each error is half of
+    the width that the two signs span. For an ellipse, whose axes are true angles, it is the root
+    of the product of the semi-axes. ``None`` where no error is stated.
 
     Examples
     --------
-    >>> from msgspec import Struct
-
-    from icecube_hooks import AsymmetricError
+    >>> from icecube_hooks import AsymmetricError
     >>> box = AsymmetricError(ra_minus_deg=2, ra_plus_deg=2, dec_minus_deg=1, dec_plus_deg=1)
-    >>> round(circularised_radius_deg(box, 60.0), 12)
+    >>> round(circularised_radius_deg(Localization(ra_deg=1, dec_deg=60, asymmetric=box)), 12)
     1.0
     """
-    if isinstance(error, Ellipse):
-        return math.sqrt(error.semi_major_deg * error.semi_minor_deg)
-    ra = (error.ra_minus_deg + error.ra_plus_deg) / 2
-    dec = (error.dec_minus_deg + error.dec_plus_deg) / 2
-    return math.sqrt(ra * math.cos(math.radians(dec_deg)) * dec)
+    ellipse, box = place.ellipse, place.asymmetric
+    if place.error_radius_deg is not None:
+        return place.error_radius_deg
+    if ellipse is not None:
+        return math.sqrt(ellipse.semi_major_deg * ellipse.semi_minor_deg)
+    if box is None:
+        return None
+    ra = (box.ra_minus_deg + box.ra_plus_deg) / 2
+    dec = (box.dec_minus_deg + box.dec_plus_deg) / 2
+    return math.sqrt(ra * math.cos(math.radians(place.dec_deg)) * dec)
 
 
 def scale_radius(radius: float, from_containment: float, to_containment: float) -> float:

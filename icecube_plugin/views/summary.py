@@ -42,6 +42,7 @@ from icecube_plugin.alerts.words import (
     time_text,
     verdict_text,
 )
+from icecube_plugin.sky import circularised_radius_deg
 
 __all__ = ["LABEL_WIDTH", "Paint", "Tone", "plain", "row", "summary"]
 
@@ -189,9 +190,10 @@ def _coincident(neutrinos: Iterable[CoincidentEvent]) -> Iterator[str]:
 def _coincident_cells(number: int, neutrino: CoincidentEvent) -> tuple[str, ...]:
     place = neutrino.localization
     error = "-"
-    if place is not None and place.error_radius_deg is not None:
+    radius_deg = None if place is None else circularised_radius_deg(place)
+    if place is not None and radius_deg is not None:
         part = "" if place.containment is None else f" ({100 * place.containment:.4g} %)"
-        error = f"{place.error_radius_deg:.3g} deg{part}"
+        error = f"{radius_deg:.3g} deg{part}"
     return (
         str(number),
         "-" if neutrino.delta_t_s is None else f"{neutrino.delta_t_s:+.2f}",

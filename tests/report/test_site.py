@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from icecube_hooks import AlertKind, CoincidentEvent, Ellipse, Record, Status
+from icecube_hooks import (
+    AlertKind,
+    AsymmetricError,
+    CoincidentEvent,
+    Ellipse,
+    Localization,
+    Record,
+    Status,
+)
 from icecube_hooks.testing import (
     example_records,
     make_localization,
@@ -229,3 +237,18 @@ def test_a_file_name_is_no_path_of_ours() -> None:
     (story,) = tell([make_record(message=message)])
     assert "somebody" not in str(page(story))
     assert "notice.xml" in str(page(story))
+
+
+def test_index_has_a_radius_for_every_error() -> None:
+    """Refined positions have a box: its circle is shown, and can be sorted."""
+    place = Localization(
+        ra_deg=10.0,
+        dec_deg=0.0,
+        asymmetric=AsymmetricError(
+            ra_minus_deg=1.0, ra_plus_deg=1.0, dec_minus_deg=4.0, dec_plus_deg=4.0
+        ),
+    )
+    cells = parsed(build([make_record(localization=place)])["index.html"]).xpath(
+        "//tbody//td/text()"
+    )
+    assert "2" in cells

@@ -240,12 +240,11 @@ def test_regions_know_their_containment() -> None:
 
 
 def test_circularised_radius() -> None:
-    error = PLACES["box"].asymmetric
-    assert error is not None
     expected = math.sqrt(2.5 * math.cos(math.radians(45.0)) * 1.25)
-    assert sky.circularised_radius_deg(error, 45.0) == pytest.approx(expected, rel=1e-14)
-    shape = Ellipse(semi_major_deg=4.0, semi_minor_deg=1.0)
-    assert sky.circularised_radius_deg(shape, 45.0) == 2.0
+    assert sky.circularised_radius_deg(PLACES["box"]) == pytest.approx(expected, rel=1e-14)
+    assert sky.circularised_radius_deg(ellipse(1, 45, 4.0, 1.0, None)) == 2.0
+    assert sky.circularised_radius_deg(circle(1, 45, 3.0)) == 3.0
+    assert sky.circularised_radius_deg(at(1, 45)) is None
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))

@@ -22,7 +22,6 @@ to be seen yet. They are looked up again after it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
@@ -38,6 +37,7 @@ from tom_targets.models import Target
 
 from icecube_hooks import Alert, CoincidentEvent, Localization, Status
 from icecube_plugin.alerts import Event
+from icecube_plugin.sky import region_or_none
 
 __all__ = ["MARK", "update_cascade", "update_search"]
 
@@ -46,7 +46,6 @@ MARK: Final = "IceCube search"
 
 LONGEST_ID: Final = 64
 LONGEST_URL: Final = 200
-STERADIAN_DEG2: Final = math.degrees(1.0) ** 2
 
 
 def update_search(event: Event, permissions: str | None) -> None:
@@ -192,17 +191,10 @@ def _localization(found: Any, alert: Alert, place: Localization) -> Any:
         "date": alert.notice_time,
         "skymap_url": url if len(url) <= LONGEST_URL else "",
     }
-    area = _area_deg2(place)
-    if area is not None and place.containment in (0.5, 0.9):
-        values[f"area_{place.containment * 100:.0f}"] = area
+    region = region_or_none(place)
+    if region is not None and place.containment in (0.5, 0.9):
+        values[f"area_{place.containment * 100:.0f}"] = region.area_deg2
     localization, _ = EventLocalization.objects.update_or_create(
         nonlocalizedevent=found, skymap_version=alert.revision, defaults=values
     )
     return localization
-
-
-def _area_deg2(place: Localization) -> float | None:
-    """Return the solid angle of a circle, 2 pi (1 - cos r), in square degrees."""
-    if place.error_radius_deg is None:
-        return None
-    return 2 * math.pi * (1 - math.cos(math.radians(place.error_radius_deg))) * STERADIAN_DEG2
