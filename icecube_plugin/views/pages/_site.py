@@ -10,6 +10,7 @@ from typing import Any, Final
 from icecube_hooks import AlertKind, Record
 from icecube_plugin.alerts.words import NOT_STATED, number_text, short_name, time_text
 from icecube_plugin.disk import indented_json
+from icecube_plugin.sky import circularised_radius_deg
 
 from ._ds9 import ds9
 from ._paths import page_path, record_path, region_path, voevent_path
@@ -153,7 +154,7 @@ _HEADER: Final = (
     _Head("State", "text"),
     _Head("RA [°]"),
     _Head("Dec [°]"),
-    _Head("Error [°]"),
+    _Head("Error radius [°]"),
     _Head("Signalness"),
     _Head("False alarms per year"),
     _Head("p after trials"),
@@ -194,7 +195,7 @@ def _cells(story: Story) -> Iterator[str]:
     place, found = story.placed.alert.localization, headline_of(story)
     yield NOT_STATED if place is None else f"{place.ra_deg:.2f}"
     yield NOT_STATED if place is None else f"{place.dec_deg:+.2f}"
-    radius_deg = None if place is None else place.error_radius_deg
+    radius_deg = None if place is None else circularised_radius_deg(place)
     p_value = None if found is None else found.p_value_post
     for number in (radius_deg, event.latest("signalness"), event.latest("far_per_year"), p_value):
         yield number_text(number)
