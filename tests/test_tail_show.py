@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import pytest
 
 from icecube_hooks import Record
 from icecube_hooks.testing import make_record
+from icecube_plugin.cli.command import main
 from icecube_plugin.sinks.json_lines import JsonLines
 from icecube_plugin.sinks.sqlite import Sqlite
 from tests.report.hostile import all_hostile
@@ -197,3 +200,23 @@ def test_report_makes_a_site_of_anything(run: Run, tmp_path: Path, kept: Path) -
     assert "broken.txt" in again.stderr
     assert "<h1>Ours</h1>" in (tmp_path / "site" / "index.html").read_text()
     assert len(list((tmp_path / "site" / "events").iterdir())) == 17
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_database_that_an_older_version_wrote(
+    layout: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has opened it for writing since, so its tables are as they were."""
+    path = tmp_path / "old.sqlite"
+    text = (Path(__file__).parent / "sinks" / f"layout_{layout}.sql").read_text("utf-8")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(text)
+    assert main(["tail", "--database", str(path), "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert main(["show", "IceCube-230416A", "--database", str(path)]) == 0
+    assert main(["report", str(path), "-o", str(tmp_path / "site"), "--json"]) == 0
+    capsys.readouterr()
+    code = main(["query", "--database", str(path), "--event", "137840_57034692"])
+    shown = capsys.readouterr()
+    assert (code, "IceCube-230416A" in shown.out) == ((2, False), (0, True))[layout - 1]
+    assert layout == 2 or "`icecube-alerts check` changes it to" in shown.err

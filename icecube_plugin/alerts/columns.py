@@ -89,7 +89,7 @@ class Column:
     part: tuple[str, ...] = ()
     unit: str = ""
     ucd: str = ""
-    group: str | None = "alert"
+    group: str | None = ""
     is_required: bool = False
 
     @property
@@ -150,32 +150,74 @@ def _found(thing: Any, part: tuple[str, ...]) -> Any:
 def _of(kind: Kind) -> Callable[..., Column]:
     """Return what makes columns of a kind, of the attribute of their name if not said otherwise."""
 
-    def make(name: str, text: str, ucd: str, unit: str = "", **more: Any) -> Column:
-        about = {"field": name, "text": text, "ucd": ucd, "unit": unit} | more
-        return Column(name=name, kind=kind, **about)
+    def make(name: str, text: str, ucd: str, unit: str = "", *, field: Any = None) -> Column:
+        return Column(
+            name=name,
+            kind=kind,
+            text=text,
+            field=field or name,
+            unit=unit,
+            ucd=ucd,
+            is_required=name in _REQUIRED,
+        )
 
     return make
 
 
+_REQUIRED: Final = {
+    *("record_id", "notice_id", "kind", "is_real", "format", "record_json"),
+    *("provider", "quantity", "sided", "is_limit"),
+}
 _text, _whole, _real, _flag, _time = (_of(kind) for kind in Kind)
 
 
-def _inside(part: str, columns: Iterable[Column], group: str = "") -> tuple[Column, ...]:
+def _inside(part: str, *columns: Column) -> tuple[Column, ...]:
     """Return the columns of a thing that has the thing with these columns, or has none."""
-    return tuple(
-        replace(column, part=(part, *column.part), group=group or column.group)
-        for column in columns
+    return tuple(replace(column, part=(part, *column.part)) for column in columns)
+
+
+def _grouped(group: str, *columns: Column) -> tuple[Column, ...]:
+    """Put columns into a group of VOEvent packets, unless they are in none."""
+    return tuple(replace(c, group=group) if c.group == "" else c for c in columns)
+
+
+def _p_value(search: str) -> Column:
+    text = f"p-value of the {search} search, before trials"
+    return replace(
+        _real(f"p_{search}", text, "stat.probability", field=lambda thing: thing.p_value(search)),
+        group=None,
     )
 
 
-def _n_coincident(alert: Alert) -> int | None:
+def _fluence(name: str, text: str, field: str) -> Column:
+    return _real(name, text, "phys.energy", "GeV.cm-2", field=field)
+
+
+def _first_name(alert: Alert) -> str | None:
+    return alert.event_names[0] if alert.event_names else None
+
+
+def _names(alert: Alert) -> str | None:
+    return ", ".join(alert.event_names) or None
+
+
+def _n_listed(alert: Alert) -> int | None:
     listed = len(alert.coincident_events) or None
     return listed if alert.n_coincident is None else alert.n_coincident
 
 
 def _position_angle(place: Localization) -> float | None:
+    """Return that of the ellipse or the box."""
     region = place.ellipse or place.asymmetric
     return None if region is None else region.position_angle_deg
+
+
+def _p_post(record: Record) -> float | None:
+    return p_post(record.significances)
+
+
+def _sigma_post(record: Record) -> float | None:
+    return sigma_post(record.significances)
 
 
 _CIRCLE: Final = (
@@ -192,49 +234,32 @@ _PLACE: Final = (
     _text("skymap_png_url", "sky map, picture", "meta.ref.url"),
     *_inside(
         "ellipse",
-        (
-            _real("semi_major_deg", "error ellipse", "stat.error;pos", "deg"),
-            _real("semi_minor_deg", "error ellipse", "stat.error;pos", "deg"),
-        ),
+        _real("semi_major_deg", "error ellipse", "stat.error;pos", "deg"),
+        _real("semi_minor_deg", "error ellipse", "stat.error;pos", "deg"),
     ),
     *_inside(
         "asymmetric",
-        (
-            # As quoted: differences of right ascension, with no cos(dec) in them.
-            _real("ra_minus_deg", "error box, no cos(dec) in it", "stat.error;pos.eq.ra", "deg"),
-            _real("ra_plus_deg", "error box, no cos(dec) in it", "stat.error;pos.eq.ra", "deg"),
-            _real("dec_minus_deg", "error box", "stat.error;pos.eq.dec", "deg"),
-            _real("dec_plus_deg", "error box", "stat.error;pos.eq.dec", "deg"),
-        ),
+        # As quoted: differences of right ascension, with no cos(dec) in them.
+        _real("ra_minus_deg", "error box, no cos(dec) in it", "stat.error;pos.eq.ra", "deg"),
+        _real("ra_plus_deg", "error box, no cos(dec) in it", "stat.error;pos.eq.ra", "deg"),
+        _real("dec_minus_deg", "error box", "stat.error;pos.eq.dec", "deg"),
+        _real("dec_plus_deg", "error box", "stat.error;pos.eq.dec", "deg"),
     ),
-    _real(
-        *("position_angle_deg", "of ellipse or box, north through east", "pos.posAng", "deg"),
-        field=_position_angle,
-    ),
+    _real("position_angle_deg", "north through east", "pos.posAng", "deg", field=_position_angle),
+)
+_IDENTITY: Final = (
+    _text("notice_id", "kind:event:revision, the same in every format", "meta.id"),
+    _text("event_key", "what all notices of one event share", "meta.id;meta.main"),
+    _text("kind", "gold, bronze, cascade, lvk-search, ...", "meta.code.class"),
+    _whole("revision", "0 is the first notice", "meta.version"),
+    _text("status", "initial, subsequent, update or retraction", "meta.code.status"),
+    _text("tense", "observation, test, ...", "meta.code"),
+    _flag("is_real", "no test, injection, simulation or mock event", "meta.code"),
 )
 # Plain attributes first, computed ones behind: `taker` gets neighbours of a kind at once.
 _NOTICE: Final = (
-    _text(
-        *("notice_id", "kind:event:revision, the same in every format", "meta.id"),
-        is_required=True,
-        group="",
-    ),
-    _text("event_key", "what all notices of one event share", "meta.id;meta.main", group=""),
-    _text(
-        *("kind", "gold, bronze, cascade, lvk-search, ...", "meta.code.class"),
-        is_required=True,
-        group="",
-    ),
-    _whole("revision", "0 is the first notice", "meta.version", group=""),
-    _text("status", "initial, subsequent, update or retraction", "meta.code.status", group=""),
-    _text("tense", "observation, test, ...", "meta.code", group=""),
-    _flag(
-        *("is_real", "no test, injection, simulation or mock event", "meta.code"),
-        is_required=True,
-        group="",
-    ),
     _text("observatory", "whose alert it is", "meta.id;instr.obsty"),
-    _text("format", "form in which it arrived", "meta.code", is_required=True),
+    _text("format", "form in which it arrived", "meta.code"),
     _whole("run_id", "IceCube's run number", "meta.id"),
     _whole("event_id", "IceCube's event number", "meta.id"),
     _text("amon_id", "AMON's number", "meta.id"),
@@ -254,102 +279,51 @@ _NOTICE: Final = (
     _time("observation_start", "searched time, UTC", "time.start"),
     _time("observation_stop", "searched time, UTC", "time.end"),
     _real("livetime_s", "live time inside of the searched time", "time.duration", "s"),
-    _text(
-        *("event_name", "first public name", "meta.id"),
-        group=None,
-        field=lambda alert: alert.event_names[0] if alert.event_names else None,
-    ),
-    _text(
-        *("event_names", "all public names, as sent", "meta.id"),
-        field=lambda alert: ", ".join(alert.event_names) or None,
-    ),
-    _whole(
-        *("n_coincident", "number of coincident events, stated or else listed", "meta.number"),
-        field=_n_coincident,
-    ),
-    _real(
-        *("p_generic", "p-value of the generic search, before trials", "stat.probability"),
-        group=None,
-        field=lambda alert: alert.p_value("generic"),
-    ),
-    _real(
-        *("p_bayesian", "p-value of the Bayesian search, before trials", "stat.probability"),
-        group=None,
-        field=lambda alert: alert.p_value("bayesian"),
-    ),
+    replace(_text("event_name", "first public name", "meta.id", field=_first_name), group=None),
+    _text("event_names", "all public names, as sent", "meta.id", field=_names),
+    _whole("n_coincident", "coincident events, stated or listed", "meta.number", field=_n_listed),
+    _p_value("generic"),
+    _p_value("bayesian"),
 )
 _SEARCH: Final = (
     *_inside(
         "gw",
-        (
-            _text("superevent_id", "gravitational-wave event", "meta.id"),
-            _whole(
-                *("gw_notice_number", "number of the LVK notice", "meta.version"),
-                field="notice_number",
-            ),
-            _text(
-                *("gw_notice_type", "Preliminary, Initial, Update", "meta.code"),
-                field="notice_type",
-            ),
-            _text("gw_reference", "reference as sent", "meta.ref", field="reference"),
-        ),
-        "search",
+        _text("superevent_id", "gravitational-wave event", "meta.id"),
+        _whole("gw_notice_number", "of the LVK notice", "meta.version", field="notice_number"),
+        _text("gw_notice_type", "Preliminary, Initial, ...", "meta.code", field="notice_type"),
+        _text("gw_reference", "reference as sent", "meta.ref", field="reference"),
     ),
     *_inside(
         "most_probable_direction",
-        (
-            _real("probable_ra_deg", "most probable, ICRS", "pos.eq.ra", "deg", field="ra_deg"),
-            _real("probable_dec_deg", "most probable, ICRS", "pos.eq.dec", "deg", field="dec_deg"),
-        ),
-        "search",
+        _real("probable_ra_deg", "most probable, ICRS", "pos.eq.ra", "deg", field="ra_deg"),
+        _real("probable_dec_deg", "most probable, ICRS", "pos.eq.dec", "deg", field="dec_deg"),
     ),
     *_inside(
         "flux_sensitivity",
-        (
-            _real(
-                *("sensitivity_low_gev_cm2", "E^2 dN/dE, best", "phys.energy", "GeV.cm-2"),
-                field="low_gev_cm2",
-            ),
-            _real(
-                *("sensitivity_high_gev_cm2", "E^2 dN/dE, worst", "phys.energy", "GeV.cm-2"),
-                field="high_gev_cm2",
-            ),
-            _real("energy_low_gev", "lowest of the sensitivity", "phys.energy", "GeV"),
-            _real("energy_high_gev", "highest of the sensitivity", "phys.energy", "GeV"),
-        ),
-        "search",
+        _fluence("sensitivity_low_gev_cm2", "E^2 dN/dE, best", field="low_gev_cm2"),
+        _fluence("sensitivity_high_gev_cm2", "E^2 dN/dE, worst", field="high_gev_cm2"),
+        _real("energy_low_gev", "lowest of the sensitivity", "phys.energy", "GeV"),
+        _real("energy_high_gev", "highest of the sensitivity", "phys.energy", "GeV"),
     ),
 )
 
-ALERT: Final = (*_NOTICE, *_inside("localization", _PLACE, "localization"), *_SEARCH)
+ALERT: Final = (
+    *_IDENTITY,
+    *_grouped("alert", *_NOTICE),
+    *_grouped("localization", *_inside("localization", *_PLACE)),
+    *_grouped("search", *_SEARCH),
+)
 """The columns of an alert."""
 
-
 RECORD: Final = (
-    _text(
-        *("record_id", "same notice, same bytes, same id", "meta.id"),
-        field="id",
-        is_required=True,
-    ),
-    *_inside("alert", ALERT),
-    _real(
-        *("headline_p_post", "p-value after trials that counts", "stat.probability"),
-        field=lambda record: p_post(record.significances),
-    ),
-    _real(
-        *("headline_sigma_post", "sigma after trials that counts", "stat.value"),
-        field=lambda record: sigma_post(record.significances),
-    ),
+    _text("record_id", "same notice, same bytes, same id", "meta.id", field="id"),
+    *_inside("alert", *ALERT),
+    _real("headline_p_post", "p after trials that counts", "stat.probability", field=_p_post),
+    _real("headline_sigma_post", "sigma after trials that counts", "stat.value", field=_sigma_post),
 )
 """The columns of a record."""
 
-RECORD_JSON: Final = Column(
-    name="record_json",
-    kind=Kind.TEXT,
-    text="the whole record",
-    field=Record.to_json,
-    is_required=True,
-)
+RECORD_JSON: Final = _text("record_json", "the whole record", "", field=Record.to_json)
 """The column in which databases and Parquet files hold what the others leave out."""
 
 SIGHTING: Final = (
@@ -362,15 +336,12 @@ SIGHTING: Final = (
 """The columns of a message: when and from where a record came."""
 
 SIGNIFICANCE: Final = (
-    _text("provider", "who assessed it", "meta.id", is_required=True),
-    _text("quantity", "what was assessed", "meta.code", is_required=True),
-    _text(
-        *("sided", "convention of the sigmas: one-sided or two-sided", "meta.code"),
-        is_required=True,
-    ),
+    _text("provider", "who assessed it", "meta.id"),
+    _text("quantity", "what was assessed", "meta.code"),
+    _text("sided", "convention of the sigmas: one-sided or two-sided", "meta.code"),
     _real("p_value", "before trials", "stat.probability"),
     _real("sigma", "before trials", "stat.value"),
-    _flag("is_limit", "the p-value is an upper limit", "meta.code", is_required=True),
+    _flag("is_limit", "the p-value is an upper limit", "meta.code"),
     _real("n_trials", "independent looks that are accounted for", "meta.number"),
     _text("trials_source", "where the number of trials is from", "meta.note"),
     _real("p_value_post", "after trials", "stat.probability"),
@@ -386,16 +357,8 @@ NEUTRINO: Final = (
     _whole("run_id", "IceCube's run number", "meta.id"),
     _whole("event_id", "IceCube's event number", "meta.id"),
     _text("event_key", "what the alert of the same neutrino has", "meta.id"),
-    *_inside("localization", _CIRCLE),
-    _real(
-        *("p_generic", "p-value of the generic search", "stat.probability"),
-        group=None,
-        field=lambda neutrino: neutrino.p_value("generic"),
-    ),
-    _real(
-        *("p_bayesian", "p-value of the Bayesian search", "stat.probability"),
-        group=None,
-        field=lambda neutrino: neutrino.p_value("bayesian"),
-    ),
+    *_inside("localization", *_CIRCLE),
+    _p_value("generic"),
+    _p_value("bayesian"),
 )
 """The columns of a neutrino that a search found."""

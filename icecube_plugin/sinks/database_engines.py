@@ -249,13 +249,15 @@ def _open_file(path: Path, wait_s: float) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A host may write from another thread than the one that made the sink, one at a time.
         raw = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
-        with _closed_on_error(raw):
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(raw.close)
             raw.execute("PRAGMA page_size=16384")  # of a new file: a record fits into one
             _refuse_others(raw, path)
             use_wal(raw, wait_s)
             raw.execute("PRAGMA synchronous=FULL")
             raw.execute("PRAGMA cache_size=-65536")  # KiB: keeps the indexes of a large file
             sync_folder(path.parent)
+            on_error.pop_all()
     except OSError as error:
         raise wrong(error, path) from error
     return raw
@@ -263,18 +265,11 @@ def _open_file(path: Path, wait_s: float) -> sqlite3.Connection:
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
     raw = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-    with _closed_on_error(raw):
+    with contextlib.ExitStack() as on_error:
+        on_error.callback(raw.close)
         _refuse_others(raw, path)
+        on_error.pop_all()
     return raw
-
-
-@contextlib.contextmanager
-def _closed_on_error(raw: sqlite3.Connection) -> Any:
-    try:
-        yield
-    except BaseException:
-        raw.close()
-        raise
 
 
 def _refuse_others(raw: sqlite3.Connection, path: Path) -> None:
