@@ -403,7 +403,9 @@ class Localization(Contract, frozen=True, kw_only=True):
         [deg, ICRS], see `Direction`.
     error_radius_deg : float, optional
         Radius of the error circle [deg, > 0] at `containment`. For an ellipse or a box this
-        stays ``None``: nothing is averaged.
+        stays ``None``: nothing is averaged. Of a track in
+        JSON it stands for an asymmetric region: until May 2026 the quadrature sum of both errors,
+        since then their geometric mean, which is smaller by a factor of 1.41 or more.
     containment : float, optional
         Probability in (0, 1] that the region holds the source.
     error_radius_50_deg : float, optional

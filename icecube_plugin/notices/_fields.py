@@ -32,8 +32,8 @@ class Fields:
 
     Parameters
     ----------
-    texts : mapping
-        By name, in one case for all: upper for text, lower for VOEvent.
+    texts : dict
+        By name, in one case for all: upper for text, lower for VOEvent. What is read leaves it.
     draft : Draft
         Where doubts go.
     attributes : mapping, optional
@@ -44,11 +44,11 @@ class Fields:
 
     def __init__(
         self,
-        texts: Mapping[str, str],
+        texts: dict[str, str],
         draft: Draft,
         attributes: Mapping[str, Attributes] | None = None,
     ) -> None:
-        self.left = dict(texts)
+        self.left = texts
         self.draft = draft
         self.attributes = attributes or {}
 

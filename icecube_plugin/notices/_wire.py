@@ -17,7 +17,7 @@ from functools import cache, lru_cache, partial
 from typing import Annotated, Any, ClassVar, Final, Protocol, TypeVar, get_args, get_type_hints
 
 from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType, structs
-from msgspec.json import Decoder, encode
+from msgspec.json import Decoder, Encoder
 
 from icecube_hooks import AsymmetricError, Ellipse, Message, NoticeError, PValue, Status
 
@@ -62,6 +62,8 @@ Numbers = tuple[float, ...] | float | None
 Flag = bool | None
 PNumber = float | UnsetType | None
 """A p-value: null is a search that was not run, an absent key (``UNSET``) says nothing."""
+
+_encode: Final = Encoder().encode
 
 W = TypeVar("W", bound="Wire")
 T = TypeVar("T")
@@ -169,10 +171,11 @@ def _may_be(message: Message, marks: tuple[bytes, ...]) -> bool:
     value = message.value
     if value[:1] != b"{" and value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         return False
-    if marks and not any(mark in value for mark in marks):
-        return False
     check_size(message, JSON_LIMIT)
-    return True
+    for mark in marks:
+        if mark in value:
+            return True
+    return not marks
 
 
 def _in_one_pass(value: bytes, decoder: Decoder[W]) -> W | None:
@@ -183,7 +186,7 @@ def _in_one_pass(value: bytes, decoder: Decoder[W]) -> W | None:
     """
     try:
         wire = decoder.decode(value)
-        plain = b"\\" not in value and encode(wire).count(b":") == value.count(b":")
+        plain = b"\\" not in value and _encode(wire).count(b":") == value.count(b":")
     except (MsgspecError, ValueError, RecursionError):  # ValueError: not UTF-8
         return None
     return wire if plain else None

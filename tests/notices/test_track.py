@@ -570,3 +570,19 @@ def test_size_limit() -> None:
 )
 def test_broken_fixtures(name: str, words: str, fixtures: Path) -> None:
     assert refusal((fixtures / "broken" / name).read_bytes()) == words
+
+
+@pytest.mark.parametrize("colon", [":", ": ", " :", "\n:", "\t:\r\n"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_that_is_stated_twice_is_said_however_it_is_spaced(colon: str, first: bool) -> None:
+    again = f'"ra"{colon}7.5,'
+    plain = notice().decode()
+    at = plain.index('"ra"') if first else plain.index('"nu_energy"')
+    alert = read((plain[:at] + again + plain[at:]).encode())
+    assert [c.why for c in alert.concerns if c.field == "ra"] == ["the JSON states this key twice"]
+
+
+def test_an_escaped_colon_hides_no_key_that_is_stated_twice() -> None:
+    plain = notice(additional_info="a").decode()
+    value = plain.replace('"a"', '"\\u003a"').replace('"ra"', '"ra": 7.5, "ra"')
+    assert [c.field for c in read(value.encode()).concerns] == ["ra"]
