@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -317,3 +319,50 @@ def test_no_moment(text: str) -> None:
 
 def test_table() -> None:
     assert table([["a", "1"], ["long", "22"]], ["NAME", "N"]) == "NAME  N\na     1\nlong  22"
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.5, 2.0])
+def test_ctrl_c_ends_the_demonstration(tmp_path: Path, after_s: float) -> None:
+    command = [sys.executable, "-m", "icecube_plugin.cli", "demo"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stderr is not None
+        assert "publishing" in demo.stderr.readline()
+        time.sleep(after_s)
+        began = time.monotonic()
+        demo.send_signal(signal.SIGINT)
+        demo.stderr.read()
+        assert demo.wait(60) in (0, 130)  # it may have been done
+        assert time.monotonic() - began < 20.0
+
+
+def test_main_gives_the_handlers_of_signals_back(
+    tmp_path: Path, fixtures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    main(["replay", str(fixtures / "gcn.classic.text.ICECUBE_CASCADE"), "--json"])
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_sinks_are_moved_and_forgotten(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('[sinks.lines]\ntype = "jsonl"\npath = "alerts.jsonl"\n')
+    folder = fixtures / "gcn.classic.text.ICECUBE_CASCADE"
+    count = len(list(folder.iterdir()))
+    assert run("--config", config, "replay", folder).returncode == 0
+
+    def waiting(*words: str) -> int:
+        assert run("--config", config, "sinks", *words).returncode == 0
+        return int(json.loads(run("--config", config, "sinks", "--json").stdout)[0]["waiting"])
+
+    assert waiting() == 0
+    assert waiting("rewind", "lines", "--all") == count
+    assert waiting("rewind", "lines", "--to", str(count)) == 1
+    assert waiting("rewind", "lines", "--since", "1h") == count
+    assert waiting("rewind", "lines", "--since", "2030-01-01") == 0
+    wrong = run("--config", config, "sinks", "rewind", "line", "--all")
+    assert (wrong.returncode, one_line(wrong)) == (
+        2, "icecube-alerts: no sink 'line' is configured (did you mean 'lines'?)"
+    )  # fmt: skip
+    assert run("--config", config, "sinks", "forget", "lines").returncode == 0
+    assert run("--config", config, "sinks", "forget", "lines").returncode == 2

@@ -43,7 +43,7 @@ KEPT: Final = 65_536
 SEEN: Final = "Seen"
 """Error of entries that hold only that an older version has delivered a notice."""
 
-PRUNED_AT_ONCE: Final = 1000
+PRUNED_AT_ONCE: Final = 2000
 MOST_SIGHTINGS: Final = 20
 
 _SCHEMA: Final = """

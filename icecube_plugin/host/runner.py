@@ -518,6 +518,7 @@ class Host:
         self._prune_at = time.monotonic() + PRUNE_S
         try:
             last = self.journal.prune()
+            self._prune_at = time.monotonic() if last else self._prune_at  # there may be more
         except StoreError as error:
             log.warning("%s; nothing is removed", error)
             return

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 60.0
-LOOK_S: Final = 0.25
+LOOK_S: Final = 0.1
 """How often a worker looks for what other processes have done."""
 
 SUSPICIOUS: Final = 12
@@ -205,10 +205,10 @@ class Worker:
             )
         if self._stopping.is_set():
             return
-        if not more:
+        part = self._journal.after(self.position, eager=self._eager)
+        if not (more and part.entries):
             self._follow()
             return
-        part = self._journal.after(self.position, eager=self._eager)
         wanted = [entry for entry in part.entries if self._is_wanted(entry)]
         try:
             self._deliver(wanted, part)
@@ -219,8 +219,7 @@ class Worker:
             self._pause()
             return
         self._failures = 0
-        if part.entries:
-            self._advance(part.entries[-1].seq, part)
+        self._advance(part.entries[-1].seq, part)
 
     def _is_wanted(self, entry: Entry) -> bool:
         if entry.record is None or entry.sink not in (None, self.config.name):

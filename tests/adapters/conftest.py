@@ -305,7 +305,8 @@ def publish(broker: KafkaBroker, messages: Sequence[Message]) -> None:
 _RECORDS: Final = (
     "SELECT record_id, notice_id, event_key, kind, format, revision, status, trigger_time, ra_deg,"
     " dec_deg, error_radius_deg, signalness, far_hz, p_generic, p_bayesian,"
-    " json_extract(record_json, '$.message.value') FROM records"
+    " json_extract(record_json, '$.message.value'),"
+    " json_extract(record_json, '$.message.value_base64') FROM records"
 )
 _SIGNIFICANCES: Final = (
     "SELECT record_id, number, provider, quantity, sided, p_value, sigma, is_limit, n_trials,"
@@ -428,11 +429,15 @@ def expected(replay: Replay, notices: Path, tmp_path_factory: pytest.TempPathFac
     """What our own host makes of the notices."""
     found = replay(notices, tmp_path_factory.mktemp("replay"))
     assert len(found.records) == len(NOTICES)
-    assert found.down == {b64decode(row[-1]) for row in found.records}
+    assert found.down == {_value(*row[-2:]) for row in found.records}
     assert len(found.refused) == len(POISON) + 4
     assert found.significances
     assert set(found.lines) == {row[0] for row in found.records}
     return found
+
+
+def _value(text: str | None, base64: str | None) -> bytes:
+    return b64decode(base64 or "") if text is None else text.encode()
 
 
 # --- running a host -----------------------------------------------------------------------------
