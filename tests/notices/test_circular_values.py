@@ -306,6 +306,22 @@ class TestProseAndTable:
         assert found == ([] if expected is None else [expected])
         assert bool(whys(alert, "radius")) is (expected is None)
 
+    HEADINGS = "dt(s) RA(deg) Dec(deg) Angular uncertainty(deg) p-value(generic)\n"
+
+    @pytest.mark.parametrize(
+        ("rows", "expected"),
+        [
+            ("1 30 -4.5 1.2 0.5\n2 31 -4.5 1.2 0.5\n", [1.0, 2.0]),
+            ("1 30 -4.5 1.2 0.5\n-----\n2 31 -4.5 1.2 0.5\n-----\n", [1.0, 2.0]),
+            ("-----\n1 30 -4.5 1.2 0.5\n\n2 31 -4.5 1.2 0.5\nWhere:\n3 31 -4 1 0.5", [1.0, 2.0]),
+            ("\n\n\n\n1 30 -4.5 1.2 0.5\n", [1.0]),
+            ("\n\n\n\n\n1 30 -4.5 1.2 0.5\n", []),
+        ],
+    )
+    def test_where_rows_begin_and_end(self, rows: str, expected: list[float]) -> None:
+        alert = about(f"{self.HEADINGS}{rows}", SEARCH)
+        assert [event.delta_t_s for event in alert.coincident_events] == expected
+
     def test_a_p_value_after_trials_is_another_quantity(self) -> None:
         alert = about("The generic search has a post-trial p-value of 0.2.", SEARCH)
         assert alert.p_values == ()

@@ -102,7 +102,7 @@ CLOSED = ("from the generic search", ".", ", and", "(90%)", ") and", "\n", "", "
 @pytest.mark.parametrize(("unit", "kind", "factor"), ALL)
 def test_every_unit_as_an_attribute(unit: str, kind: str, factor: float) -> None:
     for form in (unit, f" {unit} ", f"[{unit}]", f"({unit})"):
-        assert factor_of(form, kind) == pytest.approx(factor, rel=1e-12), form
+        assert factor_of(form, kind) == pytest.approx(factor, rel=1e-12, abs=0), form
     for other in KNOWN:
         assert other == kind or factor_of(unit, other) is None
 
@@ -115,7 +115,7 @@ def test_every_unit_behind_a_number(unit: str, kind: str, factor: float) -> None
             for after in ("", ".", ", and", " from the search", " (90 %)", ") or", "; it"):
                 found = quantity(f"{number}{blank}{unit}{after}")
                 assert found is not None
-                assert found.value(kind) == pytest.approx(value * factor, rel=1e-12), found
+                assert found.value(kind) == pytest.approx(value * factor, rel=1e-12, abs=0), found
                 assert all(found.value(other) is None for other in KNOWN if other != kind), found
 
 
@@ -246,7 +246,7 @@ def test_every_form_of_a_power_of_ten(form: str, unit: str, kind: str, factor: f
     text = plain(form.format(m="5.05")).strip("\\()")
     found = quantity(f"{text} {unit}")
     assert found is not None
-    assert found.value(kind) == pytest.approx(5.05e-5 * factor, rel=1e-12)
+    assert found.value(kind) == pytest.approx(5.05e-5 * factor, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(
