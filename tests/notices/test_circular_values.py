@@ -322,6 +322,12 @@ class TestProseAndTable:
         alert = about(f"{self.HEADINGS}{rows}", SEARCH)
         assert [event.delta_t_s for event in alert.coincident_events] == expected
 
+    @pytest.mark.parametrize(("radius", "is_read"), [("180", True), ("180.1", False), ("0", False)])
+    def test_radii_at_the_edge(self, radius: str, is_read: bool) -> None:
+        alert = about(f"{self.HEADINGS}-----\n1 30 -4.5 {radius} 0.5\n", SEARCH)
+        assert len(alert.coincident_events) == is_read
+        assert bool(whys(alert, "radius")) is not is_read
+
     def test_a_p_value_after_trials_is_another_quantity(self) -> None:
         alert = about("The generic search has a post-trial p-value of 0.2.", SEARCH)
         assert alert.p_values == ()
@@ -627,7 +633,31 @@ class TestUnits:
 BOX = "(+0.9, -0.8 deg 90%)"
 
 
+@pytest.mark.parametrize(
+    ("clock", "second"),
+    [
+        *(("00:00:00", 0), ("23:59:59.5", 86_399.5), ("23:00:00", 82_800), ("05:59:59", 21_599)),
+        *(("23:59:60", 86_400), ("22:59:60", None), ("24:00:00", None), ("05:60:00", None)),
+    ],
+)
+def test_times_of_day(clock: str, second: float | None) -> None:
+    alert = about(f"Date: 2023-04-15\nTime: {clock} UT\n", "IceCube-230415A - IceCube observation")
+    start = datetime(2023, 4, 15, tzinfo=UTC)
+    found = None if alert.trigger_time is None else (alert.trigger_time - start).total_seconds()
+    assert found == second
+
+
 class TestPositions:
+    def test_of_two_positions_in_sentences_the_refined_one(self) -> None:
+        alert = about(
+            "Its initial position was RA, Dec: 10.5, 5.5 deg. Its refined position is RA, Dec: "
+            "20.5, 6.5 deg."
+        )
+        place = alert.localization
+        assert place is not None
+        assert (place.ra_deg, place.dec_deg) == (20.5, 6.5)
+        assert whys(alert, "position") == ["the circular states more than one position"]
+
     @pytest.mark.parametrize(
         ("errors", "expected"),
         [

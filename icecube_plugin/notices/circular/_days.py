@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Final
+
+from icecube_hooks import NoticeError
+from icecube_plugin.notices._values import iso_time
 
 __all__ = [
     "CLOCK",
@@ -98,10 +101,8 @@ def at_clock(day: date, clock: str) -> datetime | None:
     >>> f"{at_clock(date(2016, 12, 31), '23:59:60.5'):%Y-%m-%d %H:%M:%S.%f}"
     '2017-01-01 00:00:00.500000'
     """
-    hour, minute, second = clock.split(":")
-    if int(hour) > 23 or int(minute) > 59 or int(second[:2]) > 59 + clock.startswith("23:59:"):
+    hour, rest = clock.split(":", 1)
+    try:
+        return iso_time(f"{day.isoformat()}T{hour:0>2}:{rest}", "time")
+    except NoticeError:
         return None
-    whole, _, fraction = second.partition(".")
-    since = timedelta(hours=int(hour), minutes=int(minute), seconds=int(whole))
-    parts = timedelta(microseconds=int(fraction[:6].ljust(6, "0")))
-    return datetime.combine(day, time(0), UTC) + since + parts

@@ -195,7 +195,7 @@ def _put_time(time: datetime, told: datetime | None, named: date | None, draft: 
         draft.doubt("time", f"{taken:%Y-%m-%dT%H:%M:%S}", None, "later than the circular itself")
         return
     draft.put("trigger_time", taken)
-    if named not in (None, time.date()):
+    if not _is_on(time, named):
         day = None if taken is None else taken.date()
         draft.doubt("Date", time.date(), day, "the day is not the one in the name of the event")
     other = None if told is None else _on_its_day(told, named, notice)
@@ -231,13 +231,18 @@ def _on_its_day(time: datetime, named: date | None, notice: datetime | None) -> 
     The name holds if the circular was sent soon after that day, else the typed day if it was sent
     soon after that; without a time of the circular it stays open.
     """
-    if named is None or time.date() == named:
+    if named is None or _is_on(time, named):
         return time
     if notice is None:
         return None
     if _soon_after(notice, named):
         return datetime.combine(named, time.timetz())
     return time if _soon_after(notice, time.date()) else None
+
+
+def _is_on(time: datetime, named: date | None) -> bool:
+    """Whether a time is on a day, its leap second included, which is written as the next day's."""
+    return named in (None, time.date(), (time - timedelta(seconds=1)).date())
 
 
 def _soon_after(notice: datetime, day: date) -> bool:
