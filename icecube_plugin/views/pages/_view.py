@@ -48,7 +48,7 @@ from icecube_plugin.alerts.words import (
     time_text,
     verdict_text,
 )
-from icecube_plugin.sky import galactic_deg
+from icecube_plugin.sky import circularised_radius_deg, galactic_deg
 
 from ._paths import record_path, region_path, voevent_path
 from ._stories import Related, Story, tell
@@ -536,7 +536,7 @@ def glance(record: Record) -> Glance:
             time_text(alert.trigger_time, 0),
             NOT_STATED if place is None else f"{place.ra_deg:.3f}",
             NOT_STATED if place is None else f"{place.dec_deg:+.3f}",
-            NOT_STATED if place is None else number_text(place.error_radius_deg),
+            NOT_STATED if place is None else number_text(circularised_radius_deg(place)),
             _sure(story),
             " ".join((*retracted, *unreal)),
         ),

@@ -116,7 +116,7 @@ def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
     inside = 'x="-1000" y="-1000" width="2000" height="2000" viewBox="-1000 -1000 2000 2000"'
     parts = [_frame(field), f"<svg {inside}>{shapes}{cross}</svg>"]  # the inner one clips
     return _svg(
-        "-1180 -1030 2210 2250", f"Finder: {heading_of(field.event)}", FINDER_CONVENTION, parts
+        "-1180 -1030 2250 2250", f"Finder: {heading_of(field.event)}", FINDER_CONVENTION, parts
     )
 
 
