@@ -153,6 +153,20 @@ class Event:
         believed = [n.alert for n in self.history if n.state is not State.DOUBTED]
         return merge.known(believed or self.notices, is_retracted=self.is_retracted)
 
+    @property
+    def shown(self) -> Alert:
+        """The alert that stands for the event in a list, with the position that is now known.
+
+        Of several the newest notice of a program, which states more than a circular. A retraction
+        does not stand for it; that the event is retracted, `state` says.
+        """
+        believed = [n for n in self.history if n.state not in (State.DOUBTED, State.CORRECTED)]
+        stated = [n for n in believed if n.alert.status is not Status.RETRACTION] or believed
+        newest_first = list(reversed(stated or self.history))
+        here = [n for n in newest_first if merge.is_at(n.alert, self.known)] or newest_first
+        chosen = next((n for n in here if not is_circular(n.alert)), here[0])
+        return max(chosen.sightings, key=lambda one: one.format is chosen.alert.format)
+
     def latest(self, name: str) -> Any:
         """Return the newest stated value of an attribute of `Alert`, or ``None``."""
         value = getattr(self.known, name)

@@ -44,7 +44,17 @@ from .changes import is_circular
 from .events import Event, event_of
 from .names import PAIR, SUPEREVENT, normal_name, run_event
 
-__all__ = ["NEAR_DEG", "TIME_TOLERANCE_S", "Claim", "claim", "group", "realm", "same_event"]
+__all__ = [
+    "NEAR_DEG",
+    "TIME_TOLERANCE_S",
+    "Claim",
+    "aliases",
+    "claim",
+    "group",
+    "ivorn_stem",
+    "realm",
+    "same_event",
+]
 
 TIME_TOLERANCE_S: Final = 2.0
 """Largest difference of the trigger times of one event [s]; circulars are off by up to 0.7."""
@@ -155,6 +165,36 @@ def _days(names: Iterable[str], alert: Alert) -> Iterator[tuple[str, str]]:
     if not alert.event_names and is_circular(alert) and alert.notice_time is not None:
         made = alert.notice_time.astimezone(UTC)
         yield from ((f"{made - n * _ONE_DAY:%y%m%d}", "") for n in range(CIRCULAR_DAYS))
+
+
+def aliases(alert: Alert) -> tuple[frozenset[str], frozenset[str]]:
+    """Return under what an alert is kept, and under what those are kept that can be of its event.
+
+    An index of these finds, from one alert to the next, every alert that `group` could join with
+    the first one, and so needs few of many: `group` of them says the same as of all.
+
+    Returns
+    -------
+    own, sought : frozenset of str
+        Names, numbers and ivorns in their one spelling; ``gcn:33633``; ``day:...`` of what has a
+        number, ``open:...`` of what has none and may be tied by its day.
+    """
+    one = claim(alert)
+    keys = {*one.numbers, *one.names}
+    days = {one.day, *one.days} - {None}
+    if one.time is not None:
+        around = (one.time + step * timedelta(seconds=TIME_TOLERANCE_S) for step in (-1, 1))
+        days |= {f"{time.astimezone(UTC):%y%m%d}" for time in around}
+    kept, other = ("day", "open") if one.numbers else ("open", "day")
+    own = keys | {f"{kept}:{one.family}:{day}" for day in days}
+    sought = keys | {f"{other}:{one.family}:{day}" for day in days}
+    if alert.circular_number is not None:
+        own.add(f"gcn:{alert.circular_number}")
+    if alert.ivorn is not None:
+        own.add(ivorn_stem(alert.ivorn))
+    if alert.amon_id is not None:
+        own.add(alert.amon_id.casefold())
+    return frozenset(own), frozenset(sought)
 
 
 def _numbers(alert: Alert) -> Iterator[str]:

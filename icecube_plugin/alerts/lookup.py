@@ -12,7 +12,7 @@ from .events import Event
 from .identity import ivorn_stem
 from .names import normal_name
 
-__all__ = ["LATEST", "find", "is_guess", "matches"]
+__all__ = ["LATEST", "alias_of", "find", "is_guess", "matches"]
 
 LATEST: Final = "latest"
 
@@ -53,6 +53,15 @@ def matches(events: Iterable[Event], text: str) -> list[Event]:
         if found:
             return found
     return []
+
+
+def alias_of(text: str) -> str:
+    """Return what `icecube_plugin.alerts.identity.aliases` calls what a person typed."""
+    number = _CIRCULAR.fullmatch(text.strip())
+    name = normal_name(text)
+    if name is None and number is not None:
+        return f"gcn:{int(number[1])}"
+    return name or ivorn_stem(text)
 
 
 def is_guess(event: Event, text: str) -> bool:

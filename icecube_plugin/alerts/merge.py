@@ -26,7 +26,7 @@ from typing import Any, Final
 from icecube_hooks import Alert, AlertKind, Localization, Status, WireFormat
 from icecube_plugin.sky.directions import separation_deg
 
-__all__ = ["SAME_PLACE_DEG", "content_digest", "known", "merged"]
+__all__ = ["SAME_PLACE_DEG", "content_digest", "is_at", "known", "merged"]
 
 SAME_PLACE_DEG: Final = 0.02
 """Positions nearer than this are one: circulars round to 0.01 deg."""
@@ -99,6 +99,14 @@ def _believed_first(sightings: Iterable[Alert]) -> list[Alert]:
 def _trust(alert: Alert) -> tuple[int, float]:
     made = -math.inf if alert.notice_time is None else alert.notice_time.timestamp()
     return _TRUST.index(alert.format), -made
+
+
+def is_at(alert: Alert, other: Alert) -> bool:
+    """Whether two alerts state one position, or both none."""
+    one, two = alert.localization, other.localization
+    if one is None or two is None:
+        return one is two
+    return separation_deg(one, two) <= SAME_PLACE_DEG
 
 
 def content_digest(alert: Alert) -> str:

@@ -12,10 +12,10 @@ from typing import Any, Final
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.headline import p_post
+from icecube_plugin.alerts.lookup import alias_of
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.filters import NAMES, expression
 from icecube_plugin.sinks.database import select
-from icecube_plugin.sinks.database_tables import NEWEST_FIRST, notices
 from icecube_plugin.sky import separation_deg
 
 from ._common import add_json, moment, print_json, table
@@ -54,7 +54,7 @@ class Question:
     ----------
     kinds : tuple of str
     event : str, optional
-        Event key.
+        A key, name or number in any spelling, or the number of a circular.
     since, until : datetime, optional
         Trigger time, from and before [UTC].
     near : (float, float), optional
@@ -82,9 +82,10 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A record that answers, whether its event is retracted, and how far away it is [deg]."""
+    """A record that answers, its event, whether that is retracted, and how far away it is [deg]."""
 
     record: Record
+    event_key: str
     retracted: bool
     separation_deg: float | None = None
 
@@ -151,7 +152,7 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     query, parameters = _sql(question)
     rows = select(database, query, parameters, password_env=password_env)
     is_wanted = _wanted(question)
-    read = (_found(text, bool(retracted), question) for text, retracted in rows)
+    read = (_found(text, key, bool(retracted), question) for text, key, retracted in rows)
     found = (one for one in read if is_wanted(one.record))
     if question.near is None:
         yield from found
@@ -181,26 +182,17 @@ def _question(arguments: argparse.Namespace) -> Question:
     )
 
 
-_COLUMNS: Final = (
-    *("record_number", "record_id", "notice_id", "event_key", "kind", "format", "revision"),
-    *("status", "is_real", "trigger_time", "notice_time", "dec_deg", "gw_notice_number"),
-    "record_json",
-)
-"""What the query needs: columns that layout 2 has, too."""
+_QUERY: Final = """
+SELECT record_json, member.event_key, member.retracted
+FROM %s AS ranked JOIN event_members AS member USING (record_number)
+WHERE %s ORDER BY trigger_time NULLS LAST, record_number
+"""
 
-# A notice without an event is its own event here. The events are picked first, through an index.
-_QUERY: Final = f"""
-SELECT record_json, retracted FROM (
-    SELECT chosen.*,
-        row_number() OVER (
-            PARTITION BY event_key, coalesce(event_key, record_id), is_real ORDER BY {NEWEST_FIRST}
-        ) AS place,
-        max(CASE status WHEN 'retraction' THEN 1 ELSE 0 END) OVER (
-            PARTITION BY event_key, coalesce(event_key, record_id), is_real
-        ) AS retracted
-    FROM (%s) AS chosen
-) AS ranked WHERE %s ORDER BY trigger_time NULLS LAST, record_number
-"""  # noqa: S608  # ours
+_OF_EVENT: Final = """
+member.event_key IN (SELECT event_key FROM event_members WHERE event_key = :event
+    UNION SELECT event_key FROM event_members JOIN event_aliases USING (record_number)
+    WHERE alias = :alias)
+"""
 
 _NEAR: Final = """
 (dec_deg BETWEEN :south AND :north OR EXISTS (
@@ -212,42 +204,43 @@ _NEAR: Final = """
 
 def _sql(question: Question) -> tuple[str, dict[str, object]]:
     """Return the query and its parameters; no text of the question is in the query."""
-    indexed = {
+    wanted = {
         "trigger_time >= :since": question.since,
         "trigger_time < :until": question.until,
-        "event_key = :event": question.event,
+        _OF_EVENT: question.event,
     }
-    asked = [text for text, value in indexed.items() if value is not None]
-    picked = f"SELECT event_key FROM records WHERE {' AND '.join(asked)}"  # noqa: S608  # ours
-    where = f"WHERE event_key IN ({picked}) OR event_key IS NULL" if asked else ""
+    asked = [text for text, value in wanted.items() if value is not None]
     kinds = {f"kind_{number}": kind for number, kind in enumerate(question.kinds)}
     _, dec_deg = question.near or (0.0, 0.0)
     asked += ["true"] if question.with_tests else ["is_real"]
-    asked += [] if question.all_revisions else ["place = 1"]
+    asked += [] if question.all_revisions else ["member.is_newest"]
     asked += [f"kind IN ({', '.join(f':{name}' for name in kinds)})"] if kinds else []
     asked += [] if question.near is None else [_NEAR]
     parameters: dict[str, object] = {
         "since": question.since,
         "until": question.until,
         "event": question.event,
+        "alias": alias_of(question.event or ""),
         "south": dec_deg - question.radius_deg - _ROUNDING_DEG,
         "north": dec_deg + question.radius_deg + _ROUNDING_DEG,
         **kinds,
     }
-    return _QUERY % (notices(where, _COLUMNS), " AND ".join(asked)), parameters
+    records = "notices" if question.all_revisions else "records"
+    return _QUERY % (records, " AND ".join(asked)), parameters
 
 
-def _found(text: str, retracted: bool, question: Question) -> Found:
+def _found(text: str, key: str, retracted: bool, question: Question) -> Found:
     record = Record.from_json(text)
     if question.near is None:
-        return Found(record=record, retracted=retracted)
+        return Found(record=record, event_key=key, retracted=retracted)
     here = Direction(ra_deg=question.near[0], dec_deg=question.near[1])
     distances = [
         separation_deg(here, place)
         for place in (record.alert.localization, *_neutrino_places(record))
         if place is not None
     ]
-    return Found(record=record, retracted=retracted, separation_deg=min(distances, default=None))
+    apart = min(distances, default=None)
+    return Found(record=record, event_key=key, retracted=retracted, separation_deg=apart)
 
 
 def _wanted(question: Question) -> Callable[[Record], bool]:
@@ -274,7 +267,7 @@ def _separation(found: Found) -> float:
 def _entry(found: Found) -> dict[str, Any]:
     alert = found.record.alert
     derived = {
-        "event_key": alert.event_key,
+        "event_key": found.event_key,
         "notice_id": alert.notice_id,
         "retracted": found.retracted,
         "separation_deg": found.separation_deg,
@@ -287,7 +280,7 @@ def _row(found: Found) -> list[str]:
     status = "retracted" if found.retracted else alert.status
     cells = [
         alert.kind if alert.is_real else f"{alert.kind} ({alert.tense or 'mock'})",
-        alert.event_key or "-",
+        found.event_key,
         alert.event_names[0] if alert.event_names else "-",
         alert.revision_label,
         status or "-",

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
 
 from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
+from .database_events import EventIndex, among
 from .database_migration import LAYOUT, OLDEST_LAYOUT, bring_up, layout_of
 from .database_tables import NEWEST_FIRST, TABLES, cell, metadata, row_maker
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, ColumnElement, Connection, Dialect
+    from sqlalchemy import URL, Connection, Dialect
 
 __all__ = [
     "Database",
@@ -45,7 +46,11 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _NEWEST: Final = "SELECT record_json FROM events WHERE event_key = :key"
-_HISTORY: Final = f"SELECT record_json FROM notices WHERE event_key = :key ORDER BY {NEWEST_FIRST}"  # noqa: S608  # ours
+_HISTORY: Final = f"""
+SELECT record_json FROM notices WHERE event_key = :key OR record_number IN (
+    SELECT record_number FROM event_members WHERE event_key = :key)
+ORDER BY {NEWEST_FIRST}
+"""  # noqa: S608  # ours
 
 
 class Database:
@@ -262,12 +267,13 @@ class Statements:
 
         records, sightings = (metadata().tables[name].c for name in ("records", "sightings"))
         sources = [sightings[name] for name in ("topic", "partition", "offset", "origin")]
-        among = partial(_among, dialect)
+        near = partial(among, dialect)
         asked = (
-            select(records.record_id, records.record_number).where(among(records.record_id)),
-            select(sightings.record_number, *sources).where(among(sightings.record_number)),
+            select(records.record_id, records.record_number).where(near(records.record_id)),
+            select(sightings.record_number, *sources).where(near(sightings.record_number)),
         )
         self.numbers, self.sightings = (str(one.compile(dialect=dialect)) for one in asked)
+        self.events = EventIndex(dialect)
         self._dialect = dialect
         self._insertions: dict[tuple[str, tuple[int, ...]], str] = {}
         self.listed: Callable[[list[Any]], object] = (
@@ -287,15 +293,6 @@ class Statements:
         cursor.executemany(self._insertions[key], map(itemgetter(*stated), rows))
 
 
-def _among(dialect: Dialect, column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return whether a column is one of a list that is given as one parameter."""
-    from sqlalchemy import ARRAY, bindparam, func, select
-
-    if dialect.name == "sqlite":
-        return column.in_(select(func.json_each(bindparam("listed")).table_valued("value")))
-    return column == func.any(bindparam("listed", type_=ARRAY(column.type)))
-
-
 def _insert(cursor: Any, statements: Statements, records: Sequence[Record]) -> None:
     """Insert what is not there; a record that is there already only gains a sighting."""
     ids = [cell(record.id) for record in records]
@@ -309,6 +306,8 @@ def _insert(cursor: Any, statements: Statements, records: Sequence[Record]) -> N
     for table, rows in rows_of(records, numbers, sightings, last or 0).items():
         if rows:
             statements.insert(cursor, table, rows)
+    new = {numbers[str(cell(record.id))]: record.alert for record in records}
+    statements.events.add(cursor, {n: alert for n, alert in new.items() if n > (last or 0)})
 
 
 _record_row = row_maker(TABLES["records"])

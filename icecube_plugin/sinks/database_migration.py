@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import NoticeError, Record, RefusedForGood
 
+from .database_events import index_all
 from .database_tables import TABLES, make_views, metadata, row_maker
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ __all__ = ["APPLICATION_ID", "LAYOUT", "OLDEST_LAYOUT", "bring_up", "layout_of"]
 
 log = logging.getLogger(__name__)
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """The layout that we write; a newer one is refused, not guessed at."""
 
-OLDEST_LAYOUT: Final = 2
+OLDEST_LAYOUT: Final = 4
 """The oldest layout on which our queries work; older ones hold the same records."""
 
 APPLICATION_ID: Final = 0x49634E75
@@ -78,6 +79,8 @@ def bring_up(connection: Connection, place: str) -> None:
         else:
             _add(connection)
         _fill(connection, missing)
+        if version == 1 or "event_members" in missing:
+            index_all(connection)
     make_views(connection)
     _set_layout(connection)
 
@@ -142,6 +145,8 @@ def _fill(connection: Connection, missing: Mapping[str, set[str]]) -> None:
         last = rows[-1].record_number
         read = [(number, record) for number, text in rows if (record := _read(number, text))]
         for name, lacking in missing.items():
+            if name not in TABLES:
+                continue
             _fill_table(connection, metadata().tables[name], lacking, read)
 
 

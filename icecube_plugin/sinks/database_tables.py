@@ -52,6 +52,15 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
 }
 """What a row holds besides its keys: ``record_number`` and, but for ``records``, ``number``."""
 
+EVENT_MEMBER: Final[Mapping[str, Kind | None]] = {
+    "event_key": Kind.TEXT,
+    "state": Kind.TEXT,
+    "is_newest": Kind.FLAG,
+    "retracted": Kind.FLAG,
+    "n_notices": None,
+}
+"""What `icecube_plugin.sinks.database_events` says of each record: its event, and its state."""
+
 Row = list[Any]
 
 
@@ -80,6 +89,17 @@ def metadata() -> MetaData:
             for column in columns
         ]
         Table(name, found, *keys, *cells, sqlite_with_rowid=name == "records")
+
+    def of_record() -> TableColumn[Any]:
+        return TableColumn("record_number", number, primary_key=True, autoincrement=False)
+
+    alias = TableColumn("alias", types[Kind.TEXT], primary_key=True)
+    Table("event_aliases", found, alias, of_record(), sqlite_with_rowid=False)
+    members = [
+        TableColumn(name, types[kind], nullable=False) for name, kind in EVENT_MEMBER.items()
+    ]
+    Table("event_members", found, of_record(), *members)
+    Index("event_members_by_event", found.tables["event_members"].c.event_key)
     records = found.tables["records"]
     # Record ids begin with kind and event, so that their index grows at few places, as events come
     # in order of time; that of a digest would grow everywhere, which costs more than it saves.
@@ -193,17 +213,15 @@ def notices(where: str = "", columns: Iterable[str] = _COLUMNS) -> str:
 
 def _views() -> dict[str, str]:
     """Return the query of each view, those first on which others are built."""
+    columns = ", ".join(
+        "member.event_key AS event_key" if name == "event_key" else name for name in _COLUMNS
+    )
     return {
         "notices": notices(),
         "events": f"""
-            SELECT {", ".join(_COLUMNS)}, retracted, n_notices FROM (
-                SELECT notices.*,
-                    row_number() OVER (PARTITION BY event_key ORDER BY {NEWEST_FIRST}) AS choice,
-                    max(CASE status WHEN 'retraction' THEN 1 ELSE 0 END)
-                        OVER (PARTITION BY event_key) = 1 AS retracted,
-                    count(*) OVER (PARTITION BY event_key) AS n_notices
-                FROM notices WHERE is_real AND event_key IS NOT NULL
-            ) AS ranked WHERE choice = 1
+            SELECT {columns}, member.retracted, member.n_notices
+            FROM event_members AS member JOIN records USING (record_number)
+            WHERE member.is_newest AND records.is_real AND records.event_key IS NOT NULL
         """,  # noqa: S608  # made of the constants above
     }
 

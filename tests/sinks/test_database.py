@@ -276,7 +276,7 @@ def test_database_of_another_program(database_url: str) -> None:
 def test_newer_layout(sink: Database, database_url: str) -> None:
     sink.close()
     run_sql(database_url, "UPDATE icecube_layout SET version = 7")
-    with pytest.raises(ConfigError, match=r"^url: .* has layout 7, newer than the 3 of this"):
+    with pytest.raises(ConfigError, match=r"^url: .* has layout 7, newer than the 4 of this"):
         Database(url=database_url)
     with pytest.raises(ConfigError, match=r"cannot read .* has layout 7"):
         list(read_records(database_url))
@@ -311,7 +311,6 @@ def test_an_old_database_is_changed_and_nothing_lost(old: str, tmp_path: Path) -
     run_sql(old, "CREATE VIEW mine AS SELECT event_key, retracted FROM events")
     run_sql(old, "CREATE TABLE notes (text TEXT)")
     before = list(read_records(old))
-    assert list(select(old, "SELECT count(*) FROM events")) == [(3,)]
     with contextlib.closing(Database(url=old)) as sink:
         assert run_sql(old, "SELECT version FROM icecube_layout") == [(LAYOUT,)]
         assert list(read_records(old)) == before
