@@ -9,9 +9,9 @@ RUNS: Final = range(100_000, 200_000)
 """Run numbers of the complete detector; run 118,000 was in 2011, a year has some 1,500."""
 
 PAIR = re.compile(r"(\d{5,9})_(\d{1,9})(?:_\d{1,3})?(?:\.amon)?", re.ASCII)
-_TRACK = re.compile(r"(?:ICECUBE|IC)[-_ ]*(\d{6}[A-Z]?)", re.ASCII)
-_CASCADE = re.compile(r"(?:ICECUBE|IC)[-_ ]*CASC(?:ADE)?[-_ ]*(\d{6}[A-Z])", re.ASCII)
-_NU_EM = re.compile(r"NUEM[-_ ]*(\d{6}[A-Z])", re.ASCII)
+_TRACK = re.compile(r"(?:ICECUBE|IC)[-_. ]*(\d{6}[A-Z]?)", re.ASCII)
+_CASCADE = re.compile(r"(?:ICECUBE|IC)[-_. ]*CASC(?:ADE)?[-_. ]*(\d{6}[A-Z])", re.ASCII)
+_NU_EM = re.compile(r"NUEM[-_. ]*(\d{6}[A-Z])", re.ASCII)
 SUPEREVENT = re.compile(r"(MS|TS|S|GW)(\d{6}[A-Z]{0,4})(?:-\d{1,4}(?:-[A-Z]{1,30})?)?", re.ASCII)
 
 

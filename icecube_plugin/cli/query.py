@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help="such as gold",
     )
-    add("--event", metavar="KEY", help="such as 137840_57034692 or S230914ak")
+    add("--event", metavar="KEY", help="name or number, such as IC230416A, S230914ak")
     add("--since", metavar="TIME", help="from this time on: ISO, or a span such as 30d")
     add("--until", metavar="TIME", help="before this time")
     add("--near", nargs=2, type=float, metavar=("RA", "DEC"), help="position [deg, ICRS]")
