@@ -16,6 +16,8 @@ from icecube_hooks import (
 )
 from icecube_plugin.sky import circularised_radius_deg, separation_deg
 
+from .columns import ALERT, FAR_PER_YEAR
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
@@ -134,21 +136,15 @@ def _error_text(place: Localization, radius_deg: float) -> str:
     return f"{radius_deg:.3g} deg{shape}{containment}"
 
 
-_NUMBERS: Final = (
-    ("energy_tev", "energy", "TeV", False),
-    ("signalness", "signalness", "", True),
-    ("far_per_year", "false-alarm rate", "per year", True),
-    ("n_coincident", "number of coincident events", "", False),
-)
-"""Field, name for people, unit, and whether formats write it with a fixed number of decimals."""
+_NUMBERS: Final = tuple(column for column in (*ALERT, FAR_PER_YEAR) if column.label)
 
 
 def _number_changes(old: Alert, new: Alert, precision: _Precision) -> Iterator[Change]:
-    for name, label, unit, has_decimals in _NUMBERS:
-        before, after = getattr(old, name), getattr(new, name)
-        decimals = precision.decimals if has_decimals else 0.0
+    for column in _NUMBERS:
+        before, after = column.get(old), column.get(new)
+        decimals = precision.decimals if column.has_decimals else 0.0
         if _differ(before, after, precision.relative, decimals):
-            yield _number_change(name, label, unit, before, after)
+            yield _number_change(column.name, column.label, column.unit, before, after)
     searches = {p.search: p.value for p in old.p_values}
     for p in new.p_values:
         before = searches.get(p.search)

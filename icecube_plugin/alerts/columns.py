@@ -28,6 +28,7 @@ from .headline import p_post, sigma_post
 
 __all__ = [
     "ALERT",
+    "FAR_PER_YEAR",
     "NEUTRINO",
     "RECORD",
     "RECORD_JSON",
@@ -80,6 +81,10 @@ class Column:
         packet says in another way.
     is_required : bool
         Whether each row has a value.
+    label : str
+        What it is called where a revision has changed it; empty where that is not told.
+    has_decimals : bool
+        Whether formats write it with a fixed number of decimals, so that rounding is absolute.
     """
 
     name: str
@@ -91,6 +96,8 @@ class Column:
     ucd: str = ""
     group: str | None = ""
     is_required: bool = False
+    label: str = ""
+    has_decimals: bool = False
 
     @property
     def short(self) -> str:
@@ -150,7 +157,9 @@ def _found(thing: Any, part: tuple[str, ...]) -> Any:
 def _of(kind: Kind) -> Callable[..., Column]:
     """Return what makes columns of a kind, of the attribute of their name if not said otherwise."""
 
-    def make(name: str, text: str, ucd: str, unit: str = "", *, field: Any = None) -> Column:
+    def make(
+        name: str, text: str, ucd: str, unit: str = "", *, field: Any = None, **more: Any
+    ) -> Column:
         return Column(
             name=name,
             kind=kind,
@@ -159,6 +168,7 @@ def _of(kind: Kind) -> Callable[..., Column]:
             unit=unit,
             ucd=ucd,
             is_required=name in _REQUIRED,
+            **more,
         )
 
     return make
@@ -183,10 +193,11 @@ def _grouped(group: str, *columns: Column) -> tuple[Column, ...]:
 
 def _p_value(search: str) -> Column:
     text = f"p-value of the {search} search, before trials"
-    return replace(
-        _real(f"p_{search}", text, "stat.probability", field=lambda thing: thing.p_value(search)),
-        group=None,
-    )
+
+    def get(thing: Any) -> Any:
+        return thing.p_value(search)
+
+    return _real(f"p_{search}", text, "stat.probability", field=get, group=None)
 
 
 def _fluence(name: str, text: str, field: str) -> Column:
@@ -268,8 +279,12 @@ _NOTICE: Final = (
     _whole("circular_number", "number of the GCN Circular", "meta.id"),
     _time("trigger_time", "time of the event, UTC", "time.epoch"),
     _time("notice_time", "when the notice was made, UTC", "time"),
-    _real("energy_tev", "most probable neutrino energy", "phys.energy", "TeV"),
-    _real("signalness", "probability of astrophysical origin", "stat.probability"),
+    _real("energy_tev", "most probable neutrino energy", "phys.energy", "TeV", label="energy"),
+    _real(
+        *("signalness", "probability of astrophysical origin", "stat.probability"),
+        label="signalness",
+        has_decimals=True,
+    ),
     _real("far_hz", "rate of background alerts at least this signal-like", "arith.rate", "Hz"),
     _real("charge_pe", "deposited charge in photo-electrons", "phot.count"),
     _real("signal_trackness", "how track-like it is", "stat.probability"),
@@ -279,9 +294,13 @@ _NOTICE: Final = (
     _time("observation_start", "searched time, UTC", "time.start"),
     _time("observation_stop", "searched time, UTC", "time.end"),
     _real("livetime_s", "live time inside of the searched time", "time.duration", "s"),
-    replace(_text("event_name", "first public name", "meta.id", field=_first_name), group=None),
+    _text("event_name", "first public name", "meta.id", field=_first_name, group=None),
     _text("event_names", "all public names, as sent", "meta.id", field=_names),
-    _whole("n_coincident", "coincident events, stated or listed", "meta.number", field=_n_listed),
+    _whole(
+        *("n_coincident", "coincident events, stated or listed", "meta.number"),
+        field=_n_listed,
+        label="number of coincident events",
+    ),
     _p_value("generic"),
     _p_value("bayesian"),
 )
@@ -314,6 +333,13 @@ ALERT: Final = (
     *_grouped("search", *_SEARCH),
 )
 """The columns of an alert."""
+
+FAR_PER_YEAR: Final = _real(
+    *("far_per_year", "false-alarm rate per year of 365 days", "arith.rate", "per year"),
+    label="false-alarm rate",
+    has_decimals=True,
+)
+"""``far_hz`` for people: no column of a table, for significances have one of that name."""
 
 RECORD: Final = (
     _text("record_id", "same notice, same bytes, same id", "meta.id", field="id"),

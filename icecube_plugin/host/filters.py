@@ -40,7 +40,7 @@ from typing import Any, Final
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts.columns import RECORD, Kind, by_name
+from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
@@ -243,7 +243,7 @@ _COLUMNS: Final = by_name(RECORD)
 NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
     **{name: column.get for name, column in _COLUMNS.items()},
     "event": _COLUMNS["event_key"].get,
-    "far_per_year": lambda record: record.alert.far_per_year,
+    "far_per_year": lambda record: FAR_PER_YEAR.get(record.alert),
     "p_post": _COLUMNS["headline_p_post"].get,
     "real": _COLUMNS["is_real"].get,
     "repeat": lambda record: record.is_repeat,
