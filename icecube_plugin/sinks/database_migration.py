@@ -73,7 +73,10 @@ def bring_up(connection: Connection, place: str) -> None:
     if version == 0:
         _make_tables(connection, place)
     else:
-        log.warning("%s: changing its tables of layout %d to %d", place, version, LAYOUT)
+        change = (
+            f"tables of layout {version} to {LAYOUT}" if version < LAYOUT else "tables: new columns"
+        )
+        log.warning("%s: changing its %s", place, change)
         if version == 1:
             missing = _rebuild_layout_1(connection)
         else:
