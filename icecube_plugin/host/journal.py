@@ -116,24 +116,10 @@ class Refusal:
 
 
 class Row(NamedTuple):
-    """One entry as it is written.
+    """One entry as it is written: the columns of `entries`, the body, and of a dead letter its row.
 
-    Attributes
-    ----------
-    at : float
-        When it came [Unix time, s].
-    topic, partition, offset, origin
-        Where it came from.
-    digest : bytes, optional
-        Of the bytes of a message that has an offset.
-    record_id, notice_id : str, optional
-    sink : str, optional
-        The only sink that it is for.
-    error : str, optional
-        Why there is nothing to deliver.
-    body : bytes, optional
-    letter : tuple, optional
-        Of a dead letter: key, time, sink, error, reason, versions.
+    `at` is Unix time [s], `digest` of the bytes of a message that has an offset, `sink` the only
+    one that it is for, `error` why there is nothing to deliver.
     """
 
     at: float
@@ -238,20 +224,9 @@ class Journal:
     def append(
         self, items: Sequence[Record | Refusal], *, sink: str | None = None, eager: bool = True
     ) -> int:
-        """Add records and refusals; all are durable when it returns.
+        """Add records and refusals, for all sinks or one; return the number of the last.
 
-        Parameters
-        ----------
-        items : sequence
-        sink : str, optional
-            The only sink that is to have them.
-        eager : bool
-            Whether sinks may have them while the disk is still being written.
-
-        Returns
-        -------
-        int
-            The number of the last entry.
+        All are durable then. If `eager`, sinks may have them while the disk is being written.
         """
         at = time.time()
         new = [self._row(item, at, sink) for item in items]

@@ -93,19 +93,16 @@ class Worker:
 
     Parameters
     ----------
-    config : SinkConfig
+    config, journal, cursors
     make : callable
         Makes the sink.
-    journal, cursors
     eager : bool
         Whether the sink writes at the same time as the journal; else after it.
     position : int
-        Where the cursor is.
+        Number of the last entry that the sink has: where the cursor is.
 
     Attributes
     ----------
-    position : int
-        Number of the last entry that the sink has.
     is_behind : bool
         Whether nobody waits for it any more, until it has caught up.
     wrong : BaseException or None
@@ -224,7 +221,13 @@ class Worker:
     def _is_wanted(self, entry: Entry) -> bool:
         if entry.record is None or entry.sink not in (None, self.config.name):
             return False
-        return not self._is_old(entry) and self._accepts(entry.record)
+        if self._is_old(entry):
+            return False
+        try:
+            return self._accepts(entry.record)
+        except Exception:  # one alert too many is better than a sink that stands still
+            log.exception("the filter of sink %s has failed; it gets the record", self.config.name)
+            return True
 
     def _is_old(self, entry: Entry) -> bool:
         """Whether the sink does not want a record any more: by Kafka's time, or the notice's."""

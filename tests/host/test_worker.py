@@ -324,6 +324,19 @@ def test_a_sink_gets_what_its_filter_lets_through_and_what_is_for_it(room: Room)
     assert other.ids == [*IDS, IDS[0]]
 
 
+def test_a_filter_that_fails_holds_nothing_up(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(record: Record) -> bool:
+        raise AttributeError("no such thing")
+
+    sink = Troubled()
+    made = room.worker(lambda: sink)
+    made._accepts = fail
+    room.journal.append(RECORDS[:2])
+    until(lambda: room.cursor() == 2)
+    assert sink.ids == IDS[:2]
+    assert "the filter of sink s has failed" in caplog.text
+
+
 def test_old_records_are_skipped_and_counted(room: Room, caplog: pytest.LogCaptureFixture) -> None:
     old = [make_message(timestamp=datetime(2026, 5, 2, tzinfo=UTC)), make_message(timestamp=None)]
     stale = [Record.of(message, make_alert()) for message in old]
