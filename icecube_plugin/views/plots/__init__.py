@@ -2,9 +2,10 @@
 
 ::
 
-    from icecube_plugin import plot, read
+    from icecube_plugin import read
+    from icecube_plugin.views import plots
 
-    figure = plot.sky_map([read("notice.xml")])
+    figure = plots.sky_map([read("notice.xml")])
     figure.savefig("map.png")
 
 Conventions
