@@ -414,3 +414,60 @@ def test_the_field_cases(plugins: PluginSet) -> None:
         if found != right:
             wrong.append((name, field, found, right))
     assert wrong == []
+
+
+# ------------------------------------------------------- what only the real notices had shown
+
+
+def test_a_declination_beside_another_sexagesimal() -> None:
+    alert = text_with("SRC_DEC", "+5.2520d {+05d 15' 00\"} (J2000)")
+    assert whys(alert, "SRC_DEC") == ["decimal and sexagesimal disagree"]
+
+
+def test_a_sign_that_is_stated_as_often_as_not_is_taken() -> None:
+    start = CLASSIC.index("SRC_DEC:") + len("SRC_DEC:")
+    end = CLASSIC.index("SRC_ERROR:")
+    value = f"{CLASSIC[:start]} 5.2500d {{-05d 15' 00\"}} (J2000)\n{CLASSIC[end:]}"
+    place = of(text.parse(Message(value=value.encode()))).localization
+    assert place is not None
+    assert place.dec_deg == -5.25
+
+
+def test_a_clock_some_seconds_off_the_seconds_of_day() -> None:
+    alert = text_with("DISCOVERY_TIME", "14400 SOD {04:00:05.00} UT")
+    assert alert.trigger_time is not None
+    assert f"{alert.trigger_time:%H:%M:%S}" == "04:00:00"
+    assert whys(alert, "DISCOVERY_TIME") == ["disagrees with the seconds of day"]
+
+
+def test_a_circle_that_is_the_inner_radius_as_rounded() -> None:
+    packet = (NU_EM / "NuEm-240926A.xml").read_text()
+    for circle in ("0.2200", "0.2201"):
+        changed = packet.replace(
+            "<Error2Radius>0.2200</Error2Radius>", f"<Error2Radius>{circle}</Error2Radius>"
+        )
+        alert = of(voevent.parse(Message(value=changed.encode())))
+        assert whys(alert, "Error2Radius") == []
+
+
+def test_a_circle_of_nu_em_that_stands_alone_is_the_inner_radius() -> None:
+    packet = (NU_EM / "NuEm-240926A.xml").read_text()
+    packet = packet.replace('"src_err_90"', '"other_90"').replace('"src_err_50"', '"other_50"')
+    place = of(voevent.parse(Message(value=packet.encode()))).localization
+    assert place is not None
+    assert (place.error_radius_deg, place.containment) == (0.22, 0.5)
+
+
+def test_a_circle_is_in_the_unit_of_its_position() -> None:
+    value = GOLD.replace('<Position2D unit="deg">', '<Position2D unit="arcmin">')
+    alert = of(voevent.parse(Message(value=value.encode())))
+    plain = of(voevent.parse(Message(value=GOLD.encode()))).localization
+    assert plain is not None
+    assert plain.error_radius_deg is not None
+    (found,) = [float(c.found) for c in alert.concerns if c.field == "Error2Radius"]
+    assert found == pytest.approx(plain.error_radius_deg / 60)
+
+
+def test_a_track_on_the_topic_of_searches_is_left_to_its_reader() -> None:
+    value = json.dumps(TRACK).encode()
+    assert lvk.parse(Message(value=value, topic=lvk.TOPICS[0])) is None
