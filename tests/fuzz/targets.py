@@ -68,9 +68,12 @@ def _read(parser: ParserType, data: bytes) -> str:
         return "refused"
     if alert is None:
         return "not ours"
-    if not isinstance(alert, Alert):
-        raise Wrong(f"neither Alert nor None: {alert!r}")
-    _check(Record.of(message, alert, ()))
+    if isinstance(alert, Record):  # as another host has published it
+        _check(alert)
+    elif isinstance(alert, Alert):
+        _check(Record.of(message, alert, ()))
+    else:
+        raise Wrong(f"neither Alert, Record nor None: {alert!r}")
     return "alert"
 
 
