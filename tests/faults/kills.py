@@ -1,4 +1,4 @@
-"""Two hosts in one group, killed at random moments while notices stream in.
+"""Two hosts in one group, killed at random moments while notices stream in, one sink sick.
 
 ``python -m tests.faults.kills --notices 10000 --kills 100`` is the long form; CI runs a short one.
 It needs a real Kafka broker (Java 17, Maven). Exit code 1 if a notice was lost or doubled.
@@ -41,6 +41,7 @@ class Outcome:
     lines: int
     whole_lines: int
     dead: int
+    sick: int
     exit_codes: list[int]
 
     @property
@@ -52,12 +53,55 @@ class Outcome:
             and self.whole_lines >= good
             and self.lines == self.whole_lines
             and self.dead == self.poisoned
+            and self.sick == good
         )
 
 
 def values(count: int) -> list[bytes]:
     """Return notices, one in `EVERY` of which no parser can read."""
     return [POISON % n if n % EVERY == EVERY // 2 else notice(n) for n in range(count)]
+
+
+SICK = """
+        [sinks.sick]
+        type = "jsonl"
+        path = "{path}"
+        patience_s = 0.2
+"""
+"""A sink that is down half of the time: a folder stands where its file should."""
+
+
+class Sickness:
+    """Makes the sinks of both hosts sick, and well again, until it is told to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = [folder / name / "sick.jsonl" for name in "ab"]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Leave the sinks well."""
+        self._over.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        number = 0
+        while not self._over.wait(1.5):
+            number += 1
+            for path in self.paths:
+                if path.is_file():
+                    path.rename(path.with_name(f"sick-{number}.kept"))
+                path.mkdir(exist_ok=True)
+            self._over.wait(1.5)
+            for path in self.paths:
+                path.rmdir()
+
+    def ids(self) -> set[str]:
+        """Return what the sinks have."""
+        files = [file for path in self.paths for file in path.parent.glob("sick*")]
+        lines = (line for file in files for line in _lines(file))
+        return {json.loads(line)["id"] for line in lines if _is_whole(line)}
 
 
 class Pair:
@@ -70,6 +114,7 @@ class Pair:
             command(
                 kafka, folder / name, TOPIC, "listen",
                 more=f'instance_id = "{name}"', database=str(self.database),
+                sinks=SICK.format(path=folder / name / "sick.jsonl"),
             )
             for name in ("a", "b")
         ]  # fmt: skip
@@ -108,6 +153,7 @@ def run(kafka: KafkaBroker, folder: Path, notices: int, kills: int, seed: int) -
     kafka.create_topic(TOPIC, partitions=PARTITIONS)
     sent = values(notices)
     pair = Pair(kafka, folder)
+    sickness = Sickness(folder)
     stream = threading.Thread(target=_stream, args=(kafka, sent, kills))
     stream.start()
     for number in range(kills):
@@ -115,12 +161,13 @@ def run(kafka: KafkaBroker, folder: Path, notices: int, kills: int, seed: int) -
         pair.kill(chance.randrange(2))
         print(f"\rkill {number + 1} of {kills}", end="", file=sys.stderr, flush=True)
     stream.join()
+    sickness.end()
     good = sum(value != POISON % n for n, value in enumerate(sent))
     until = time.monotonic() + 60.0
-    while len(set(pair.rows())) < good and time.monotonic() < until:
-        time.sleep(0.2)
+    while min(len(set(pair.rows())), len(sickness.ids())) < good and time.monotonic() < until:
+        time.sleep(0.5)
     time.sleep(1.0)  # what would come twice comes now
-    return _outcome(pair, notices, notices - good, kills)
+    return _outcome(pair, notices, notices - good, kills, len(sickness.ids()))
 
 
 def _stream(kafka: KafkaBroker, sent: list[bytes], kills: int) -> None:
@@ -131,7 +178,7 @@ def _stream(kafka: KafkaBroker, sent: list[bytes], kills: int) -> None:
         time.sleep(1.0)
 
 
-def _outcome(pair: Pair, sent: int, poisoned: int, kills: int) -> Outcome:
+def _outcome(pair: Pair, sent: int, poisoned: int, kills: int, sick: int) -> Outcome:
     codes = pair.stop()
     ids = pair.rows()
     lines = [line for name in "ab" for line in _lines(pair.folder / name / "a.jsonl")]
@@ -142,7 +189,7 @@ def _outcome(pair: Pair, sent: int, poisoned: int, kills: int) -> Outcome:
     }
     return Outcome(
         sent, poisoned, kills, len(ids), len(set(ids)), len(lines),
-        sum(_is_whole(line) for line in lines), len(dead), codes,
+        sum(_is_whole(line) for line in lines), len(dead), sick, codes,
     )  # fmt: skip
 
 

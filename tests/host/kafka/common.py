@@ -79,7 +79,13 @@ def drain(source: LiveSource | BackfillSource, count: int, seconds: float = 30.0
 
 
 def command(
-    kafka: Broker, folder: Path, topic: str, *words: str, more: str = "", database: str = ""
+    kafka: Broker,
+    folder: Path,
+    topic: str,
+    *words: str,
+    more: str = "",
+    database: str = "",
+    sinks: str = "",
 ) -> list[str]:
     """Return the command line of a host with a folder and configuration of its own."""
     folder.mkdir(exist_ok=True)
@@ -101,6 +107,7 @@ def command(
         [sinks.lines]
         type = "jsonl"
         path = "{folder}/a.jsonl"
+        {sinks}
         """
     )
     start = [sys.executable, "-m", "icecube_plugin.cli", "--config", str(folder / "c.toml")]
