@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -611,3 +612,122 @@ def test_one_rule_for_the_significance_that_counts() -> None:
     assert p_post([generic, both]) == 0.00599
     assert sigma_post([both]) == both.sigma_post
     assert p_post([]) is None is sigma_post([])
+
+
+ATTACKS = [
+    pytest.param({"revision": 999_999}, "no event has more than 99", id="revision"),
+    pytest.param(
+        {"revision": 1, "notice_time": datetime(2098, 1, 1, tzinfo=UTC)},
+        "it is in the future",
+        id="from 2098",
+    ),
+    pytest.param(
+        {"revision": 1, "trigger_time": datetime(2024, 1, 1, tzinfo=UTC)},
+        "the other notices of the event say 2023-04-16",
+        id="trigger of another day",
+    ),
+]
+
+
+@pytest.mark.parametrize(("forged", "why"), ATTACKS)
+def test_what_cannot_be_is_said_and_never_the_newest(forged: dict[str, Any], why: str) -> None:
+    told = [notice(), notice(format=WireFormat.VOEVENT)]
+    attack = notice(**forged, status=Status.RETRACTION, localization=place(1.0, 2.0, 3.0))
+    for order in ([*told, attack], [attack, *told]):
+        (event,) = group(order)
+        assert not event.is_retracted
+        assert position(event.known) == position(told[0])
+        assert event.newest.revision == 0
+        (concern,) = event.concerns
+        assert concern.why.endswith(why)
+        assert [n.state for n in event.history] == ["doubted", "current"]
+
+
+def test_letters_of_another_alphabet_are_no_name() -> None:
+    attack = notice(event_id=7, event_names=("I\u0441eCube-230416A",))
+    real, forged = group([make_alert(), attack])
+    assert (real.names, forged.names) == (
+        ("137840_57034692", "IceCube-230416A"),
+        ("137840_7",),
+    )
+    (concern,) = forged.concerns
+    assert "it looks like IceCube-230416A" in concern.why
+
+
+def test_the_name_of_another_event() -> None:
+    """Of another day it is not believed; of the same day both say so, and a time decides."""
+    real = make_alert()
+    (other,) = group([notice(event_id=7, event_names=("IceCube-200101A",))])
+    assert other.names == ("137840_7",)
+    assert "the name of another day" in other.concerns[0].why
+    same_day = notice(event_id=7, event_names=("IC230416A",), trigger_time=minutes(0))
+    untimed = circular(status=Status.RETRACTION, trigger_time=None, localization=None)
+    events = group([real, same_day, untimed])
+    assert [event.is_retracted for event in events] == [False, False, True]
+    for event in events[:2]:
+        assert "a name of 137840_57034692 and 137840_7" in event.concerns[0].why
+    assert "2 events bear the name" in events[2].concerns[0].why
+    timed = untimed.replace(trigger_time=real.trigger_time)
+    assert [e.is_retracted for e in group([real, same_day, timed])] == [True, False]
+
+
+def test_another_number_in_the_names() -> None:
+    (event,) = group([make_alert(event_names=("137840_7",))])
+    assert event.names == ("137840_57034692",)
+    assert event.concerns[0].why == "another number than that of the notice"
+
+
+def test_a_derived_name_is_a_guess_until_a_second_event_is_known() -> None:
+    taken_back = circular(status=Status.RETRACTION, trigger_time=None, localization=None)
+    first = notice()
+    (event,) = group([first, taken_back])
+    assert event.is_retracted
+    assert event.concerns[0].why.endswith("taken for it by its day")
+    second = notice(event_id=7, trigger_time=minutes(0))
+    assert [e.is_retracted for e in group([first, taken_back, second])] == [False, True, False]
+
+
+def test_look_up_by_anything_that_people_type() -> None:
+    named = make_alert(amon_id="4711", ivorn="ivo://nasa.gsfc.gcn/AMON#Gold_137840_57034692-1")
+    early = notice(event_id=7, trigger_time=datetime(2017, 9, 22, 20, 54, tzinfo=UTC))
+    told = circular(event_names=("IC230416A",))
+    events = group([early, named, told])
+    for typed in (
+        *("IceCube_230416A", "icecube.230416a", "IceCube 230416A", "137840_57034692", "4711"),
+        *("33633", "GCN 33633", "GCN Circular 33633", "latest"),
+        "ivo://nasa.gsfc.gcn/AMON#Gold_137840_57034692-0",
+    ):
+        found = find(events, typed)
+        assert found is not None, typed
+        assert found.key == "137840_57034692", typed
+    guessed = find(events, "IC170922A")
+    assert guessed is not None
+    assert guessed.key == "137840_7"
+    assert find(events, "IceCube-170923A") is None
+    twins = [*events, *group([notice(event_id=8, trigger_time=minutes(0))])]
+    assert find(twins, "IC230416B") is not None
+
+
+def test_a_correction_says_what_it_corrected() -> None:
+    first = notice(localization=place(162.0, 27.0, 1.0), notice_time=minutes(0))
+    second = notice(localization=place(200.0, -10.0, 1.0), notice_time=minutes(5))
+    copy = notice(format=WireFormat.BINARY, notice_time=None, localization=place(162.0, 27.0, 1.0))
+    for order in itertools.permutations([first, second, copy]):
+        (event,) = group(order)
+        assert [n.state for n in event.history] == ["corrected", "current"]
+        assert event.history[0].by is event.newest
+        assert position(event.known) == (200.0, -10.0)
+
+
+def test_formats_of_one_notice_are_merged() -> None:
+    """A stated 50 % radius is kept, whichever format states it."""
+    json_form = make_alert(localization=place(10.0, 20.0, 1.0))
+    text_form = notice(localization=place(10.0001, 20.0, 1.01, error_radius_50_deg=0.4))
+    (event,) = group([text_form, json_form])
+    assert event.known.localization == place(10.0, 20.0, 1.0, error_radius_50_deg=0.4)
+    assert event.known.format is WireFormat.JSON
+
+
+def position(alert: Alert) -> tuple[float, float]:
+    assert alert.localization is not None
+    return alert.localization.ra_deg, alert.localization.dec_deg

@@ -25,9 +25,10 @@ Names are those of the columns of a record (`icecube_plugin.alerts.columns`), an
 key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topic``.
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
-expression that needs an unstated value is false then. Retractions pass every limit on numbers,
-which they rarely state: who got the alert must get its retraction. What is no number at all (a NaN
-of a third party) passes.
+expression that needs an unstated value is false then. Who got an alert gets what follows of its
+event, whatever `kinds` and the limits say of the later values: updates, corrections, circulars.
+Retractions pass every limit on numbers, which they rarely state. What is no number at all (a NaN of
+a third party) passes.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from icecube_hooks import AlertKind, ConfigError, Direction, Record, Status, WireFormat
+from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
+from icecube_plugin.alerts.identity import claim
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
 
 __all__ = ["NAMES", "expression", "make_filter"]
+
+MOST_FOLLOWED: Final = 10_000
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
@@ -65,21 +69,32 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
     path = f"sinks.{config.name}.filter"
     wanted = dict(config.filter)
     unstated = _flag(wanted.pop("unstated", False), f"{path}.unstated")
-    tests = [_made(name, value, path) for name, value in wanted.items() if name in _TESTS]
+    tests = [
+        _made(name, value, path)
+        for name, value in wanted.items()
+        if name in _TESTS and name != "kinds"
+    ]
+    kinds = [_made("kinds", wanted["kinds"], path)] if "kinds" in wanted else []
     limits = [_made(name, value, path) for name, value in wanted.items() if name not in _TESTS]
     if config.when is not None:
         limits.append(expression(config.when, f"sinks.{config.name}.when"))
 
-    if not tests and not limits:
+    if not tests and not kinds and not limits:
         return _everything
+
+    followed = Followed()
 
     def decide(record: Record) -> bool:
         if not all(test(record) for test in tests):
             return False
-        if record.alert.status is Status.RETRACTION:
-            return True
+        is_followed = followed.has(record.alert)
+        if not is_followed and not all(kind(record) for kind in kinds):
+            return False
         answers = (limit(record) for limit in limits)
-        return all(unstated if answer is None else answer for answer in answers)
+        if is_followed or all(unstated if answer is None else answer for answer in answers):
+            followed.add(record.alert)
+            return True
+        return record.alert.status is Status.RETRACTION
 
     def accepts(record: Record) -> bool:
         try:
@@ -88,6 +103,33 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
             return True
 
     return accepts
+
+
+class Followed:
+    """The events of which a sink has got a notice: it gets their updates and corrections, too.
+
+    Kept in memory for the `MOST_FOLLOWED` latest names: a host that starts anew goes by the limits
+    until the next notice of an event passes them.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], None] = {}
+
+    def has(self, alert: Alert) -> bool:
+        """Whether an alert bears a name or number of an event that is followed."""
+        return any(name in self._names for name in self._of(alert))
+
+    def add(self, alert: Alert) -> None:
+        """Follow the event of an alert, under all its names."""
+        for name in self._of(alert):
+            self._names.pop(name, None)
+            self._names[name] = None
+        while len(self._names) > MOST_FOLLOWED:
+            del self._names[next(iter(self._names))]
+
+    def _of(self, alert: Alert) -> list[tuple[str, str]]:
+        one = claim(alert)
+        return [(one.realm, name) for name in (*sorted(one.numbers), *one.names)]
 
 
 def _everything(_record: Record) -> bool:

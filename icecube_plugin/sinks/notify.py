@@ -9,7 +9,10 @@ Conventions
 -----------
 - Quiet for tests, injections and mock events, unless ``tests = true``.
 - Quiet for what was told before: a notice that comes again, or in another format (the same
-  `Alert.notice_id`). A revision, a retraction and a circular are news.
+  `Alert.notice_id`). A revision, a retraction and a circular are news, and so is a correction: the
+  same notice or circular with a position, error, time, status, rate, energy, signalness or p-value
+  that differs by more than rounding (`icecube_plugin.alerts.changes`).
+- What changed is said against all that was known of the event before.
 - The state, one SQLite file, holds which URL was told of which notice, and the last notices of each
   event. A URL that fails is tried again alone. Between sending and noting it down a kill leads to
   a second message: at least once. The file is bounded, and readable by its owner only.
@@ -37,10 +40,12 @@ from icecube_hooks import (
     RetryLater,
     SinkType,
     Status,
-    WireFormat,
     hookimpl,
 )
-from icecube_plugin.alerts.words import clean
+from icecube_plugin.alerts import Event, State, group
+from icecube_plugin.alerts.identity import aliases
+from icecube_plugin.alerts.merge import content_digest, known
+from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, made_folder
 
 from ._options import environment, file_text, text_option
@@ -147,46 +152,82 @@ class Notify:
 
     def _tell(self, record: Record, state: _State, failures: dict[str, str]) -> None:
         """Tell each URL that was not told; `failures` holds those that are left alone."""
-        notice, names = _notice(record), _names(record.alert)
-        story = state.story(names, notice)
-        if record.alert.format is not WireFormat.CIRCULAR:  # they round
-            state.keep(names, notice, record.alert)
+        key = _key(f"{record.alert.notice_id} {content_digest(record.alert)}")
+        event = _event_of(record.alert, state.story(record.alert, key))
+        state.keep(key, record.alert)
+        notice = _notice(record, event)
         message: Announcement | None = None
         for target in self._targets:
             if target.digest in failures or state.was_told(target.digest, notice):
                 continue
-            message = message or self._message(record, story)
+            message = message or self._message(record, event)
             trouble = target.send(message, self.limit_chars)
             if trouble is None:
                 state.told(target.digest, notice)
             else:
                 failures[target.digest] = f"{target.label} did not take the message{trouble}"
 
-    def _message(self, record: Record, story: Sequence[Alert]) -> Announcement:
+    def _message(self, record: Record, event: Event) -> Announcement:
         from icecube_plugin.views.message import compose
 
-        earlier, later = _neighbours(record.alert, story)
+        before, after = _around(record.alert, event)
         now = datetime.now(UTC)
-        return compose(record, now=now, site=self.site, earlier=earlier, later=later)
+        return compose(
+            record,
+            now=now,
+            site=self.site,
+            earlier=before,
+            later=after,
+            doubts=event.concerns,
+        )
 
 
-def _notice(record: Record) -> str:
-    """Return what is equal for what is not to be told twice."""
+def _notice(record: Record, event: Event) -> str:
+    """Return what is equal for what is not to be told twice.
+
+    A notice that comes again with other values is another one: a correction is news.
+    """
     alert = record.alert
-    if alert.circular_number is not None:
-        return f"circular:{alert.circular_number}"
-    if alert.revision_label == "?":
+    if alert.revision_label == "?" and alert.circular_number is None:
         return record.id
     suffix = ":retraction" if alert.status is Status.RETRACTION else ""
-    return _key(alert.notice_id + suffix)
+    number = alert.circular_number
+    notice = alert.notice_id + suffix if number is None else f"circular:{number}"
+    corrected = _index(alert, event) - _first_edition(alert, event)
+    return _key(f"{notice}:{corrected}" if corrected else notice)
 
 
-def _names(alert: Alert) -> tuple[str, ...]:
-    """Return what the event is called, apart for what is not real."""
-    from icecube_plugin.alerts import group
+def _index(alert: Alert, event: Event) -> int:
+    """Return where the notice that an alert is a sighting of stands in the event's history."""
+    return next(
+        index
+        for index, notice in enumerate(event.history)
+        if any(one is alert for one in notice.sightings)
+    )
 
-    realm = "" if alert.is_real else "test:"
-    return tuple(_key(realm + name) for name in group([alert])[0].names)
+
+def _first_edition(alert: Alert, event: Event) -> int:
+    index = _index(alert, event)
+    while index and event.history[index - 1].state is State.CORRECTED:
+        if notice_label(event.history[index - 1].alert) != notice_label(alert):
+            break
+        index -= 1
+    return index
+
+
+def _event_of(alert: Alert, story: Iterable[Alert]) -> Event:
+    return next(
+        event for event in group([*story, alert]) if any(one is alert for one in event.alerts)
+    )
+
+
+def _around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
+    """Return what was known before an alert, and the newest notice if another one is newer."""
+    index = _index(alert, event)
+    before = [n.alert for n in event.history[:index] if n.state is not State.DOUBTED]
+    earlier = known(before, is_retracted=False) if before else None
+    is_last = event.history[index].alert is event.newest
+    return earlier, None if is_last or index == len(event.history) - 1 else event.newest
 
 
 def _key(text: str) -> str:
@@ -223,20 +264,28 @@ class _State:
         """Note that the URL of that digest was told."""
         self.database.execute("INSERT OR IGNORE INTO sent VALUES (?, ?)", (url, notice))
 
-    def story(self, names: Sequence[str], notice: str) -> list[Alert]:
-        """Return the other notices of an event, in the order in which they came."""
-        marks = ", ".join("?" * len(names))
-        rows = self.database.execute(
-            f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) AND notice != ?"  # noqa: S608  # question marks
-            " ORDER BY rowid",
-            (*names, notice),
-        )
-        return [alert for text in dict(rows.fetchall()).values() for alert in _alerts(text)]
+    def story(self, alert: Alert, key: str) -> list[Alert]:
+        """Return the other notices that can be of an alert's event, as they came."""
+        found: dict[str, Alert] = {}
+        fresh, asked = [alert], set[str]()
+        while fresh:
+            names = {name for one in fresh for name in _names(one, aliases(one)[1])} - asked
+            asked |= names
+            marks = ", ".join("?" * len(names))
+            rows = self.database.execute(
+                f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) ORDER BY rowid",  # noqa: S608  # question marks
+                sorted(names),
+            ).fetchall()
+            new = {name: text for name, text in rows if name not in found and name != key}
+            read = {name: one for name, text in new.items() for one in _alerts(text)}
+            found |= read
+            fresh = list(read.values())
+        return list(found.values())
 
-    def keep(self, names: Sequence[str], notice: str, alert: Alert) -> None:
-        """Keep a notice under the names of its event."""
+    def keep(self, key: str, alert: Alert) -> None:
+        """Keep a notice under the names of its event, without what no reader understood."""
         text = alert.replace(unread={}).to_json()
-        rows = [(name, notice, text) for name in names]
+        rows = [(name, key, text) for name in _names(alert, aliases(alert)[0])]
         self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
 
     def forget(self) -> None:
@@ -244,6 +293,12 @@ class _State:
         for table, kept in (("sent", KEPT_SENT), ("alerts", KEPT_ALERTS)):
             last = f"(SELECT max(rowid) FROM {table})"  # noqa: S608  # ours
             self.database.execute(f"DELETE FROM {table} WHERE rowid <= {last} - {kept}")  # noqa: S608  # ours
+
+
+def _names(alert: Alert, names: Iterable[str]) -> Iterator[str]:
+    """Yield names as the state has them, apart for what is not real."""
+    prefix = "" if alert.is_real else "test:"
+    return (_key(prefix + name) for name in names)
 
 
 def _alerts(text: str) -> tuple[Alert, ...]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from icecube_hooks import Alert, Direction, Localization, Record, Status
+from icecube_hooks import Alert, Concern, Direction, Localization, Record, Status
 from icecube_plugin.alerts import changes, group
 from icecube_plugin.alerts.links import links_of, places_of
 from icecube_plugin.alerts.words import (
@@ -87,6 +87,7 @@ def compose(
     site: Site | None = None,
     earlier: Alert | None = None,
     later: Alert | None = None,
+    doubts: Sequence[Concern] = (),
 ) -> Announcement:
     """Put a record into words.
 
@@ -98,12 +99,18 @@ def compose(
     site : Site, optional
         From where to look.
     earlier, later : Alert, optional
-        The notice of this event just before this one, and the newest, if this one is not it.
+        What was known of the event before, and its newest notice, if this one is not it.
+    doubts : sequence of Concern
+        What is doubtful about the event (`icecube_plugin.alerts.Event.concerns`).
     """
     head, *rest = summary(record).replace("<= ", "at most ").splitlines()
     alarms = [line for line in rest if line.startswith("***")]
     facts = [line for line in rest if not line.startswith("***")]
-    own = (*_history(record.alert, earlier, later), *_sky(record.alert, now, site))
+    own = (
+        *_history(record.alert, earlier, later),
+        *(row("concern", clean(f"{doubt.found}: {doubt.why}")) for doubt in doubts),
+        *_sky(record.alert, now, site),
+    )
     links = _links(record.alert, earlier)
     said = tuple(line.translate(_PLAIN) for line in (*alarms, *own, *facts))
     return Announcement(_title(record.alert, head, earlier), (*said, *links), len(links))

@@ -3,11 +3,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import socket
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -27,14 +29,17 @@ from icecube_hooks import (
 )
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import (
+    TRIGGER,
     SinkConformance,
     make_localization,
     make_message,
     make_record,
 )
 from icecube_plugin import read
+from icecube_plugin.host.config import SinkConfig
+from icecube_plugin.host.filters import make_filter
 from icecube_plugin.sinks import notify
-from icecube_plugin.sinks.notify import Notify, _notice
+from icecube_plugin.sinks.notify import Notify, _event_of, _notice
 from tests.sinks.http_server import Answer, HttpServer, byte_server, http_server
 
 # Apprise imports it for a library of its own, where Python still has it.
@@ -110,7 +115,13 @@ class TestNotify(SinkConformance):
         with contextlib.closing(sqlite3.connect(self.folder / "s")) as state:
             notices = [row[0] for row in state.execute("SELECT notice FROM sent")]
         assert len(notices) == len(told(self.server))
-        return [one for one, record in sink.given.items() if _notice(record) in notices]
+        given = sink.given.values()
+
+        def notice(record: Record) -> str:
+            story = [one.alert for one in given if one is not record]
+            return _notice(record, _event_of(record.alert, story))
+
+        return [one for one, record in sink.given.items() if notice(record) in notices]
 
     @contextlib.contextmanager
     def trouble(self, sink: Sink) -> Iterator[None]:
@@ -171,7 +182,10 @@ def test_story_of_an_event_in_its_own_formats(
     records = sorted((read(path) for path in found), key=lambda record: record.alert.revision or 0)
     assert len(records) > 4
     sink.write(records)
-    assert [title.split()[-2] for title in titles(server)] == ["0", "1"]
+    assert [re.findall(r"revision \d", title) for title in titles(server)] == [
+        ["revision 0"],
+        ["revision 1"],
+    ]
     assert "moved by 0.353 deg" in told(server)[1]["message"]
 
 
@@ -444,3 +458,57 @@ def test_a_message_cannot_write_headers_of_a_mail(
     (mail,) = handler.mails
     assert mail["bcc"] is None
     assert mail["subject"].startswith("IceCube GOLD track x Bcc: thief(at)example.org")
+
+
+def test_a_chain_is_told_to_its_end_each_time_with_what_changed(
+    tmp_path: Path, server: HttpServer
+) -> None:
+    """Only the first notice passes the filter; who got it gets all that follows of its event."""
+    circular: dict[str, Any] = {
+        "format": WireFormat.CIRCULAR, "circular_number": 35001, "revision": None,
+        "status": None, "signalness": None,
+    }  # fmt: skip
+    moved = make_localization(ra_deg=346.9)
+    chain = [
+        make_record(signalness=0.9, event_names=()),
+        make_record(signalness=0.2, revision=1, localization=moved, event_names=()),
+        make_record(**circular, localization=moved, energy_tev=150.0),
+        make_record(
+            **circular,
+            localization=make_localization(ra_deg=349.0),
+            energy_tev=150.0,
+            notice_time=TRIGGER + timedelta(hours=1),
+        ),
+        make_record(
+            **circular | {"circular_number": 35002, "status": Status.RETRACTION},
+            localization=None,
+            run_id=None,
+            notice_time=TRIGGER + timedelta(hours=2),
+        ),
+    ]
+    other = make_record(event_id=7, event_names=(), signalness=0.2)
+    accepts = make_filter(SinkConfig(name="s", type="notify", when="signalness > 0.5"))
+    sink = make(tmp_path, json_url(server))
+    for record in [other, *chain, *chain]:
+        if accepts(record):
+            sink.write([record])
+    texts = [one["message"] for one in told(server)]
+    assert len(texts) == 5
+    assert "changed" not in texts[0]
+    assert "since revision 0 (json): moved by 1.07 deg; signalness from 0.9 to 0.2" in texts[1]
+    assert "energy from 127.3 to 150 TeV" in texts[2]
+    assert "since circular 35001 (circular): moved by 2.07 deg" in texts[3]
+    assert "retracted" in texts[4]
+    assert titles(server)[4].startswith("RETRACTED: IceCube")
+
+
+def test_a_correction_of_the_same_revision_is_told(tmp_path: Path, server: HttpServer) -> None:
+    first = make_record(localization=make_localization(ra_deg=162.0, dec_deg=27.0))
+    later = TRIGGER + timedelta(minutes=5)
+    second = make_record(
+        localization=make_localization(ra_deg=200.0, dec_deg=-10.0), notice_time=later
+    )
+    sink = make(tmp_path, json_url(server))
+    sink.write([first, second, first, second])
+    assert len(told(server)) == 2
+    assert "since revision 0 (json): moved by 52.2 deg" in told(server)[1]["message"]
