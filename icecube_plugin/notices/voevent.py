@@ -131,11 +131,11 @@ def parse_element(root: Element, message: Message) -> Alert | None:
         return None
     draft = Draft(kind=kind, format=WireFormat.VOEVENT)
     packet = Fields({name: p.get("value", "") for name, p in params.items()}, draft, params)
-    when, place = _where_when(root)
+    when, system, place = _where_when(root)
     _read_identity(root, packet, draft)
     _read_flags(root, groups, packet, bool(place), draft)
     draft.put_time("notice_time", made, "Who/Date")
-    _read_time(when, packet, draft)
+    _read_time(when, system, packet, draft)
     _read_position(place, params, packet, draft)
     _read_physics(packet, draft)
     draft.unread = _unread(packet, groups)
@@ -190,23 +190,23 @@ def _author(root: Element) -> tuple[str, str | None]:
     return "", None
 
 
-def _where_when(root: Element) -> tuple[str | None, dict[str, str]]:
-    """Return the time, and the texts of the first position by their tags.
+def _where_when(root: Element) -> tuple[str | None, str, dict[str, str]]:
+    """Return the time, the system of both, and the texts of the first position by their tags.
 
     An observatory has a position, too: it stands beside ``ObservationLocation``, not in it.
     """
     for location in root.iter("ObservationLocation"):
+        coords = next(location.iter("AstroCoords"), None)
+        system = "" if coords is None else coords.get("coord_system_id", "")
         when = next(location.iter("ISOTime"), None)
         position = next(location.iter("Position2D"), None)
         place = {}
         if position is not None:
-            around = position.getparent()
-            system = "" if around is None else around.get("coord_system_id", "")
             place = {"unit": position.get("unit", ""), "system": system}
             for element in position.iter("Name1", "Name2", "C1", "C2", "Error2Radius"):
                 place.setdefault(element.tag, (element.text or "").strip())
-        return None if when is None else when.text or "", place
-    return None, {}
+        return None if when is None else when.text or "", system, place
+    return None, "", {}
 
 
 def _kind(root: Element, author: str, params: Params) -> AlertKind | None:
@@ -284,10 +284,13 @@ def _read_flags(
         draft.concerns.append(NOT_VALID)
 
 
-def _read_time(when: str | None, packet: Fields, draft: Draft) -> None:
+def _read_time(when: str | None, system: str, packet: Fields, draft: Draft) -> None:
     if when is None:
         raise NoticeError("the notice states no time of the event", field="ISOTime")
-    draft.put("trigger_time", iso_time(when, "ISOTime"))
+    if system and system.partition("-")[0].upper() != "UTC":
+        draft.doubt("coord_system_id", f"{when} in {system}", None, "expected a time in UTC")
+    else:
+        draft.put("trigger_time", iso_time(when, "ISOTime"))
     tjd, sod = packet.text("event_tjd"), packet.text("event_sod")
     if tjd is not None and sod is not None:
         found = draft.attempt(_tjd_sod, tjd, sod)

@@ -173,6 +173,15 @@ class TestPositionOfAVOEvent:
         assert alert.localization is None
         assert whys(alert, "coord_system_id") == ["expected equatorial coordinates, FK5 or ICRS"]
 
+    @pytest.mark.parametrize("system", ["TT-FK5-GEO", "TDB-ICRS-BARY", "GPS-FK5-GEO"])
+    def test_another_time_scale_gives_no_time(self, system: str) -> None:
+        alert = self.read(
+            '<AstroCoords coord_system_id="UTC-FK5-GEO">',
+            f'<AstroCoords coord_system_id="{system}">',
+        )
+        assert alert.trigger_time is None
+        assert whys(alert, "coord_system_id") == ["expected a time in UTC"]
+
     @pytest.mark.parametrize("system", ["UTC-ICRS-GEO", "UTC-FK5-TOPO"])
     def test_an_equatorial_frame(self, system: str) -> None:
         alert = self.read(
