@@ -58,7 +58,7 @@ def named(folder: Path, *patterns: str) -> list[str]:
 
 NOTICES = [
     name
-    for name in named(SHARED, "raw/**/*", "derived/*", "voevent/*", "json/*", "text/*")
+    for name in named(SHARED, "raw/**/*", "derived/*", "voevent/*", "json/*")
     if name not in REFUSED
 ]
 DRAFTS = named(SHARED, "drafts/*")
