@@ -15,16 +15,15 @@ Conventions
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from icecube_hooks import Alert, AlertKind, Sided, Significance, WireFormat
+from icecube_plugin.alerts import group
 from icecube_plugin.alerts.words import UNCORRECTED
 
-from ._assessment import assess_p, event_p, is_retracted
+from ._assessment import assess_p, event_p
 from ._rates import count_text, gw_stream_of
 from ._trials import Trials
 from ._values import PROBABILITY, PValueError
@@ -33,8 +32,6 @@ __all__ = ["CIRCULAR_THRESHOLD", "Season", "SeasonEvent", "newest", "season", "s
 
 CIRCULAR_THRESHOLD: Final = 0.01
 """Below this p-value IceCube also sends a Circular (GCN IceCube mission page)."""
-
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,29 +116,23 @@ def newest(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
     """Return the newest notice of each real event, in order of first appearance.
 
     Later notices of one event are a re-analysis of the same data with a newer map or
-    reconstruction, so they replace the earlier ones and are no further looks. An event that was
-    retracted at any time is left out. Notices that name no event cannot be told apart from
-    revisions and are left out too.
+    reconstruction, so they replace the earlier ones and are no further looks. An event that is
+    retracted (`icecube_plugin.alerts.order`) is left out. Notices that name no event cannot be told
+    apart from revisions and are left out too.
     """
-    last: dict[tuple[AlertKind, str], Alert] = {}
-    retracted = set()
-    for alert in alerts:
-        if not alert.is_real or alert.event_key is None:
-            continue
-        key = (_family(alert.kind), alert.event_key)
-        if is_retracted(alert):
-            retracted.add(key)
-        elif key not in last or _order(alert) >= _order(last[key]):
-            last[key] = alert
-    return tuple(alert for key, alert in last.items() if key not in retracted)
+    events = (event for event in group(alerts) if event.names and event.known.is_real)
+    return tuple(event.known for event in events if not event.is_retracted)
 
 
 def superseded(alerts: Iterable[Alert]) -> frozenset[str]:
     """Return the `notice_id` of each real notice that a newer one of its event has replaced."""
-    given = [one for one in alerts if one.is_real and one.event_key is not None]
-    last = {(_family(one.kind), one.event_key): one.notice_id for one in newest(given)}
-    keys = ((one, last.get((_family(one.kind), one.event_key))) for one in given)
-    return frozenset(one.notice_id for one, newer in keys if newer not in (None, one.notice_id))
+    return frozenset(
+        notice.alert.notice_id
+        for event in group(alerts)
+        if event.names and event.known.is_real and not event.is_retracted
+        for notice in event.history
+        if notice.alert.notice_id != event.newest.notice_id
+    )
 
 
 def season(
@@ -263,16 +254,3 @@ def _best(
     return assess_p(
         p, quantity=quantity, trials=trials, sided=sided, provider=provider, notes=notes
     )
-
-
-def _family(kind: AlertKind) -> AlertKind:
-    """Return `kind`, with a track the same event whether it is gold, bronze or neither."""
-    tracks = (AlertKind.GOLD, AlertKind.BRONZE, AlertKind.TRACK)
-    return AlertKind.TRACK if kind in tracks else kind
-
-
-def _order(alert: Alert) -> tuple[float, float, datetime]:
-    """Return what sorts the notices of one event by age."""
-    revision = -1 if alert.revision is None else alert.revision
-    number = alert.gw.notice_number if alert.gw is not None else None
-    return revision, -math.inf if number is None else number, alert.notice_time or _NEVER
