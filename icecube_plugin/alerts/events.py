@@ -86,6 +86,8 @@ class Event:
     @cached_property
     def history(self) -> tuple[Notice, ...]:
         """Every notice, each edition of it once, oldest first, with its state."""
+        if len(self.alerts) == 1:  # most events of a stream, when they come
+            return (self._only(),)
         parts = _editions(self.alerts, self.n_doubted)
         alerts = [merge.merged(part.sightings) for part in parts]
         last = {part.once: index for index, part in enumerate(parts)}
@@ -102,6 +104,13 @@ class Event:
             sightings = tuple(part.sightings)
             found.append(Notice(alert=alerts[index], sightings=sightings, state=state, by=by))
         return tuple(found)
+
+    def _only(self) -> Notice:
+        (alert,) = self.alerts
+        state = State.RETRACTED if alert.status is Status.RETRACTION else State.CURRENT
+        if self.n_doubted:
+            return Notice(alert=alert, sightings=self.alerts, state=State.DOUBTED)
+        return Notice(alert=alert, sightings=self.alerts, state=state, by=alert)
 
     @property
     def notices(self) -> tuple[Alert, ...]:
@@ -160,6 +169,8 @@ class Event:
         Of several the newest notice of a program, which states more than a circular. A retraction
         does not stand for it; that the event is retracted, `state` says.
         """
+        if len(self.alerts) == 1:
+            return self.alerts[0]
         believed = [n for n in self.history if n.state not in (State.DOUBTED, State.CORRECTED)]
         stated = [n for n in believed if n.alert.status is not Status.RETRACTION] or believed
         newest_first = list(reversed(stated or self.history))

@@ -115,7 +115,7 @@ class Claim:
     @property
     def day(self) -> str | None:
         """The day of the trigger, as names write it."""
-        return None if self.time is None else f"{self.time.astimezone(UTC):%y%m%d}"
+        return None if self.time is None else _day_of(self.time)
 
     def may_be(self, other: Claim) -> bool:
         """Whether this one, which has no number, can be taken for `other` by its time."""
@@ -184,7 +184,7 @@ def aliases(alert: Alert) -> tuple[frozenset[str], frozenset[str]]:
     days = {one.day, *one.days} - {None}
     if one.time is not None:
         around = (one.time + step * timedelta(seconds=TIME_TOLERANCE_S) for step in (-1, 1))
-        days |= {f"{time.astimezone(UTC):%y%m%d}" for time in around}
+        days |= {_day_of(time) for time in around}
     kept, other = ("day", "open") if one.numbers else ("open", "day")
     own = keys | {f"{kept}:{one.family}:{day}" for day in days}
     sought = keys | {f"{other}:{one.family}:{day}" for day in days}
@@ -208,6 +208,12 @@ def _numbers(alert: Alert) -> Iterator[str]:
         yield run_event(*pair) if is_icecube else f"{pair[0]}_{pair[1]}"
     elif alert.amon_id is not None:
         yield f"{alert.kind}:{alert.amon_id}"
+
+
+def _day_of(time: datetime) -> str:
+    """Return the day as names write it; strftime takes five times as long."""
+    t = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return f"{t.year % 100:02d}{t.month:02d}{t.day:02d}"
 
 
 def ivorn_stem(ivorn: str) -> str:

@@ -88,6 +88,8 @@ def usual_day(alerts: Iterable[Alert]) -> datetime | None:
     times = sorted(alert.trigger_time for alert in alerts if alert.trigger_time is not None)
     if not times:
         return None
+    if len(times) == 1:
+        return times[0]
     days = Counter(time.astimezone(UTC).date() for time in times)
     (day, _), *_ = days.most_common(1)
     return next(time for time in times if time.astimezone(UTC).date() == day)
