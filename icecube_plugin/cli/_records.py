@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,16 @@ from icecube_plugin.sinks.json_lines import read_lines
 
 from ._common import configuration
 
-__all__ = ["Kept", "add_kept", "error_cell", "kept_at", "number_cell", "records_at", "records_in"]
+__all__ = [
+    "Kept",
+    "add_kept",
+    "error_cell",
+    "kept_at",
+    "number_cell",
+    "records_at",
+    "records_in",
+    "records_of",
+]
 
 SQLITE: Final = b"SQLite format 3\0"
 """The first bytes of every SQLite database."""
@@ -110,6 +119,16 @@ def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[l
 def records_at(kept: Kept) -> Iterator[Record]:
     """Yield the records that our sinks keep there, in the order in which they came."""
     return (record for _, record in kept.numbered())
+
+
+def records_of(arguments: argparse.Namespace) -> Iterable[Record]:
+    """Return the records of ``arguments.sources``, of ``--database`` or ``--lines``, or else kept.
+
+    As `add_kept` declares them.
+    """
+    kept = bool(arguments.database or arguments.lines) or not arguments.sources
+    found = list(records_at(kept_at(arguments))) if kept else []
+    return found + records_in(arguments.sources, arguments)[0] if arguments.sources else found
 
 
 def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept:

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "report": "make a page per event and an index, to look at or to publish",
     "plot": "draw a sky map, finder, visibility, p-value ladder or cumulative numbers",
     "significance": "p-value, sigma, trials, false-alarm rate and verdict",
+    "chance": "a source inside the region of an alert: how often by chance",
     "schema": "print the JSON schema of the records that sinks write",
     "query": "search the database: by kind, time, position, significance",
     "new-sink": "make a package with a sink of your own, tests included",

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_hooks import Record
 from icecube_plugin.alerts import changes
 from icecube_plugin.alerts.lookup import is_guess, matches
 from icecube_plugin.alerts.words import RETRACTED, clean
 
 from ._common import add_json, print_json
-from ._records import add_kept, kept_at, records_at, records_in
+from ._records import add_kept, records_of
 from ._screen import Screen, screen
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.views.pages import tell
 
-    stories = {id(story.event): story for story in tell(_records(arguments))}
+    stories = {id(story.event): story for story in tell(records_of(arguments))}
     events = matches((story.event for story in stories.values()), arguments.event)
     if not events:
         _say_unknown(arguments.event, stories.values())
@@ -72,12 +71,6 @@ def _how_found(text: str, events: Sequence[Event]) -> Iterator[str]:
         yield f"no notice names it {clean(text, 60)}: the only event of its kind on that day"
     if others:
         yield f"{clean(text, 60)} is also: {', '.join(clean(one.key, 60) for one in others)}"
-
-
-def _records(arguments: argparse.Namespace) -> Iterable[Record]:
-    kept = bool(arguments.database or arguments.lines) or not arguments.sources
-    found = list(records_at(kept_at(arguments))) if kept else []
-    return found + records_in(arguments.sources, arguments)[0] if arguments.sources else found
 
 
 def _say_unknown(name: str, stories: Iterable[Story]) -> None:

@@ -33,9 +33,11 @@ from ._assessment import (
     event_p,
     verdict_of,
 )
+from ._chance import Chance, chance_of_sources, poisson_chance
 from ._coincidence import (
     Coincidence,
     coincidence,
+    earlier_alert,
     expected_alerts,
 )
 from ._combination import DEPENDENT_NOTE, Combined, fisher, stouffer
@@ -78,6 +80,7 @@ __all__ = [
     "GW_RATE_LOW",
     "GW_RUNS",
     "STREAMS",
+    "Chance",
     "Coincidence",
     "Combined",
     "Density",
@@ -97,8 +100,10 @@ __all__ = [
     "best_of_searches",
     "bonferroni_p",
     "chance_of_at_least_one",
+    "chance_of_sources",
     "circle_density",
     "coincidence",
+    "earlier_alert",
     "event_p",
     "expected_alerts",
     "expected_count",
@@ -110,6 +115,7 @@ __all__ = [
     "log_p_from_sigma",
     "newest",
     "p_from_sigma",
+    "poisson_chance",
     "post_trial_log_p",
     "post_trial_p",
     "post_trial_sigma",

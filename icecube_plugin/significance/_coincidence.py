@@ -47,6 +47,7 @@ from ._values import RATE, TRIALS, PValueError
 __all__ = [
     "Coincidence",
     "coincidence",
+    "earlier_alert",
     "expected_alerts",
 ]
 
@@ -181,31 +182,23 @@ def coincidence(
     wanted = [alert for alert in newest(alerts) if (alert.signalness or 0.0) >= min_signalness]
     found = []
     for alert, place, when in _within(wanted, allowed, start, stop):
-        own = density or alert_density(alert.kind, min_signalness)
         region = region_or_none(place)
-        radius = max(
-            separation_deg(place, position),
-            0.0 if region is None else _radius_deg(region.area_deg2),
-        )
-        n_expected = alert_share(alert.kind, min_signalness) * expected_alerts(
-            alert.kind,
-            window,
-            cap_area_deg2(radius),
-            rates=rates,
-            density=1.0 if own is None else circle_density(own, position.dec_deg, radius),
-        )
-        note = () if density is not None else (_ISOTROPY if own is None else _ICECAT1,)
+        apart = separation_deg(place, position)
+        radius = max(apart, 0.0 if region is None else _radius_deg(region.area_deg2))
+        known = density or alert_density(alert.kind, min_signalness)
+        share = alert_share(alert.kind, min_signalness)
+        n_expected = share * _in_circle(alert.kind, window, position, radius, known, rates)
         significance = assess_p(
             -math.expm1(-n_expected),
             quantity=f"{alert.kind} coincidence",
             trials=trials,
             sided=sided,
             provider=provider,
-            notes=note,
+            notes=() if density is not None else (_ISOTROPY if known is None else _ICECAT1,),
         )
         match = Coincidence(
             alert=alert,
-            separation_deg=separation_deg(place, position),
+            separation_deg=apart,
             is_contained=None if region is None else _holds(region, position),
             containment=place.containment,
             delta_t_s=(when - time).total_seconds(),
@@ -214,6 +207,89 @@ def coincidence(
         )
         found.append(match)
     return tuple(sorted(found, key=_expected))
+
+
+def earlier_alert(
+    alert: Alert,
+    earlier: Iterable[Alert],
+    *,
+    window_s: float,
+    kinds: Iterable[AlertKind] = (AlertKind.GOLD, AlertKind.BRONZE),
+    rates: Mapping[AlertKind, Rate] = ALERT_RATES,
+    trials: float | Trials | None = None,
+    provider: str = "icecube",
+) -> Coincidence | None:
+    """Return the nearest earlier alert of a new one, and how often one is as near by chance.
+
+    The kinds count together as one stream. Whether two alerts come from one source this does not
+    tell; every new alert is a look, so give `trials`.
+
+    Parameters
+    ----------
+    alert : Alert
+        The new one.
+    earlier : iterable of Alert
+        All notices; of each real event the newest is taken, and `alert`'s own event is left out.
+    window_s : float
+        How far to look back [s], fixed beforehand.
+    kinds : iterable of AlertKind
+    rates : mapping
+    trials : float or Trials, optional
+        New alerts (and windows) that were looked at so.
+
+    Returns
+    -------
+    Coincidence or None
+        Its `separation_deg`, of the best fits, decides; its region does not. ``None`` if no earlier
+        alert is in the window, or the new one states no place or time.
+    """
+    place, when = alert.localization, alert.trigger_time
+    if place is None or when is None:
+        return None
+    allowed = frozenset(kinds)
+    start = when - timedelta(seconds=RATE.number(window_s))
+    others = [one for one in newest(earlier) if one.event_key != alert.event_key]
+    near = [
+        (separation_deg(there, place), one, then, there)
+        for one, there, then in _within(others, allowed, start, when)
+    ]
+    if not near:
+        return None
+    apart, one, then, there = min(near, key=lambda found: found[0])
+    position = Direction(ra_deg=place.ra_deg, dec_deg=place.dec_deg)
+    n_expected = math.fsum(
+        _in_circle(kind, window_s, position, apart, alert_density(kind), rates) for kind in allowed
+    )
+    region = region_or_none(there)
+    return Coincidence(
+        alert=one,
+        separation_deg=apart,
+        is_contained=None if region is None else _holds(region, position),
+        containment=there.containment,
+        delta_t_s=(then - when).total_seconds(),
+        n_expected=n_expected,
+        significance=assess_p(
+            -math.expm1(-n_expected),
+            quantity="nearest earlier alert",
+            trials=trials,
+            provider=provider,
+            notes=(_ICECAT1,),
+        ),
+    )
+
+
+def _in_circle(
+    kind: AlertKind,
+    window_s: float,
+    middle: Direction,
+    radius_deg: float,
+    density: Density | None,
+    rates: Mapping[AlertKind, Rate],
+) -> float:
+    """Return how many alerts of a kind come into a circle within a window [s]."""
+    relative = 1.0 if density is None else circle_density(density, middle.dec_deg, radius_deg)
+    area = cap_area_deg2(radius_deg)
+    return expected_alerts(kind, window_s, area, rates=rates, density=relative)
 
 
 def _radius_deg(area_deg2: float) -> float:

@@ -22,6 +22,7 @@ from icecube_plugin.significance import (
     alert_share,
     circle_density,
     coincidence,
+    earlier_alert,
     expected_alerts,
     post_trial_p,
 )
@@ -165,3 +166,27 @@ def test_wrong_times() -> None:
         coincidence(HERE, datetime(2023, 9, 14), [], before_s=1, after_s=1)  # noqa: DTZ001  # wrong on purpose
     with pytest.raises(PValueError, match="expected a rate or duration"):
         coincidence(HERE, T0, [], before_s=-1, after_s=1)
+
+
+def test_the_nearest_earlier_alert() -> None:
+    new = track(77.0, 5.0, event_id=9, kind=AlertKind.BRONZE)
+    earlier = [
+        track(77.0, 8.0, event_id=1, time=T0 - timedelta(days=20)),
+        track(77.0, 6.0, event_id=2, time=T0 - timedelta(days=10)),
+        track(77.0, 5.1, event_id=3, time=T0 - timedelta(days=40)),  # before the window
+        track(77.0, 5.1, event_id=4, time=T0 + timedelta(days=1)),
+        track(77.0, 5.1, event_id=5, kind=AlertKind.CASCADE, time=T0 - timedelta(days=1)),
+        new,
+    ]
+    found = earlier_alert(new, earlier, window_s=30 * DAY, trials=28)
+    assert found is not None
+    assert (found.alert.event_id, found.delta_t_s) == (2, -10 * DAY)
+    assert found.separation_deg == pytest.approx(1.0)
+    even = 26 * (30 / 365) * (1 - math.cos(math.radians(1))) / 2
+    assert 2.5 < found.n_expected / even < 4.5  # gold and bronze are dense there
+    assert found.significance.n_trials == 28.0
+    alone = earlier_alert(new, earlier, window_s=30 * DAY)
+    assert alone is not None
+    assert alone.significance.verdict is None
+    assert earlier_alert(new, [new], window_s=30 * DAY) is None
+    assert earlier_alert(new.replace(localization=None), earlier, window_s=DAY) is None

@@ -17,10 +17,12 @@ from icecube_hooks import YEAR_S, Alert, AlertKind, Direction
 from icecube_plugin.significance import (
     ALERT_RATES,
     Trials,
+    _coincidence,
     alert_density,
     bonferroni_p,
     circle_density,
     coincidence,
+    earlier_alert,
     expected_alerts,
     fisher,
     post_trial_p,
@@ -186,6 +188,15 @@ def smallest_p(
     return np.where(some, p, 1.0)
 
 
+def declinations(rng: np.random.Generator, kind: AlertKind, is_even: bool) -> Any:
+    """Return many declinations [rad] of an even sky, or of one like IceCat-1."""
+    sines = np.linspace(-1, 1, 100_001)
+    density = alert_density(kind)
+    assert density is not None
+    weights = np.ones_like(sines) if is_even else [density(d) for d in np.degrees(np.arcsin(sines))]
+    return np.arcsin(rng.choice(sines, 400_000, p=np.array(weights) / np.sum(weights)))
+
+
 @pytest.mark.parametrize("dec", [-70, -50, -30, -10, -5, 0, 5, 10, 20, 30, 50, 70])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_even", [True, False])
@@ -193,23 +204,40 @@ def test_chances_of_a_coincidence_are_right(
     rng: np.random.Generator, kind: AlertKind, dec: float, is_even: bool
 ) -> None:
     """P(p < a) / a is 0.9 to 1.1, on even skies and on skies like IceCat-1."""
-    sines = np.linspace(-1, 1, 100_001)
-    density = alert_density(kind)
-    assert density is not None
-    weights = np.ones_like(sines) if is_even else [density(d) for d in np.degrees(np.arcsin(sines))]
-    sky = np.arcsin(rng.choice(sines, 400_000, p=np.array(weights) / np.sum(weights)))
-    p = smallest_p(rng, dec, kind, sky, is_even)
+    p = smallest_p(rng, dec, kind, declinations(rng, kind, is_even), is_even)
     for a in (0.1, 0.03, 0.01):
         error = 3 * np.sqrt(1 / (a * SEASONS))
         assert (p < a).mean() / a == pytest.approx(1.0, abs=max(0.1, error)), (dec, a)
 
 
+@pytest.mark.parametrize("is_even", [True, False])
+def test_chances_of_an_earlier_alert_are_right(
+    rng: np.random.Generator, is_even: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole seasons, through the function itself: P(p < a) / a over all new alerts."""
+    if is_even:
+        monkeypatch.setattr(_coincidence, "alert_density", lambda kind: None)
+    window_s, skies = 0.5 * YEAR_S, {kind: declinations(rng, kind, is_even) for kind in KINDS}
+    p_values = []
+    for number in range(1_500):
+        earlier: list[Alert] = []
+        for kind in KINDS:
+            for dec in rng.choice(skies[kind], rng.poisson(0.5 * ALERT_RATES[kind].per_year)):
+                when = T0 - timedelta(seconds=rng.uniform(0, window_s))
+                place = rng.uniform(0, 360), float(np.degrees(dec))
+                earlier.append(track(*place, kind=kind, time=when, event_id=len(earlier) + 10))
+        kind = KINDS[number % 2]
+        place = rng.uniform(0, 360), float(np.degrees(rng.choice(skies[kind])))
+        found = earlier_alert(track(*place, kind=kind, event_id=1), earlier, window_s=window_s)
+        p_values.append(1.0 if found is None else found.significance.p_value)
+    assert is_uniform(p_values)
+    p = np.array(p_values)
+    for a in (0.3, 0.1, 0.03):
+        assert (p < a).mean() / a == pytest.approx(1.0, abs=max(0.1, 3 / np.sqrt(a * p.size)))
+
+
 def test_isotropy_would_be_wrong_near_the_horizon(rng: np.random.Generator) -> None:
-    density = alert_density(AlertKind.GOLD)
-    assert density is not None
-    sines = np.linspace(-1, 1, 20_001)
-    weights = np.array([density(d) for d in np.degrees(np.arcsin(sines))])
-    sky = np.arcsin(rng.choice(sines, 100_000, p=weights / weights.sum()))
+    sky = declinations(rng, AlertKind.GOLD, is_even=False)
     p = smallest_p(rng, 0.0, AlertKind.GOLD, sky, is_even=True)
     assert (p < 0.01).mean() / 0.01 > 2.5
 

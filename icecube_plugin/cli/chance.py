@@ -1,0 +1,258 @@
+"""``icecube-alerts chance``: a source lies in the region of an alert, how often by chance."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from icecube_hooks import ConfigError, Direction, Localization
+from icecube_plugin.alerts import group
+from icecube_plugin.alerts.lookup import matches
+from icecube_plugin.alerts.words import clean, sigma_text, verdict_text
+from icecube_plugin.significance import Chance, PValueError, chance_of_sources
+from icecube_plugin.sky import Region, read_skymap, region, separation_deg
+from icecube_plugin.sky.directions import SKY_DEG2
+
+from ._common import add_json, print_json, table
+from ._records import add_kept, records_of
+
+__all__ = ["add_arguments", "run"]
+
+EXAMPLES: Final = """\
+examples:
+  icecube-alerts chance --event IC191001A --class TDE --density 6e-4/deg2 --time-overlap 0.33
+        how many tidal disruptions lie in the region of one alert
+  icecube-alerts chance --area 81.05 --class "bright TDE" --density 7.1e-5 --found 1
+        the same for areas added up elsewhere, here of 8 alerts
+  icecube-alerts chance --event IC230416A notices/ --catalogue 4fgl.fits
+        which sources of a catalogue lie inside, how far, and how many would by chance
+  icecube-alerts chance --map skymap.fits --containment 0.9 --catalogue 4fgl.fits
+
+Name every alert that was followed up, not only the one with a source. The class of source must have
+been chosen before looking; --trials says how many classes were tried.
+"""
+
+NAMES: Final = {
+    "ra": ("ra", "raj2000", "ra_deg", "ra_icrs", "_raj2000", "radeg"),
+    "dec": ("dec", "dej2000", "decj2000", "dec_deg", "de_icrs", "_dej2000", "dedeg"),
+    "name": ("name", "source_name", "main_id", "id", "source", "designation", "object"),
+}
+"""How columns of catalogues are called, whatever the case."""
+
+MOST_SOURCES: Final = 40
+"""So many sources of a catalogue are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A source in a region, and how far from the best position it is [deg]."""
+
+    source: str
+    of: str
+    separation_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Names and positions [deg, ICRS]."""
+
+    names: Sequence[str]
+    ra_deg: Any
+    dec_deg: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A region that was searched: a name, its area [deg^2], and what tells who is inside."""
+
+    name: str
+    area_deg2: float
+    middle: Direction | None = None
+    contains: Any = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where the alerts are")
+    add = parser.add_argument
+    add("--event", action="append", default=[], metavar="EVENT", help="an alert that was followed")
+    add("--area", action="append", default=[], type=float, metavar="DEG2", help="an area searched")
+    add("--map", action="append", default=[], metavar="FILE", help="a sky map that was searched")
+    add("--containment", type=float, default=0.9, help="which part of the maps (default 0.9)")
+    add("--class", dest="kind", default="source", metavar="WORDS", help="the class of source")
+    add("--density", type=_density, metavar="PER_DEG2", help="sources of the class a square degree")
+    add("--catalogue", metavar="FILE", help="instead: FITS, VOTable, ECSV or CSV")
+    add("--catalogue-area", type=float, default=SKY_DEG2, metavar="DEG2", help="sky that it covers")
+    add("--time-overlap", type=float, default=1.0, metavar="SHARE", help="share active at a time")
+    add("--found", type=int, metavar="K", help="how many were found (default 1, or as counted)")
+    add("--trials", type=float, metavar="N", help="classes of source that were tried")
+    add_kept(parser)
+    add_json(parser, "the numbers")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    searched = [*_areas(arguments), *_events(arguments), *_maps(arguments)]
+    if not searched:
+        raise ConfigError("no region", hint="name one with --event, --map or --area")
+    if (arguments.density is None) == (arguments.catalogue is None):
+        raise ConfigError("expected either --density or --catalogue")
+    inside: list[Inside] = []
+    density, found = arguments.density, arguments.found
+    if arguments.catalogue is not None:
+        catalogue = _catalogue(arguments.catalogue)
+        density = len(catalogue.names) / arguments.catalogue_area
+        inside = [one for place in searched for one in _inside(place, catalogue)]
+        found = len(inside) if found is None else found
+    try:
+        chance = chance_of_sources(
+            [one.area_deg2 for one in searched],
+            density,
+            time_overlap=arguments.time_overlap,
+            n_found=max(1 if found is None else found, 1),
+            what=arguments.kind,
+            trials=arguments.trials,
+            provider="command",
+        )
+    except PValueError as error:
+        raise ConfigError(str(error)) from error
+    if arguments.json:
+        print_json(_data(chance, density, inside, searched))
+        return 0
+    print("\n".join(_lines(chance, density, inside, searched, is_counted=found != 0)))
+    return 0
+
+
+def _density(text: str) -> float:
+    return float(text.removesuffix("/deg2"))
+
+
+def _areas(arguments: argparse.Namespace) -> Iterator[Searched]:
+    if arguments.area and arguments.catalogue:
+        raise ConfigError("an area says not which sources are inside", hint="use --event or --map")
+    for area in arguments.area:
+        yield Searched(f"area of {area:g} deg2", area)
+
+
+def _events(arguments: argparse.Namespace) -> Iterator[Searched]:
+    if not arguments.event:
+        return
+    events = group(record.alert for record in records_of(arguments))
+    for name in arguments.event:
+        found_events = matches(events, name)
+        place: Localization | None = (
+            found_events[0].latest("localization") if found_events else None
+        )
+        if place is None:
+            raise ConfigError(f"no event {clean(name)!r} with a position")
+        found: Region = region(place)
+        middle = Direction(ra_deg=place.ra_deg, dec_deg=place.dec_deg)
+        yield Searched(name, found.area_deg2, middle, found.contains)
+
+
+def _maps(arguments: argparse.Namespace) -> Iterator[Searched]:
+    share = arguments.containment
+    for path in arguments.map:
+        found = read_skymap(path)
+        ra_deg, dec_deg = found.most_probable_deg()
+        yield Searched(
+            path,
+            found.area_deg2(share),
+            Direction(ra_deg=ra_deg, dec_deg=dec_deg),
+            lambda ra, dec, found=found: found.contains(ra, dec, share),
+        )
+
+
+def _catalogue(path: str) -> Catalogue:
+    """Read a catalogue with astropy; its columns by their usual names."""
+    import numpy as np
+    from astropy.table import Table
+
+    try:
+        rows = Table.read(path)
+    except Exception as error:  # astropy raises whatever its readers do
+        raise ConfigError(f"{path}: not a catalogue: {error}") from error
+    columns = {key: _column(rows.colnames, key, path) for key in ("ra", "dec")}
+    ra, dec = (
+        np.asarray(np.ma.filled(rows[columns[key]].astype(float), np.nan)) for key in columns
+    )
+    title = _named(rows.colnames, "name")
+    names = [f"row {n}" for n in range(1, len(rows) + 1)] if title is None else rows[title]
+    return Catalogue([clean(str(name).strip(), 60) for name in names], ra, dec)
+
+
+def _column(columns: Sequence[str], key: str, path: str) -> str:
+    found = _named(columns, key)
+    if found is None:
+        known = ", ".join(NAMES[key])
+        raise ConfigError(f"{path}: no column for {key}", hint=f"one of {known}, in degrees")
+    return found
+
+
+def _named(columns: Sequence[str], key: str) -> str | None:
+    lower = {column.casefold(): column for column in columns}
+    return next((lower[name] for name in NAMES[key] if name in lower), None)
+
+
+def _inside(place: Searched, catalogue: Catalogue) -> list[Inside]:
+    import numpy as np
+
+    middle = place.middle
+    if middle is None:
+        return []
+    found = []
+    for row in map(int, np.flatnonzero(place.contains(catalogue.ra_deg, catalogue.dec_deg))):
+        there = Direction(ra_deg=catalogue.ra_deg[row] % 360, dec_deg=catalogue.dec_deg[row])
+        apart = separation_deg(middle, there)
+        found.append(Inside(catalogue.names[row], place.name, apart))
+    return sorted(found, key=lambda one: one.separation_deg)
+
+
+def _lines(
+    chance: Chance,
+    density: float,
+    inside: Sequence[Inside],
+    searched: Sequence[Searched],
+    *,
+    is_counted: bool,
+) -> Iterator[str]:
+    rows = [(clean(one.name, 60), f"{one.area_deg2:.4g}") for one in searched]
+    yield table([*rows, ("together", f"{chance.area_deg2:.4g}")], ("REGION", "DEG2"))
+    yield ""
+    if inside:
+        sources = [
+            (one.source, f"{one.separation_deg:.2f}", clean(one.of, 60))
+            for one in inside[:MOST_SOURCES]
+        ]
+        yield table(sources, ("SOURCE", "DEG AWAY", "REGION"))
+        if len(inside) > MOST_SOURCES:
+            yield f"and {len(inside) - MOST_SOURCES} more"
+        yield ""
+    yield f"expected by chance: {chance.n_expected:.3g} ({density:.3g} per deg2)"
+    if not is_counted:
+        yield "none of the catalogue is inside"
+        return
+    result = chance.significance
+    p = result.p_value if result.p_value_post is None else result.p_value_post
+    sigma = result.sigma if result.p_value_post is None else result.sigma_post
+    yield f"chance of {result.quantity}: {p:.3g} ({sigma_text(sigma)}, {result.sided})"
+    yield verdict_text(result) + (f"; {result.trials_source}" if result.verdict else "")
+    yield from result.notes
+
+
+def _data(
+    chance: Chance, density: float, inside: Sequence[Inside], searched: Sequence[Searched]
+) -> dict[str, Any]:
+    return {
+        "regions": [{"name": one.name, "area_deg2": one.area_deg2} for one in searched],
+        "area_deg2": chance.area_deg2,
+        "density_deg2": density,
+        "n_expected": chance.n_expected,
+        "n_found": chance.n_found,
+        "significance": chance.significance.to_dict(),
+        "inside": [asdict(one) for one in inside],
+    }
