@@ -12,8 +12,9 @@ from icecube_plugin.alerts import group
 from icecube_plugin.alerts.lookup import matches
 from icecube_plugin.alerts.words import clean, sigma_text, verdict_text
 from icecube_plugin.significance import Chance, PValueError, chance_of_sources
-from icecube_plugin.sky import Region, read_skymap, region, separation_deg
+from icecube_plugin.sky import Region, region, separation_deg
 from icecube_plugin.sky.directions import SKY_DEG2
+from icecube_plugin.sky.skymaps import read_skymap
 
 from ._common import add_json, print_json, table
 from ._records import add_kept, records_of
