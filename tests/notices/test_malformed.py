@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from icecube_hooks import Alert, Localization, Message, NoticeError
+from icecube_hooks import Alert, Localization, Message, NoticeError, Status
 from icecube_plugin.notices import binary, lvk, text, track, voevent
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -98,6 +98,12 @@ def moments(alert: Alert) -> Iterator[datetime]:
             yield moment
 
 
+def says_why_no_time(alert: Alert) -> bool:
+    """Whether it is a retraction, which need not state one, or one in another scale than UTC."""
+    other_scale = any(c.why == "expected a time in UTC" for c in alert.concerns)
+    return other_scale or alert.status is Status.RETRACTION
+
+
 def impossible(alert: Alert) -> list[str]:
     """Name the values of an alert that cannot be."""
     events = alert.coincident_events
@@ -120,7 +126,7 @@ def impossible(alert: Alert) -> list[str]:
         "ids": all(number is None or 0 <= number < 10**18 for number in ids),
         "naive time": all(moment.utcoffset() is not None for moment in moments(alert)),
         "time": all(1999 <= moment.year < 2100 for moment in moments(alert) if moment),
-        "no time": alert.trigger_time is not None,
+        "no time": alert.trigger_time is not None or says_why_no_time(alert),
         "no event": alert.event_key is not None,
     }
     return [name for name, is_right in checks.items() if not is_right]
