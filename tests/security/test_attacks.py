@@ -227,7 +227,7 @@ def test_tables_hold_no_formula(outcome: Outcome, suffix: str) -> None:
 
     table = read_table(outcome.folder / f"alerts.{suffix}")
     assert len(table) == len(outcome.records)
-    texts = [str(value) for value in table["name"].tolist() if value is not None]
+    texts = [str(value) for value in table["event_names"].tolist() if value is not None]
     assert any("HYPERLINK" in text for text in texts)
     assert [text for text in texts if text.startswith(("=", "+", "-", "@"))] == []
     assert [text for text in texts if not text.isprintable()] == []
