@@ -6,12 +6,17 @@ import math
 
 import pytest
 
-from icecube_hooks import YEAR_S
+from icecube_hooks import YEAR_S, AlertKind
 from icecube_plugin.significance import (
+    ALERT_RATES,
+    GW_RUNS,
+    alerts_per_year,
     assess_p,
     chance_of_at_least_one,
+    chance_of_sources,
     false_alarm_rate,
     p_from_sigma,
+    poisson_chance,
     post_trial_p,
     post_trial_sigma,
     sigma_from_p,
@@ -129,3 +134,68 @@ def test_icecube_200615a_in_a_year() -> None:
     assert chance_of_at_least_one(8.029e-8 * YEAR_S) == pytest.approx(
         1 - math.exp(-2.5320), rel=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("areas_deg2", "density_deg2", "overlap", "k", "published", "where"),
+    [
+        (81.05, 17 / 28_000, 6 / 18 * 0.3, 1, "0.5%", "AT2019dsg, radio, Nature Astron. 5, 510"),
+        (81.05, 17 / 28_000, 6 / 18 * 2 / 17, 1, "0.2%", "AT2019dsg, as bright, the same"),
+    ],
+)
+def test_sources_inside_by_chance(
+    areas_deg2: float, density_deg2: float, overlap: float, k: int, published: str, where: str
+) -> None:
+    chance = chance_of_sources([areas_deg2], density_deg2, time_overlap=overlap, n_found=k)
+    assert f"{chance.significance.p_value:.1%}" == published, where
+
+
+def test_two_tidal_disruptions() -> None:
+    assert f"{poisson_chance(2, 154.33 * 1.7e-4):.3%}" == "0.034%"  # PRL 128 (2022) 221101
+
+
+@pytest.mark.parametrize(
+    ("run", "n_high", "n_low", "days"),
+    [("O3", 56, 0, 330), ("O4a", 81, 1610, 237), ("O4b", 186 - 81, None, 293)],
+)
+def test_gw_alerts_of_a_run(run: str, n_high: int, n_low: int | None, days: float) -> None:
+    """GWTC-2 and GWTC-3; GraceDB; EGO, 3 February 2025 (186 until the end of O4b)."""
+    found = next(one for one in GW_RUNS if one.name == run)
+    assert found.high.per_year == pytest.approx(n_high / days * 365, abs=0.6)
+    if n_low is not None:
+        assert found.low.per_year == pytest.approx(n_low / days * 365, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "per_year"),
+    [(AlertKind.GOLD, 10.0), (AlertKind.BRONZE, 16.0), (AlertKind.CASCADE, 8.0)],
+)
+def test_alerts_a_year(kind: AlertKind, per_year: float) -> None:
+    assert ALERT_RATES[kind].per_year == per_year  # GCN's IceCube page, yearly alert rates
+
+
+@pytest.mark.parametrize(
+    ("far", "signalness", "per_year"),
+    [
+        (0.3, None, 3.1),
+        (1.0, None, 10.9),
+        (None, 0.0, 28.1),
+        (None, 0.5, 9.3),
+        (None, 0.9, 0.6),
+    ],
+)
+def test_counts_of_icecat1(far: float | None, signalness: float | None, per_year: float) -> None:
+    """364 alerts in 12.96 years, ApJS 269 (2023) 25."""
+    found = alerts_per_year(max_far_per_year=far, min_signalness=signalness)
+    assert round(found, 1) == per_year
+
+
+def test_the_false_alarm_rate_of_the_official_example() -> None:
+    # GCN's example of a bronze alert: far 8.029e-8 Hz
+    assert round(8.029e-8 * YEAR_S, 2) == 2.53
+
+
+def test_a_year_of_background_searches() -> None:
+    """100 + 730 searches: 19 below "2 sigma", one below "3 sigma"."""
+    assert round(830 * p_from_sigma(2)) == 19
+    assert round(830 * p_from_sigma(3)) == 1
