@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import ConfigError
 
 if TYPE_CHECKING:
+    from icecube_hooks.host import PluginSet
     from icecube_plugin.host import Config, Host, Source, Summary
 
     from ._progress import RunProgress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_json",
     "configuration",
+    "installed",
     "moment",
     "print_json",
     "prints_aside",
@@ -34,6 +36,8 @@ __all__ = [
     "table",
 ]
 
+FOUND: Final = "icecube-alerts.toml"
+"""The configuration that is used where none is named."""
 _AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -42,8 +46,21 @@ def configuration(arguments: argparse.Namespace) -> Config:
     """Load the file that ``--config``, the environment or the working folder names."""
     from icecube_plugin.host import load_config
 
-    here = "icecube-alerts.toml" if Path("icecube-alerts.toml").exists() else None
-    return load_config(arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG") or here)
+    named = arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG")
+    is_found = named is None and Path(FOUND).exists()
+    config = load_config(FOUND if is_found else named, is_found=is_found)
+    if arguments.config is None and config.origin is not None:
+        how = "found in this folder" if is_found else "named by ICECUBE_ALERTS_CONFIG"
+        print(f"icecube-alerts: configuration {config.origin}, {how}", file=sys.stderr)
+    return config
+
+
+def installed(config: Config) -> PluginSet:
+    """Load the plugins that a configuration allows."""
+    from icecube_hooks.host import load_plugins
+
+    plugins = config.plugins
+    return load_plugins(allow=plugins.allow, block=plugins.block, significance=config.significance)
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
@@ -112,6 +129,7 @@ def run_host(
     source: Callable[[], Source],
     arguments: argparse.Namespace,
     progress: RunProgress | None = None,
+    plugins: PluginSet | None = None,
 ) -> int:
     """Run a host on a source until it ends or a signal comes; print what it did.
 
@@ -124,7 +142,7 @@ def run_host(
 
     gc.freeze()  # what exists now need not be looked at again: a tenth of the time of a back-fill
     config = _without_terminal(config) if arguments.json else config
-    host = Host(config, source=source, on_batch=progress)
+    host = Host(config, plugins=plugins, source=source, on_batch=progress)
     before = _stop_on_signals(host)
     try:
         with prints_aside(arguments):
@@ -141,7 +159,7 @@ def run_host(
 def _without_terminal(config: Config) -> Config:
     """Leave the default terminal sink out: its text would stand between the JSON."""
     sinks = tuple(sink for sink in config.sinks_or_defaults() if sink.type != "terminal")
-    return dataclasses.replace(config, sinks=sinks)
+    return config.replace(sinks=sinks)
 
 
 def _stop_on_signals(host: Host) -> dict[int, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError
 
-from ._common import add_json, configuration, moment, run_host
+from ._common import add_json, configuration, installed, moment, run_host
 from ._progress import RunProgress
 from .listen import add_broker_arguments, with_broker
 
@@ -63,9 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("--offsets names the topics: leave --topic out")
     named_run = _named_run(config, arguments)
     progress = RunProgress()
+    plugins = installed(config)
 
     def source() -> BackfillSource:
-        from icecube_plugin.host.kafka import BackfillSource, OffsetRange
+        from icecube_plugin.host.kafka import BackfillSource, OffsetRange, claimed_topics
 
         found = BackfillSource(
             config.kafka,
@@ -74,13 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
             last=arguments.last,
             offsets=[OffsetRange.parse(text) for text in arguments.offsets],
             topics=arguments.topic,
+            claimed=claimed_topics(plugins),
             batch_size=config.batch_size,
             run=named_run,
         )
         progress.watch(found)
         return found
 
-    return run_host(config, source, arguments, progress)
+    return run_host(config, source, arguments, progress, plugins)
 
 
 def _named_run(config: Config, arguments: argparse.Namespace) -> Run | None:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError, IceCubePluginError
+from icecube_plugin.alerts.words import clean
+from icecube_plugin.host.config import known_group
 
-from ._common import add_json, configuration, print_json
+from ._common import add_json, configuration, installed, print_json
 from .listen import add_broker_arguments, with_broker
 
 if TYPE_CHECKING:
+    from icecube_hooks.host import PluginSet
     from icecube_plugin.host import Config
 
 __all__ = ["add_arguments"]
@@ -39,25 +42,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     config = with_broker(configuration(arguments), arguments)
-    findings = [("configuration", True, "valid"), *_plugins_and_sinks(config)]
+    origin = config.origin or "no file: all defaults"
+    plugins = installed(config)
+    findings: list[Finding] = [
+        ("configuration", True, origin),
+        *_plugins_and_sinks(config, plugins),
+    ]
     if not arguments.offline:
-        findings.append(_broker(config, arguments.topic))
+        findings += _broker(config, arguments.topic, plugins)
     if arguments.json:
         print_json([{"what": w, "ok": ok, "says": says} for w, ok, says in findings])
     else:
         for what, ok, says in findings:
-            print(f"{'ok  ' if ok else 'FAIL'} {what}: {says}")
+            print(f"{'ok  ' if ok else 'FAIL'} {what}: {clean(says)}")
     failed = {what for what, ok, _ in findings if not ok}
-    return 0 if not failed else 3 if failed == {"broker"} else 2
+    return 0 if not failed else 3 if failed <= {"broker", "topics", "group"} else 2
 
 
-def _plugins_and_sinks(config: Config) -> Iterator[Finding]:
-    from icecube_hooks.host import load_plugins
+def _plugins_and_sinks(config: Config, plugins: PluginSet) -> Iterator[Finding]:
     from icecube_plugin.host.runner import check_sinks
 
-    plugins = load_plugins(
-        allow=config.plugins.allow, block=config.plugins.block, significance=config.significance
-    )
     for info in plugins.plugins:
         if info.state == "failed" or info.problems:
             yield f"plugin {info.name}", False, "; ".join([info.error or "", *info.problems])
@@ -71,17 +75,39 @@ def _plugins_and_sinks(config: Config) -> Iterator[Finding]:
         yield "sinks", True, names or "none configured: alerts go nowhere"
 
 
-def _broker(config: Config, topics: list[str]) -> Finding:
-    """Connect, and see whether the topics are there."""
-    from icecube_plugin.host.kafka import check_topics, connect, wanted_topics, why_missing
+def _broker(config: Config, asked: list[str], plugins: PluginSet) -> Iterator[Finding]:
+    """Connect, see whether the topics are there and can be read, and who else is in the group."""
+    from icecube_plugin.host import kafka
 
     try:
-        consumer, there = connect(config.kafka, group_id=config.kafka.group_id)
+        wanted, named = kafka.wanted_topics(config.kafka, asked, kafka.claimed_topics(plugins))
+        consumer, there = kafka.connect(config.kafka, group_id="icecube-alerts-check")
         try:
-            wanted, named = wanted_topics(config.kafka, topics)
-            check_topics(wanted, there, named=named, why=why_missing(consumer))
+            yield "broker", True, f"connected to {kafka.where(config.kafka)}"
+            kafka.check_topics(wanted, there, named=named, why=kafka.why_missing(consumer))
+            found = kafka.present(wanted, there)
+            denied = kafka.unreadable(consumer, found)
         finally:
             consumer.close()
     except (ConfigError, IceCubePluginError) as error:
-        return "broker", False, str(error)
-    return "broker", True, f"{sum(topic in there for topic in wanted)} of {len(wanted)} topics"
+        yield "broker", False, str(error)
+        return
+    can = f"{len(found) - len(denied)} of {len(found)} can be read"
+    yield "topics", not denied, "; ".join([can, *denied.values()])
+    yield _group(config)
+
+
+def _group(config: Config) -> Finding:
+    """Name others that read as the same group: they take alerts that then do not come here."""
+    from icecube_plugin.host import kafka
+
+    group = known_group(config)
+    if group is None:
+        return "group", True, "one of its own, made at the first start"
+    others = kafka.foreign_members(kafka.make_admin(config.kafka), group)
+    if others is None:
+        return "group", True, f"{group}; the broker does not say who else is in it"
+    if not others:
+        return "group", True, f"{group}; nobody else is in it"
+    is_meant = config.kafka.group_id is not None
+    return "group", is_meant, f"{group} is shared with {', '.join(others)}: each gets a part"

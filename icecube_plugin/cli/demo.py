@@ -106,6 +106,7 @@ def _config(folder: Path, bootstrap_servers: str, messages: list[Message]) -> Co
         data_folder=folder,
         kafka=KafkaConfig(
             bootstrap_servers=bootstrap_servers,
+            group_id="icecube-alerts-demo",
             topics=tuple(sorted({str(message.topic) for message in messages})),
         ),
         sinks=tuple(sink for sink in default_sinks(folder) if sink.type != "terminal"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from ._common import add_json, configuration, run_host
+from ._common import add_json, configuration, installed, run_host
 
 if TYPE_CHECKING:
     from icecube_plugin.host import Config
@@ -18,8 +18,9 @@ examples:
   icecube-alerts listen --domain test.gcn.nasa.gov
   icecube-alerts listen --bootstrap-servers localhost:9092 --topic my.topic
 
-The first start of a group begins with the oldest message that the broker has, later ones where
-the last one stopped. Ctrl-C or SIGTERM finishes the batch in hand; a second one stops at once.
+The first start of a group begins with the oldest message that the broker has (kafka.start), later
+ones where the last one stopped. Ctrl-C or SIGTERM finishes the batch in hand; a second one stops at
+once.
 """
 
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for a broker or topics that are not there: keep trying, as a service does",
     )
     add_json(parser, "the summary at the end")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, verbose=True)  # a service says what it reads, and from where
 
 
 def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +48,12 @@ def add_broker_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="instead of all of IceCube's; may be repeated",
+        help="instead of all that the installed parsers read; may be repeated",
     )
 
 
 def with_broker(config: Config, arguments: argparse.Namespace) -> Config:
     """Return the configuration with what the command line says about the broker."""
-    import dataclasses
-
     given = {
         "domain": arguments.domain,
         "bootstrap_servers": arguments.bootstrap_servers,
@@ -62,16 +61,23 @@ def with_broker(config: Config, arguments: argparse.Namespace) -> Config:
         "wait": getattr(arguments, "wait", None),
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, **changes))
+    return config.replace(kafka=config.kafka.replace(**changes))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host.kafka import LiveSource
+    from icecube_plugin.host.config import kafka_with_group
+    from icecube_plugin.host.kafka import LiveSource, claimed_topics
 
     config = with_broker(configuration(arguments), arguments)
+    plugins = installed(config)
 
     def source() -> LiveSource:
-        return LiveSource(config.kafka, topics=arguments.topic, batch_size=config.batch_size)
+        return LiveSource(
+            kafka_with_group(config),
+            topics=arguments.topic,
+            claimed=claimed_topics(plugins),
+            batch_size=config.batch_size,
+        )
 
-    return run_host(config, source, arguments)
+    return run_host(config, source, arguments, plugins=plugins)

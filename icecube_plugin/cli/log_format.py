@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +15,14 @@ __all__ = ["JsonFormatter", "TextFormatter", "set_up"]
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level and text; control characters stand as escapes, so nobody can forge a line."""
+    """Date and time (UTC), level and text; control characters stand as escapes.
+
+    So nobody can forge a line.
+    """
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime  # the time of the notices, and of every other machine
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its base's name
         """Format the line."""

@@ -11,7 +11,7 @@ from icecube_hooks import ConfigError, Message
 from icecube_hooks.host import load_plugins, nearest
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host import Config, Cursors, Host, Journal
-from icecube_plugin.host.watch import read_status
+from icecube_plugin.host.health import read_status
 
 from ._common import add_json, configuration, moment, print_json, table
 from .status import span

@@ -20,10 +20,10 @@ examples:
   icecube-alerts status --json
 
 It reads what `icecube-alerts listen` with the same configuration writes into its data folder every
-few seconds. Exit code 1 if no host is running or it does not move.
+few seconds. Exit code 1 if no host is running, or if it is not well: then it says why.
 """
 
-LATE: Final = 4
+MISSED: Final = 4
 """A host that has not written for so many of its intervals is not running."""
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host.watch import read_status
+    from icecube_plugin.host.health import read_status
 
     folder = configuration(arguments).data_folder
     now = read_status(folder)
@@ -44,20 +44,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"icecube-alerts: no host has written into {folder}", file=sys.stderr)
         return 1
     age_s = (datetime.now(UTC) - datetime.fromisoformat(now["at"])).total_seconds()
-    runs = age_s < LATE * now["every_s"]
+    runs = now["state"] == "running" and age_s < MISSED * now["every_s"]
     if arguments.json:
         print_json(now | {"age_s": age_s, "runs": runs})
     else:
         print("\n".join(_lines(now, age_s, runs)))
-    return 0 if runs else 1
+    return 0 if runs and not now["problems"] else 1
 
 
 def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
-    state = "running" if runs else "NOT running"
+    ended = now["state"] if now["state"] != "running" else "NOT running: it does not write any more"
+    state = "running" if runs else clean(ended, 300)
     who = f"{now['program']}, process {now['pid']}, group {clean(now['group'])}"
+    problems = [f"NOT WELL   {clean(text, 300)}" for text in now["problems"].values()]
     read = f"{now['records']} read, {now['refused']} refused, {now['passed']} of others"
     lines = [
         f"{state}: {who}, seen {span(age_s)} ago",
+        *(problems if runs else ()),
         f"messages   {now['messages']}: {read}",
     ]
     if now["kinds"]:
@@ -65,6 +68,10 @@ def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
     lines.append(f"waiting    {sum(now['lag'].values())} on Kafka, in {len(now['lag'])} partitions")
     if now["heartbeat_age_s"] is not None:
         lines.append(f"heartbeat  {span(now['heartbeat_age_s'])} ago")
+    if now["lost"]:
+        lines.append("LOST       " + _counts(now["lost"]))
+    if now["missing"]:
+        lines.append(f"no topic   {clean(', '.join(now['missing']), 300)}")
     if now["kafka_errors"]:
         lines.append("errors     " + _counts(now["kafka_errors"]))
     lines += [f"last on    {clean(topic)}: {at[:19]}" for topic, at in now["last_seen"].items()]

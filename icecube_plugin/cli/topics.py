@@ -6,7 +6,7 @@ import argparse
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from ._common import add_json, configuration, print_json, table
+from ._common import add_json, configuration, installed, print_json, table
 from .listen import add_broker_arguments, with_broker
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ EXAMPLES: Final = """\
 examples:
   icecube-alerts topics
   icecube-alerts topics --broker
+
+A name may have "*" for any characters. Without topics in the configuration, what the installed
+parsers claim is read.
 """
 
 
@@ -32,33 +35,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_hooks.host import load_plugins
+    from icecube_plugin.host.kafka import claimed_topics, connect, wanted_topics
 
     config = with_broker(configuration(arguments), arguments)
-    topics = tuple(arguments.topic) or config.kafka.topics
-    plugins = load_plugins(allow=config.plugins.allow, block=("sink-*", *config.plugins.block))
+    plugins = installed(config)
+    wanted, _ = wanted_topics(config.kafka, arguments.topic, claimed_topics(plugins))
     there = None
     if arguments.broker or arguments.bootstrap_servers:
-        from icecube_plugin.host.kafka import connect
-
-        consumer, there = connect(config.kafka, group_id=f"{config.kafka.group_id}-topics")
+        consumer, there = connect(config.kafka, group_id="icecube-alerts-topics")
         consumer.close()
-    entries = [_entry(topic, plugins, there) for topic in topics]
+    entries = [_entry(topic, plugins, there) for topic in wanted]
     print_json(entries) if arguments.json else _print(entries)
     return 0
 
 
 def _entry(topic: str, plugins: PluginSet, there: set[str] | None) -> dict[str, Any]:
+    from icecube_plugin.host.kafka import present
+
     parsers = [
         parser.name
         for parser in plugins.parsers.values()
-        if any(fnmatchcase(topic, pattern) for pattern in parser.topics)
+        if topic in parser.topics or any(fnmatchcase(topic, claim) for claim in parser.topics)
     ]
-    on_broker = None if there is None else topic in there
+    on_broker = None if there is None else present([topic], there)
     return {"topic": topic, "parsers": parsers, "on_broker": on_broker}
 
 
 def _print(entries: list[dict[str, Any]]) -> None:
-    words = {None: "not asked", True: "yes", False: "no"}
-    rows = [[e["topic"], ", ".join(e["parsers"]) or "none", words[e["on_broker"]]] for e in entries]
+    rows = [
+        [e["topic"], ", ".join(e["parsers"]) or "none", _on_broker(e["topic"], e["on_broker"])]
+        for e in entries
+    ]
     print(table(rows, ["TOPIC", "PARSER", "ON THE BROKER"]))
+
+
+def _on_broker(topic: str, found: list[str] | None) -> str:
+    if found is None:
+        return "not asked"
+    return ("yes" if found == [topic] else ", ".join(found)) if found else "no"

@@ -7,14 +7,15 @@
     journal_limit_gb = 4.0                 # and the oldest is removed beyond this
     dead_letters_limit = 100000            # the oldest are dropped, with a word
     remember_notices = 100000              # to tell what came before; 0: none
-    message_limit_mb = 16.0                # a larger message is one too, with its first 64 kB
+    message_limit_mb = 16.0                # a larger message is a dead letter, its first 64 kB kept
 
     [kafka]
     domain = "gcn.nasa.gov"                # or test.gcn.nasa.gov, dev.gcn.nasa.gov
-    group_id = "icecube-alerts"
-    topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all of IceCube's
+    group_id = "my-group"                  # default: with the client id, or this host's own id
+    topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all that parsers claim
+    topics_extra = ["my.*"]                # besides those; "*" stands for any characters
     bootstrap_servers = "localhost:9092"   # default: GCN's for the domain
-    start = "earliest"                     # or "latest": where a group without offsets begins
+    start = "earliest"                     # or "latest": where a group begins that is new
     instance_id = "host-1"                 # one for each host: killed, it gets its partitions back
     wait = true                            # for a broker or topics that are not there at the start
     heartbeat = true                       # watch gcn.heartbeat; default: on GCN's own brokers
@@ -24,7 +25,7 @@
     [plugins]
     block = ["sink-terminal"]              # and allow = [...]; see icecube_hooks.host
 
-    [watch]                                # status file, health, metrics: see `host.watch`
+    [health]                               # status file, health, metrics: see `host.health`
     listen = "127.0.0.1:9464"
 
     [significance.icecube]                 # options of the provider of that name
@@ -39,11 +40,18 @@
     skip_older_than = "3d"                 # what comes later than this is not for it
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
+Credentials
+-----------
 The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``, or the names of files that do in
 ``GCN_CLIENT_ID_FILE`` and ``GCN_CLIENT_SECRET_FILE``. They may stand in ``[kafka]`` as
 ``client_id`` and ``client_secret``, or, with ``keyring = "icecube-alerts"``, in the system's
-keyring under that service and these two names (extra ``keyring``). The environment wins. An unknown
-key is an error that names the nearest known one.
+keyring under that service and these two names (extra ``keyring``). The environment wins.
+
+They go to a token server over https only (http: on this machine only). A file that was *found* in
+the working folder, and not named by a person, may not say where credentials go that are not its
+own, and has to belong to the user, or to root.
+
+An unknown key is an error that names the nearest known one.
 """
 
 from __future__ import annotations
@@ -52,38 +60,40 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    Self,
+    TypeVar,
+    get_args,
+    get_type_hints,
+)
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
 
 from icecube_hooks import ConfigError
-
-from ._values import (
-    Table,
-    amount,
-    any_value,
-    count,
-    count_or_none,
-    flag,
-    megabytes,
-    seconds,
-    span,
-    table,
-    tables,
-    text,
-    texts,
-)
+from icecube_hooks.host import nearest
 
 __all__ = [
-    "DEFAULT_TOPICS",
     "Config",
+    "HealthConfig",
     "KafkaConfig",
     "PluginsConfig",
     "Secret",
     "SinkConfig",
-    "WatchConfig",
+    "check_where_credentials_go",
+    "config_from",
     "default_sinks",
+    "group_of",
+    "kafka_with_group",
+    "known_group",
     "load_config",
 ]
 
@@ -91,28 +101,19 @@ log = logging.getLogger(__name__)
 
 _RETIRED: Final = ("spool_limit", "parse_limit_s")
 """Keys of older versions, which must not keep a host from starting after an update."""
+_RENAMED: Final = {"watch": "it is called [health] now"}
 
 _SECRET_NAME: Final = re.compile(r"(?:password|secret|token|passphrase|apikey|api_key)$")
 _SECRET_URL: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+_SPAN: Final = re.compile(r"([1-9]\d{0,8})([smhdw])", re.ASCII)
+_UNIT_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
-_CLASSIC: Final = (
-    "ICECUBE_ASTROTRACK_GOLD",
-    "ICECUBE_ASTROTRACK_BRONZE",
-    "ICECUBE_CASCADE",
-    "AMON_NU_EM_COINC",
-    "AMON_ICECUBE_COINC",
-    "AMON_ICECUBE_HESE",
-    "AMON_ICECUBE_EHE",
-)
-
-DEFAULT_TOPICS: Final = (
-    "gcn.notices.icecube.lvk_nu_track_search",
-    "gcn.notices.icecube.gold_bronze_track_alerts",
-    "gcn.notices.icecube.test.gold_bronze_track_alerts",
-    *(f"gcn.classic.{form}.{kind}" for kind in _CLASSIC for form in ("text", "voevent", "binary")),
-    "gcn.circulars",
-)
-"""Topics of GCN on which IceCube's notices and circulars arrive."""
+Text = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1, le=100_000_000)]
+CountOrNone = Annotated[int, Meta(ge=0, le=100_000_000)]
+Amount = Annotated[float, Meta(gt=0, le=100_000)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Megabytes = Annotated[float, Meta(gt=0, le=1024)]
 
 
 class Secret:
@@ -137,34 +138,44 @@ class Secret:
         return hash(self._text)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KafkaConfig:
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of the file, with a default for each key that may be left out."""
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class KafkaConfig(Section, frozen=True, kw_only=True):
     """Where notices come from, see the module."""
 
-    domain: str = "gcn.nasa.gov"
-    client_id: str | None = None
+    domain: Text = "gcn.nasa.gov"
+    client_id: Text | None = None
     client_secret: Secret | None = None
-    group_id: str = "icecube-alerts"
-    topics: tuple[str, ...] = DEFAULT_TOPICS
-    bootstrap_servers: str | None = None
-    start: str = "earliest"
-    instance_id: str | None = None
+    keyring: Text | None = None
+    group_id: Text | None = None
+    topics: tuple[Text, ...] | None = None
+    topics_extra: tuple[Text, ...] = ()
+    bootstrap_servers: Text | None = None
+    start: Literal["earliest", "latest"] = "earliest"
+    instance_id: Text | None = None
     wait: bool = False
     heartbeat: bool | None = None
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: dict[str, Any] = {}
+
+    def __repr__(self) -> str:  # options may hold a password
+        return f"KafkaConfig(domain={self.domain!r}, bootstrap_servers={self.bootstrap_servers!r})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PluginsConfig:
+class PluginsConfig(Section, frozen=True, kw_only=True):
     """Which plugins are used, see `icecube_hooks.host.load_plugins`."""
 
-    allow: tuple[str, ...] = ()
-    block: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    allow: tuple[Text, ...] = ()
+    block: tuple[Text, ...] = ()
+    options: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SinkConfig:
+class SinkConfig(Section, frozen=True, kw_only=True):
     """One configured sink.
 
     Attributes
@@ -187,42 +198,51 @@ class SinkConfig:
     """
 
     name: str
-    type: str
+    type: Text
     required: bool = True
-    patience_s: float = 5.0
-    start: str = "now"
+    patience_s: Seconds = 5.0
+    start: Literal["now", "earliest"] = "now"
     skip_older_than_s: float | None = None
-    filter: Mapping[str, Any] = field(default_factory=dict)
-    when: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    filter: dict[str, Any] = {}
+    when: Text | None = None
+    options: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"SinkConfig(name={self.name!r}, type={self.type!r})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WatchConfig:
-    """How a live host is watched, see `icecube_plugin.host.watch`."""
+class HealthConfig(Section, frozen=True, kw_only=True):
+    """How a live host is watched, see `icecube_plugin.host.health`."""
 
-    every_s: float = 5.0
-    heartbeat_limit_s: float = 120.0
-    stall_limit_s: float = 120.0
-    listen: str | None = None
+    every_s: Seconds = 5.0
+    connection_limit_s: Seconds = 15.0
+    heartbeat_limit_s: Seconds = 60.0
+    stall_limit_s: Seconds = 120.0
+    listen: Text | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
-    """The whole configuration. ``Config()`` is a complete one."""
+class Config(Section, frozen=True, kw_only=True):
+    """The whole configuration. ``Config()`` is a complete one.
+
+    Attributes
+    ----------
+    origin : str, optional
+        The file that it was read from.
+    """
 
     data_folder: Path = Path("icecube-alerts-data")
-    batch_size: int = 500
-    journal_days: float = 90.0
-    journal_limit_gb: float = 4.0
-    dead_letters_limit: int = 100_000
-    remember_notices: int = 100_000
-    message_limit_mb: float = 16.0
-    kafka: KafkaConfig = field(default_factory=KafkaConfig)
-    plugins: PluginsConfig = field(default_factory=PluginsConfig)
-    watch: WatchConfig = field(default_factory=WatchConfig)
-    significance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    batch_size: Count = 500
+    journal_days: Amount = 90.0
+    journal_limit_gb: Amount = 4.0
+    dead_letters_limit: Count = 100_000
+    remember_notices: CountOrNone = 100_000
+    message_limit_mb: Megabytes = 16.0
+    kafka: KafkaConfig = KafkaConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    health: HealthConfig = HealthConfig()
+    significance: dict[str, dict[str, Any]] = {}
     sinks: tuple[SinkConfig, ...] | None = None
+    origin: str | None = None
 
     def sinks_or_defaults(self) -> tuple[SinkConfig, ...]:
         """Return the configured sinks, or the default ones if the file names none."""
@@ -239,7 +259,45 @@ def default_sinks(folder: Path) -> tuple[SinkConfig, ...]:
     )
 
 
-def load_config(path: str | Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
+def kafka_with_group(config: Config) -> KafkaConfig:
+    """Return where notices come from, with the consumer group, see `group_of`."""
+    return config.kafka.replace(group_id=group_of(config))
+
+
+def group_of(config: Config) -> str:
+    """Return the consumer group: no other host has it, unless somebody wants that.
+
+    The default holds the client id or, without one, an id that this host keeps in its data folder.
+    """
+    group = known_group(config)
+    if group is None:
+        folder = config.data_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        _id_file(folder).write_text(uuid.uuid4().hex[:12], "ascii")
+        group = known_group(config)
+    return group or ""
+
+
+def known_group(config: Config) -> str | None:
+    """Return the consumer group, or ``None`` if this host has not got an id yet."""
+    if config.kafka.group_id is not None:
+        return config.kafka.group_id
+    if config.kafka.client_id is not None:
+        return f"icecube-alerts-{config.kafka.client_id}"
+    file = _id_file(config.data_folder)
+    return f"icecube-alerts-{file.read_text('ascii').strip()}" if file.exists() else None
+
+
+def _id_file(folder: Path) -> Path:
+    return folder / "host-id"
+
+
+def load_config(
+    path: str | Path | None = None,
+    env: Mapping[str, str] = os.environ,
+    *,
+    is_found: bool = False,
+) -> Config:
     """Read a configuration file, and secrets from the environment.
 
     Parameters
@@ -248,46 +306,177 @@ def load_config(path: str | Path | None = None, env: Mapping[str, str] = os.envi
         Default: no file, all defaults.
     env : mapping, optional
         Instead of the process's environment.
+    is_found : bool
+        Whether the file was found in the working folder, and not named by a person.
 
     Raises
     ------
     ConfigError
-        With the key, if something is unknown or wrong.
+        With the key, if something is unknown or wrong, or the file is not to be trusted.
     """
     if path is None:
         return config_from({}, env)
     file = Path(path).expanduser()
+    if is_found:
+        _check_owner(file)
     data = _read(file)
-    config = config_from(data, env)
+    config = config_from(data, env).replace(origin=str(file))
+    if is_found:
+        _check_found(file, config.kafka, data.get("kafka", {}))
     _warn_of_readers(file, data)
     return config
 
 
 def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     """Make a configuration from decoded TOML, see `load_config`."""
-    top = Table(data, "")
-    given = top.given(
-        data_folder=_folder,
-        batch_size=count,
-        journal_days=amount,
-        journal_limit_gb=amount,
-        dead_letters_limit=count,
-        remember_notices=count_or_none,
-        message_limit_mb=megabytes,
-        significance=tables,
-    )
-    config = Config(
-        **given,
-        kafka=_kafka(Table(top.get("kafka", table, {}), "kafka"), env),
-        plugins=_plugins(Table(top.get("plugins", table, {}), "plugins")),
-        watch=_watch(Table(top.get("watch", table, {}), "watch")),
-        sinks=_sinks(top.get("sinks", tables)),
-    )
     for name in _RETIRED:
-        if top.get(name, any_value) is not None:
+        if name in data:
             log.warning("%s is no longer used: remove it", name)
-    top.done()
-    return config
+    given = {name: value for name, value in data.items() if name not in _RETIRED}
+    sinks = given.pop("sinks", None)
+    for name, kind in _SECTIONS.items():
+        if name in given:
+            given[name] = _section(given[name], kind, name)
+    config = _section(given, Config, "")
+    kafka = config.kafka.replace(
+        client_id=_credential("client_id", config.kafka, env),
+        client_secret=_secret(_credential("client_secret", config.kafka, env)),
+    )
+    return config.replace(kafka=kafka, sinks=None if sinks is None else _sinks(sinks))
+
+
+_SECTIONS: Final[dict[str, type[Section]]] = {
+    "kafka": KafkaConfig,
+    "plugins": PluginsConfig,
+    "health": HealthConfig,
+}
+_NOT_IN_THE_FILE: Final = ("sinks", "origin")
+
+S = TypeVar("S", bound=Section)
+
+
+def _section(data: Any, kind: type[S], path: str) -> S:
+    """Convert a table; an unknown key is an error, with the nearest known."""
+    _check_table(data, path)
+    known = [name for name in kind.__struct_encode_fields__ if name not in _NOT_IN_THE_FILE]
+    for name in data:
+        if name not in known:
+            hint = _RENAMED.get(name) or nearest(name, known)
+            raise ConfigError("unknown key", key=_join(path, name or '""'), hint=hint)
+    if kind is Config:
+        return _made_of_sections(data, kind)
+    section: S = _converted(data, kind, path)
+    return section
+
+
+def _made_of_sections(data: Mapping[str, Any], kind: type[S]) -> S:
+    """Convert a table whose sections are converted already."""
+    sections = {name: value for name, value in data.items() if isinstance(value, Section)}
+    rest = {name: value for name, value in data.items() if name not in sections}
+    made: S = _converted(rest, kind, "")
+    return made.replace(**sections)
+
+
+def _check_table(data: Any, path: str) -> None:
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"expected a table, not {_kind_of(data)}", key=path)
+
+
+def _sinks(data: Any) -> tuple[SinkConfig, ...]:
+    _check_table(data, "sinks")
+    return tuple(_sink(name, table) for name, table in data.items())
+
+
+def _sink(name: str, data: Any) -> SinkConfig:
+    """Convert the table of a sink, whose other keys are options of the sink itself."""
+    _check_table(data, f"sinks.{name}")
+    own = set(SinkConfig.__struct_encode_fields__) - {"name", "options", "skip_older_than_s"}
+    path = f"sinks.{name}"
+    if "type" not in data:
+        raise ConfigError("is required", key=f"{path}.type")
+    given = {key: value for key, value in data.items() if key in own}
+    options = {key: value for key, value in data.items() if key not in own}
+    if (span := options.pop("skip_older_than", None)) is not None:
+        given["skip_older_than_s"] = _span_s(span, f"{path}.skip_older_than")
+    sink: SinkConfig = _converted({**given, "name": name, "options": options}, SinkConfig, path)
+    return sink
+
+
+def _span_s(value: Any, key: str) -> float:
+    """Return a span of seconds, or of a text such as ``36h`` or ``3d``, in seconds."""
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return float(match[1]) * _UNIT_S[match[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise ConfigError(f"expected a span such as '36h' or '3d', not {value!r:.40}", key=key)
+
+
+def _converted(value: Any, kind: Any, path: str) -> Any:
+    """Convert a value as msgspec does; what is wrong is said with the key, in plain words."""
+    try:
+        return msgspec.convert(value, kind, dec_hook=_of_text)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at `")
+        inner = where.rstrip("`").removeprefix("$").removeprefix(".")
+        choices = get_args(get_type_hints(kind).get(inner)) if "enum value" in text else ()
+        says = _in_plain_words(text, choices)
+        raise ConfigError(says, key=_join(path, inner)) from error
+
+
+_PLAIN: Final = {
+    "str": "text",
+    "array": "a list",
+    "object": "a table",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "null": "nothing",
+}
+_COMPARED: Final = {"<=": "at most", ">=": "at least", ">": "more than", "<": "less than"}
+
+
+def _in_plain_words(text: str, choices: Sequence[str] = ()) -> str:
+    """Return what msgspec says is wrong, without Python's names.
+
+    Examples
+    --------
+    >>> _in_plain_words("Expected `int` >= 1")
+    'expected a whole number, at least 1'
+    >>> _in_plain_words("Expected `array | null`, got `str`")
+    'expected a list, not text'
+    """
+    if text == "Expected `str` of length >= 1":
+        return "is empty"
+    if choices:
+        found = text.removeprefix("Invalid enum value ")
+        return f"expected {' or '.join(map(repr, choices))}, not {found}"
+    match = re.fullmatch(r"Expected `([^`]*)`(?: (<=|>=|>|<) (\S+))?(?:, got `(.*)`)?", text)
+    if match is None:
+        return text[0].lower() + text[1:]
+    expected, compared, bound, found = match.groups()
+    kinds = [_PLAIN.get(kind, kind) for kind in expected.split(" | ") if kind != "null"]
+    limit = f", {_COMPARED[compared]} {float(bound):.12g}" if compared else ""
+    got = f", not {_PLAIN.get(found, found)}" if found else ""
+    return f"expected {' or '.join(dict.fromkeys(kinds))}{limit}{got}"
+
+
+def _kind_of(value: object) -> str:
+    kinds = {list: "a list", str: "text", bool: "true or false", int: "a whole number"}
+    return kinds.get(type(value), "a number")
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path and key else path or key
+
+
+def _of_text(kind: type, value: Any) -> Any:
+    """Make what msgspec does not know of what a file can hold."""
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value).expanduser()
+    if kind is Secret and isinstance(value, str) and value:
+        return Secret(value)
+    raise ValueError(f"expected text, not {_kind_of(value)}" if value else "is empty")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -317,36 +506,65 @@ def _secret_keys(data: Any, path: str) -> Iterator[str]:
             yield key
 
 
-def _kafka(section: Table, env: Mapping[str, str]) -> KafkaConfig:
-    keyring = section.get("keyring", text)
-    secret = _credential("client_secret", section, env, keyring)
-    given = section.given(
-        domain=text,
-        group_id=text,
-        topics=texts,
-        bootstrap_servers=text,
-        start=_start,
-        instance_id=text,
-        wait=flag,
-        heartbeat=flag,
-        options=table,
-    )
-    config = KafkaConfig(
-        **given,
-        client_id=_credential("client_id", section, env, keyring),
-        client_secret=None if secret is None else Secret(secret),
-    )
-    section.known += ["client_id", "client_secret"]  # known even where the environment has them
-    section.done()
-    return config
+def _check_owner(path: Path) -> None:
+    """Refuse a file that somebody else has laid into the working folder, or can write to.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    owners = (0, os.geteuid()) if hasattr(os, "geteuid") else (status.st_uid,)
+    if status.st_uid not in owners or status.st_mode & 0o002:
+        hint = f"if you trust it, name it: --config {path}"
+        raise ConfigError(f"{path} belongs to somebody else, or all can write to it", hint=hint)
 
 
-def _credential(
-    name: str, section: Table, env: Mapping[str, str], service: str | None
-) -> str | None:
+_SAYS_WHERE: Final = re.compile(r"bootstrap|security|sasl|ssl|https|oauth|metadata\.broker")
+
+
+def _check_found(path: Path, kafka: KafkaConfig, given: Mapping[str, Any]) -> None:
+    """Refuse to send credentials to where a file says that nobody named.
+
+    Raises
+    ------
+    ConfigError
+    """
+    own = "client_id" in given and "client_secret" in given
+    if kafka.client_secret is None or own:
+        return
+    options = (f"options.{name}" for name in kafka.options if _SAYS_WHERE.search(name))
+    says = [name for name in ("bootstrap_servers", "domain") if name in given]
+    is_gcn = kafka.domain == "gcn.nasa.gov" or kafka.domain.endswith(".gcn.nasa.gov")
+    for name in (*says, *options):
+        if name != "domain" or not is_gcn:
+            hint = f"if you trust it, name it: --config {path}"
+            text = f"{path}, which was found here, says where credentials go that are not its own"
+            raise ConfigError(text, key=f"kafka.{name}", hint=hint)
+
+
+def check_where_credentials_go(url: str, key: str) -> None:
+    """Refuse a token server to which credentials would go in the clear.
+
+    Raises
+    ------
+    ConfigError
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigError("credentials go over https only", key=key)
+
+
+def _credential(name: str, section: KafkaConfig, env: Mapping[str, str]) -> str | None:
     """Return a credential: of the environment, else of the file, else of the keyring."""
-    found = _from_env(f"GCN_{name.upper()}", env) or section.get(name, text)
-    if found is not None or service is None:
+    stated = getattr(section, name)
+    if isinstance(stated, Secret):
+        stated = stated.reveal()
+    found: str | None = _from_env(f"GCN_{name.upper()}", env) or stated
+    if found is not None or section.keyring is None:
         return found
     try:
         import keyring
@@ -355,9 +573,13 @@ def _credential(
         hint = "pip install 'icecube-plugin[keyring]'"
         raise ConfigError("needs the package keyring", key="kafka.keyring", hint=hint) from error
     try:
-        return keyring.get_password(service, name)
+        return keyring.get_password(section.keyring, name)
     except keyring.errors.KeyringError as error:
         raise ConfigError(f"cannot be read: {error}", key="kafka.keyring") from error
+
+
+def _secret(text: str | None) -> Secret | None:
+    return None if text is None else Secret(text)
 
 
 def _from_env(name: str, env: Mapping[str, str]) -> str | None:
@@ -370,55 +592,3 @@ def _from_env(name: str, env: Mapping[str, str]) -> str | None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ConfigError(f"cannot read {file}: {reason}", key=f"{name}_FILE") from error
-
-
-def _plugins(section: Table) -> PluginsConfig:
-    config = PluginsConfig(**section.given(allow=texts, block=texts, options=table))
-    section.done()
-    return config
-
-
-def _watch(section: Table) -> WatchConfig:
-    given = section.given(
-        every_s=seconds, heartbeat_limit_s=seconds, stall_limit_s=seconds, listen=text
-    )
-    section.done()
-    return WatchConfig(**given)
-
-
-def _sinks(found: Mapping[str, Mapping[str, Any]] | None) -> tuple[SinkConfig, ...] | None:
-    return None if found is None else tuple(_sink(name, data) for name, data in found.items())
-
-
-def _sink(name: str, data: Mapping[str, Any]) -> SinkConfig:
-    section = Table(data, f"sinks.{name}")
-    given = section.given(
-        type=text,
-        required=flag,
-        patience_s=seconds,
-        start=_begin,
-        skip_older_than=span,
-        filter=table,
-        when=text,
-    )
-    if "type" not in given:
-        raise ConfigError("is required", key=f"sinks.{name}.type")
-    options = {key: value for key, value in data.items() if key not in given}
-    skip_s = given.pop("skip_older_than", None)
-    return SinkConfig(name=name, options=options, skip_older_than_s=skip_s, **given)
-
-
-def _start(value: Any, key: str) -> str:
-    if value in ("earliest", "latest"):
-        return str(value)
-    raise ConfigError(f"expected 'earliest' or 'latest', not {value!r:.40}", key=key)
-
-
-def _begin(value: Any, key: str) -> str:
-    if value in ("now", "earliest"):
-        return str(value)
-    raise ConfigError(f"expected 'now' or 'earliest', not {value!r:.40}", key=key)
-
-
-def _folder(value: Any, key: str) -> Path:
-    return Path(text(value, key)).expanduser()

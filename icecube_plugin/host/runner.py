@@ -41,17 +41,18 @@ from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, Si
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_plugin import __version__
 
-from .config import Config, SinkConfig, load_config
+from .config import Config, HealthConfig, SinkConfig, kafka_with_group, load_config
 from .cursors import Cursors
 from .files import FileSource
 from .filters import make_filter
+from .health import HealthReporter, Problem, sink_problems
+from .health_server import HealthServer
 from .in_hand import InHand
 from .journal import KEPT, DeadLetter, Journal, Refusal, TooLarge
 from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
 from .take_over import take_over
 from .versions import note_versions
-from .watch import Watch
 from .worker import SinkState, Worker
 
 __all__ = ["Host", "check_sinks"]
@@ -302,11 +303,13 @@ class Host:
         ConfigError, StoreError, KafkaFailure
             As `run`.
         """
-        from .kafka import BackfillSource
+        from .kafka import BackfillSource, claimed_topics
 
-        size = self.config.batch_size
+        claimed, size = claimed_topics(self.plugins), self.config.batch_size
         return self.run(
-            lambda: BackfillSource(self.config.kafka, since=since, until=until, batch_size=size)
+            lambda: BackfillSource(
+                self.config.kafka, since=since, until=until, claimed=claimed, batch_size=size
+            )
         )
 
     def start(self) -> Host:
@@ -420,9 +423,10 @@ class Host:
             self._cursors.close()
 
     def _live(self) -> Source:
-        from .kafka import LiveSource
+        from .kafka import LiveSource, claimed_topics
 
-        return LiveSource(self.config.kafka, batch_size=self.config.batch_size)
+        kafka, claimed = kafka_with_group(self.config), claimed_topics(self.plugins)
+        return LiveSource(kafka, claimed=claimed, batch_size=self.config.batch_size)
 
     def _run(self, source: Source) -> None:
         began = time.monotonic()
@@ -527,10 +531,21 @@ class Host:
                 name = worker.config.name
                 log.error("sink %s is so far behind that it loses records: see journal_days", name)
 
+    def problems(self, limits: HealthConfig) -> Iterator[Problem]:
+        """Yield why records do not get on from here: our own disk, and the required sinks."""
+        if self.journal_error is not None:
+            yield Problem("journal-stands", f"nothing can be kept: {self.journal_error}")
+        yield from sink_problems(self.sinks, limits)
+
     def _watched(self, source: Source) -> contextlib.AbstractContextManager[object]:
         """Watch a live source; what ends by itself needs nobody to."""
-        is_watched = hasattr(source, "heartbeat_age_s")
-        return Watch(self, source) if is_watched else contextlib.nullcontext()
+        if not hasattr(source, "heartbeat_age_s"):
+            return contextlib.nullcontext()
+        watched = contextlib.ExitStack()
+        if self.config.health.listen is not None:
+            watched.enter_context(HealthServer(self, source, self.config.health.listen))
+        watched.enter_context(HealthReporter(self, source))
+        return watched
 
     def _idle(self) -> None:
         self.moved_at = time.monotonic()

@@ -50,6 +50,7 @@ from icecube_hooks import (
 )
 
 from ._options import Seconds, Text, environment
+from .kafka_options import check_files, without_value
 
 if TYPE_CHECKING:
     import confluent_kafka
@@ -187,8 +188,6 @@ class Kafka:
     def _new_producer(self) -> confluent_kafka.Producer:
         import confluent_kafka
 
-        from icecube_plugin.host.kafka.connect import without_value
-
         self.reports = Reports(self._where)
         settings = {"error_cb": self.reports.trouble, "logger": client_log}
         try:
@@ -325,6 +324,7 @@ def checked_topic(topic: str, key: str) -> str:
 
 
 def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    check_files(options, "options")
     for name in options.keys() & _OWN_OPTIONS.keys():
         raise ConfigError("cannot be set", key=f"options.{name}", hint=_OWN_OPTIONS[name])
     return dict(options)

@@ -191,6 +191,8 @@ client_id = "a"
 client_secret = "b"
 group_id = "c"
 topics = ["a"]
+topics_extra = ["b.*"]
+keyring = "k"
 bootstrap_servers = "d:1"
 start = "latest"
 instance_id = "e"
@@ -203,9 +205,10 @@ block = ["sink-terminal"]
 allow = ["*"]
 [plugins.options]
 a = 1
-[watch]
+[health]
 listen = "127.0.0.1:1"
 every_s = 1
+connection_limit_s = 4
 heartbeat_limit_s = 2
 stall_limit_s = 3
 [significance.icecube]

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +123,7 @@ def test_the_road_of_one_batch(
 ) -> None:
     bad = Message(value=b'{"pval_generic": 2', topic=TOPIC, partition=0, offset=99)
     source = Source([notices[:2], [bad, notices[2]], []], config.data_folder)
-    host = Host(replace(config, sinks=config.sinks), plugins=plugins, source=lambda: source)
+    host = Host(config.replace(sinks=config.sinks), plugins=plugins, source=lambda: source)
     summary = host.run()
     assert (summary.messages, summary.records, summary.refused) == (4, 3, 1)
     assert summary.kinds == {"lvk-search": 3}
@@ -148,7 +147,7 @@ def test_a_sink_that_is_not_required_leaves_no_letters(
 ) -> None:
     sinks = (SinkConfig(name="broken", type="fail", required=False),)
     source = Source([notices], config.data_folder)
-    host = Host(replace(config, sinks=sinks), plugins=plugins, source=lambda: source)
+    host = Host(config.replace(sinks=sinks), plugins=plugins, source=lambda: source)
     assert host.run().failed == {"broken": len(notices)}
     assert list(host.journal.letters()) == []
 
@@ -215,7 +214,7 @@ def test_the_source_is_kept_alive_while_a_sink_is_slow(
     plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
     sinks = (SinkConfig(name="slow", type="slow", patience_s=1.2),)
     source = Source([notices[:2], notices[2:]], config.data_folder)
-    host = Host(replace(config, sinks=sinks), plugins=plugins, source=lambda: source)
+    host = Host(config.replace(sinks=sinks), plugins=plugins, source=lambda: source)
     summary = host.run()
     slow.gate.set()
     assert source.idled >= 2  # for the first batch; then the sink is behind
@@ -235,7 +234,7 @@ def test_a_run_ends_when_every_sink_has_everything(
     plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
     sinks = (SinkConfig(name="slow", type="slow", patience_s=0.6, required=False),)
     batches = [[notice] for notice in notices[:4]]
-    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    host = Host(config.replace(sinks=sinks), plugins=plugins)
     began = time.monotonic()
     summary = host.run(lambda: Source(batches, config.data_folder))
     assert (summary.written, summary.waiting) == ({"slow": 4}, {})
@@ -250,7 +249,7 @@ def test_a_sink_that_cannot_be_made_does_not_keep_a_host_from_starting(
 
     plugins.sinks["away"] = SinkType(name="away", make=fail)
     sinks = (SinkConfig(name="kept", type="keep"), SinkConfig(name="a", type="away"))
-    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    host = Host(config.replace(sinks=sinks), plugins=plugins)
     began = time.monotonic()
     host.handle(notices[:1])
     host.handle(notices[1:2])
@@ -286,14 +285,14 @@ def test_a_sink_that_is_added_later_begins_now_or_with_the_earliest(
     for start, sink in later.items():
         plugins.sinks[start] = SinkType(name=start, make=lambda sink=sink: sink)
     first = (SinkConfig(name="kept", type="keep"),)
-    host = Host(replace(config, sinks=first), plugins=plugins)
+    host = Host(config.replace(sinks=first), plugins=plugins)
     host.handle(notices[:3])
     host.close()
     more = (
         SinkConfig(name="n", type="now"),
         SinkConfig(name="e", type="earliest", start="earliest"),
     )
-    host = Host(replace(config, sinks=(*first, *more)), plugins=plugins)
+    host = Host(config.replace(sinks=(*first, *more)), plugins=plugins)
     host.run(lambda: Source([notices[3:4]], config.data_folder))
     assert (len(later["now"].ids), len(later["earliest"].ids)) == (1, 4)
 
@@ -304,11 +303,11 @@ def test_a_sink_that_is_no_longer_configured_is_told_of(
     down = Troubled(RetryLater("down"))
     plugins.sinks["hook"] = SinkType(name="hook", make=lambda: down)
     old = SinkConfig(name="hook", type="hook", patience_s=0.1)
-    host = Host(replace(config, sinks=(old,)), plugins=plugins)
+    host = Host(config.replace(sinks=(old,)), plugins=plugins)
     down.bad = frozenset(plugins.record(notice).id for notice in notices)
     host.handle(notices[:3])
     host.close()
-    Host(replace(config, sinks=()), plugins=plugins).open().close()
+    Host(config.replace(sinks=()), plugins=plugins).open().close()
     assert "3 entries wait for sink hook (hook), which is not configured" in caplog.text
 
 
@@ -323,7 +322,7 @@ def test_the_file_of_cursors_is_lost(
     )
     sinks = tuple(SinkConfig(name=name, type=name) for name in made)
     for batch in (notices[:3], notices[3:4]):
-        host = Host(replace(config, sinks=sinks), plugins=plugins)
+        host = Host(config.replace(sinks=sinks), plugins=plugins)
         host.run(lambda batch=batch: Source([batch], config.data_folder))  # type: ignore[misc]
         for file in config.data_folder.glob("cursors.sqlite*"):
             file.write_bytes(b"garbage")
@@ -337,7 +336,7 @@ def test_a_dead_letter_is_tried_again(
     moody = Troubled(RefusedForGood("no"), times=2)
     plugins.sinks["moody"] = SinkType(name="moody", make=lambda: moody)
     sinks = (SinkConfig(name="kept", type="keep"), SinkConfig(name="m", type="moody"))
-    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    host = Host(config.replace(sinks=sinks), plugins=plugins)
     record = plugins.record(notices[0])
     moody.bad = frozenset([record.id])
     host.handle([notices[0], Message(value=b"?")])
@@ -395,7 +394,7 @@ def test_two_hosts_on_one_folder_deliver_everything_once(
     made = [Troubled(), Troubled()]
     sinks = iter(made)
     plugins.sinks["each"] = SinkType(name="each", make=lambda: next(sinks))
-    config = replace(config, sinks=(SinkConfig(name="e", type="each"),))
+    config = config.replace(sinks=(SinkConfig(name="e", type="each"),))
     hosts = [Host(config, plugins=plugins).open(), Host(config, plugins=plugins).open()]
     for number, notice in enumerate(notices[:6]):
         hosts[number % 2].handle([notice])
@@ -409,7 +408,7 @@ def test_two_hosts_on_one_folder_deliver_everything_once(
 def test_a_program_that_fails_with_a_host_running_ends(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from icecube_plugin.host import Config, Host;"
-        "from tests.host.test_watch import Live;"
+        "from tests.host.test_health import Live;"
         "Host(Config(data_folder=pathlib.Path(sys.argv[1]), sinks=()),"
         " source=lambda: Live([])).start(); raise SystemExit(3)"
     )
@@ -422,13 +421,13 @@ def test_a_notice_that_comes_again_says_so(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
     sinks = (SinkConfig(name="kept", type="keep"),)
-    config = replace(config, sinks=sinks)
+    config = config.replace(sinks=sinks)
     first, second = Host(config, plugins=plugins), Host(config, plugins=plugins)
     (record,) = first.handle(notices[:1])
     assert not record.is_repeat
     (record,) = second.handle(notices[:1])  # another process, later
     assert [sighting.offset for sighting in record.sightings] == [0]
-    (record,) = Host(replace(config, remember_notices=0), plugins=plugins).handle(notices[:1])
+    (record,) = Host(config.replace(remember_notices=0), plugins=plugins).handle(notices[:1])
     assert not record.is_repeat
     first.close()
     second.close()
@@ -500,8 +499,8 @@ def test_records_commit_when_they_have_been_used(
 
 def test_an_unknown_sink_or_provider_is_a_configuration_error(config: Config) -> None:
     with pytest.raises(ConfigError, match=r"significance\.icecub: no such provider \(did you mean"):
-        Host(replace(config, significance={"icecub": {}}))
-    host = Host(replace(config, sinks=(SinkConfig(name="a", type="sqlit"),)))
+        Host(config.replace(significance={"icecub": {}}))
+    host = Host(config.replace(sinks=(SinkConfig(name="a", type="sqlit"),)))
     with pytest.raises(ConfigError, match=r"sinks\.a\.type: no sink type 'sqlit' \(did you mean"):
         host.run()
 
@@ -543,7 +542,7 @@ def test_threads_are_served_one_at_a_time(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
     sinks = (SinkConfig(name="kept", type="keep"),)
-    host = Host(replace(config, sinks=sinks), plugins=plugins)
+    host = Host(config.replace(sinks=sinks), plugins=plugins)
     threads = [threading.Thread(target=host.handle, args=([notice],)) for notice in notices]
     for thread in threads:
         thread.start()

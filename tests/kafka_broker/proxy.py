@@ -27,6 +27,8 @@ class Proxy:
     def __init__(self) -> None:
         self.port, self.target = free_ports(2)
         self._is_cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", self.port))
@@ -43,6 +45,7 @@ class Proxy:
         traceback: TracebackType | None,
     ) -> None:
         self.cut()
+        self._flows.set()
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join()
@@ -66,9 +69,14 @@ class Proxy:
                     end.shutdown(socket.SHUT_RDWR)
             self._open.clear()
 
+    def freeze(self) -> None:
+        """Forward nothing, and leave the connections open, as a firewall that drops packets."""
+        self._flows.clear()
+
     def mend(self) -> None:
         """Forward again."""
         self._is_cut = False
+        self._flows.set()
 
     def _serve(self) -> None:
         while True:
@@ -93,6 +101,7 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self._flows.wait()
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):

@@ -30,7 +30,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Message, NoticeError
@@ -151,6 +150,6 @@ def _with_targets(config: Config, options: Mapping[str, Any] | None) -> Config:
 
     sinks = config.sinks or ()
     if options is None or any(sink.type == TYPE for sink in sinks):
-        return replace(config, sinks=sinks)
-    targets = SinkConfig(name="targets", type=TYPE, options=options)
-    return replace(config, sinks=(*sinks, targets))
+        return config.replace(sinks=sinks)
+    targets = SinkConfig(name="targets", type=TYPE, options=dict(options))
+    return config.replace(sinks=(*sinks, targets))

@@ -15,17 +15,19 @@ from icecube_hooks import ConfigError, Message
 from icecube_plugin.disk import replace_file
 from icecube_plugin.host.config import KafkaConfig
 
-from ._polled import PolledSource
+from .advice import KafkaFailure
+from .batch_consumer import BatchConsumer
 from .connect import (
     CONNECT_TIMEOUT_S,
-    Reports,
-    check_topics,
     connect,
+    coordinates,
     message_from,
-    place,
-    wanted_topics,
+    where,
     why_missing,
 )
+from .positions import Partition, ends, name_of
+from .reports import ClientReports
+from .topics import check_topics, present, wanted_topics
 
 if TYPE_CHECKING:
     import confluent_kafka
@@ -34,8 +36,7 @@ __all__ = ["BackfillSource", "OffsetRange", "Run"]
 
 log = logging.getLogger(__name__)
 
-Place = tuple[str, int]
-Ranges = dict[Place, tuple[int, int]]
+Ranges = dict[Partition, tuple[int, int]]
 """By topic and partition: the next offset to read, and the one after the last."""
 
 
@@ -115,7 +116,7 @@ class Run:
         replace_file(self.path, text.encode(), sync=True)
 
 
-class BackfillSource(PolledSource):
+class BackfillSource(BatchConsumer):
     """Messages of the past, from every partition, up to what is there when the source is made.
 
     Parameters
@@ -129,6 +130,8 @@ class BackfillSource(PolledSource):
         Instead: these; they name their topics.
     topics : sequence of str, optional
         Instead of those of `config`; each must exist. Heartbeats are never read.
+    claimed : sequence of str, optional
+        Read where nobody names a topic: what parsers claim.
     batch_size : int
     run : Run, optional
         Keeps what is left at each `commit`, and where to go on.
@@ -153,18 +156,19 @@ class BackfillSource(PolledSource):
         last: int | None = None,
         offsets: Iterable[OffsetRange] = (),
         topics: Sequence[str] = (),
+        claimed: Sequence[str] = (),
         batch_size: int = 500,
         run: Run | None = None,
     ) -> None:
-        reports = Reports()
+        reports = ClientReports(where(config))
         consumer, there = connect(
             config,
-            group_id=f"{config.group_id}-backfill",
+            group_id=f"{config.group_id or 'icecube-alerts'}-backfill",
             reports=reports,
-            **{"enable.partition.eof": True},
         )
         super().__init__(consumer, reports, batch_size)
         self.since, self.until, self._run = since, until, run
+        self._config = config
         self._left: Ranges = {}
         self.total = 0
         try:
@@ -174,9 +178,9 @@ class BackfillSource(PolledSource):
                 return
             offsets = tuple(offsets)
             asked = tuple(dict.fromkeys(r.topic for r in offsets)) or topics
-            wanted, named = wanted_topics(config, asked)
+            wanted, named = wanted_topics(config, asked, claimed)
             check_topics(wanted, there, named=named, why=why_missing(consumer))
-            self._left = self._ranges([t for t in wanted if t in there], last, offsets)
+            self._left = self._ranges(present(wanted, there), last, offsets)
         except BaseException:
             self.close()
             raise
@@ -228,7 +232,7 @@ class BackfillSource(PolledSource):
 
     def _taken(self, event: confluent_kafka.Message) -> Message | None:
         """Note how far its partition is read, and return its message if it is one to handle."""
-        topic, partition, offset = place(event)
+        topic, partition, offset = coordinates(event)
         error = event.error()
         at, end = self._left.get((topic, partition), (0, 0))
         if error is not None:
@@ -242,7 +246,10 @@ class BackfillSource(PolledSource):
             self._left[topic, partition] = (offset + 1, end)
         else:
             del self._left[topic, partition]
-        return message_from(event) if self._is_in_time(event) else None
+        is_wanted = event.value() is not None and self._is_in_time(
+            event
+        )  # a tombstone says nothing
+        return message_from(event) if is_wanted else None
 
     def _is_in_time(self, event: confluent_kafka.Message) -> bool:
         """Check the time again: stamps need not ascend inside a partition."""
@@ -255,14 +262,14 @@ class BackfillSource(PolledSource):
         self, topics: Sequence[str], last: int | None, offsets: Sequence[OffsetRange]
     ) -> Ranges:
         """Find what to read, leaving out empty ranges."""
-        ends = self._ends(topics)
+        whole = self._ends(topics)
         if offsets:
-            ranges = _inside(offsets, ends)
+            ranges = _inside(offsets, whole)
         elif last is not None:
-            ranges = self._newest(last, ends)
+            ranges = self._newest(last, whole)
         else:
-            starts = self._since_starts(ends)
-            ranges = {key: (starts[key], high) for key, (_, high) in ends.items()}
+            starts = self._since_starts(whole)
+            ranges = {key: (starts[key], high) for key, (_, high) in whole.items()}
         return {key: (at, end) for key, (at, end) in ranges.items() if at < end}
 
     def _ends(self, topics: Sequence[str]) -> Ranges:
@@ -270,33 +277,32 @@ class BackfillSource(PolledSource):
         import confluent_kafka
 
         known = self.consumer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
-        places = [(topic, partition) for topic in topics for partition in known[topic].partitions]
-        return {
-            key: self.consumer.get_watermark_offsets(
-                confluent_kafka.TopicPartition(*key), timeout=CONNECT_TIMEOUT_S
-            )
-            for key in places
-        }
+        keys = [(topic, number) for topic in topics for number in known[topic].partitions]
+        asked = [confluent_kafka.TopicPartition(*key) for key in keys]
+        found = ends(self.consumer, asked, CONNECT_TIMEOUT_S)
+        if unknown := [name_of(key) for key in keys if key not in found]:
+            raise KafkaFailure(f"{where(self._config)} does not say what {unknown[0]} has")
+        return found
 
-    def _since_starts(self, ends: Ranges) -> dict[Place, int]:
+    def _since_starts(self, whole: Ranges) -> dict[Partition, int]:
         """Return the first offset that is not older than `since`."""
         import confluent_kafka
 
-        if self.since is None or not ends:
-            return {key: low for key, (low, _) in ends.items()}
+        if self.since is None or not whole:
+            return {key: low for key, (low, _) in whole.items()}
         stamp = int(self.since.timestamp() * 1000)
-        asked = [confluent_kafka.TopicPartition(t, p, stamp) for t, p in ends]
+        asked = [confluent_kafka.TopicPartition(t, p, stamp) for t, p in whole]
         found = self.consumer.offsets_for_times(asked, timeout=CONNECT_TIMEOUT_S)
         answers = {(tp.topic, tp.partition): tp.offset for tp in found}
         # An answer below 0 means that no message is that new: the range is empty.
         return {
             key: max(answers[key], low) if answers[key] >= 0 else high
-            for key, (low, high) in ends.items()
+            for key, (low, high) in whole.items()
         }
 
-    def _newest(self, last: int, ends: Ranges) -> Ranges:
+    def _newest(self, last: int, whole: Ranges) -> Ranges:
         """Return the ends of the partitions that together hold the newest messages of a topic."""
-        tails = {key: (max(low, high - last), high) for key, (low, high) in ends.items()}
+        tails = {key: (max(low, high - last), high) for key, (low, high) in whole.items()}
         by_topic: dict[str, Ranges] = {}
         for key, span in tails.items():
             if span[0] < span[1]:
@@ -309,10 +315,10 @@ class BackfillSource(PolledSource):
     def _newest_of(self, last: int, tails: Ranges) -> Ranges:
         """Look through the tails of one topic's partitions for its newest messages."""
         self._left = dict(tails)
-        arrivals: list[tuple[datetime, Place, int]] = []
-        times: dict[Place, datetime] = {}
+        arrivals: list[tuple[datetime, Partition, int]] = []
+        times: dict[Partition, datetime] = {}
         for message in (message for batch in self.batches() for message in batch):
-            key, stamp, offset = _coordinates(message)
+            key, stamp, offset = _when_and_where(message)
             times[key] = max(times.get(key, stamp), stamp)  # nothing arrives before its forerunner
             arrivals.append((times[key], key, offset))
         newest = sorted(arrivals)[-last:]
@@ -322,13 +328,13 @@ class BackfillSource(PolledSource):
         }
 
 
-def _coordinates(message: Message) -> tuple[Place, datetime, int]:
+def _when_and_where(message: Message) -> tuple[Partition, datetime, int]:
     """Return partition, time stamp and offset, which every message of Kafka has."""
-    place = (message.topic or "", message.partition or 0)
-    return place, message.timestamp or datetime.min.replace(tzinfo=UTC), message.offset or 0
+    partition = (message.topic or "", message.partition or 0)
+    return partition, message.timestamp or datetime.min.replace(tzinfo=UTC), message.offset or 0
 
 
-def _inside(offsets: Iterable[OffsetRange], ends: Ranges) -> Ranges:
+def _inside(offsets: Iterable[OffsetRange], whole: Ranges) -> Ranges:
     """Return the ranges cut to what the broker has; one range a partition.
 
     Raises
@@ -339,12 +345,11 @@ def _inside(offsets: Iterable[OffsetRange], ends: Ranges) -> Ranges:
     ranges: Ranges = {}
     for asked in offsets:
         key = (asked.topic, asked.partition)
-        if key not in ends or key in ranges:
+        if key not in whole or key in ranges:
             what = "is named twice" if key in ranges else "does not exist"
             raise ConfigError(f"partition {asked.partition} of {asked.topic} {what}")
-        low, high = ends[key]
+        low, high = whole[key]
         if asked.first < low or asked.last >= high:
-            name = f"{asked.topic}[{asked.partition}]"
-            log.warning("the broker has offsets %d to %d of %s only", low, high - 1, name)
+            log.warning("the broker has offsets %d to %d of %s only", low, high - 1, name_of(key))
         ranges[key] = (max(asked.first, low), min(asked.last + 1, high))
     return ranges

@@ -1,62 +1,44 @@
-"""A Kafka client: its options, its connection, and what it reports while nobody asks."""
+"""A Kafka client: its options, its connection, and the messages that it gives."""
 
 from __future__ import annotations
 
-import json
 import logging
-import re
+import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_hooks import ConfigError, IceCubePluginError, Message
-from icecube_hooks.host import nearest
-from icecube_plugin.host.config import KafkaConfig
+from icecube_hooks import ConfigError, Message
+from icecube_plugin.host.config import KafkaConfig, check_where_credentials_go
+from icecube_plugin.sinks.kafka_options import check_files, without_value
+
+from .advice import failure
+from .reports import STATISTICS_S, ClientReports
+from .topics import REFRESH_S
 
 if TYPE_CHECKING:
     import confluent_kafka
 
 __all__ = [
-    "HEARTBEAT_TOPIC",
-    "KafkaFailure",
-    "Reports",
-    "check_topics",
+    "CLIENT_NAME",
     "client_options",
     "connect",
-    "failure",
+    "coordinates",
+    "make_admin",
     "make_consumer",
     "message_from",
-    "place",
-    "wanted_topics",
+    "where",
     "why_missing",
-    "without_value",
 ]
 
-log = logging.getLogger(__name__)
 client_log = logging.getLogger("librdkafka")
 
-HEARTBEAT_TOPIC: Final = "gcn.heartbeat"
-"""GCN publishes there once a second, so that silence can be told from a broken line."""
+CLIENT_NAME: Final = f"icecube-alerts@{socket.gethostname()}"
+"""How a broker, and who asks it for the members of a group, sees us."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
-STATISTICS_S: Final = 2.0
-
-
-class KafkaFailure(IceCubePluginError, ConnectionError):
-    """The broker cannot be reached, or refuses us.
-
-    Parameters
-    ----------
-    reason : str
-        What happened and what to do about it.
-    code : str
-        librdkafka's name of the error.
-    """
-
-    def __init__(self, reason: str, code: str = "") -> None:
-        super().__init__(reason)
-        self.code = code
+_TOKENS_FROM: Final = "sasl.oauthbearer.token.endpoint.url"
 
 
 def client_options(config: KafkaConfig) -> dict[str, Any]:
@@ -65,10 +47,11 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        Without credentials, where GCN's brokers are asked for.
+        Without credentials, where GCN's brokers are asked for; if they would go in the clear; or
+        if a file of certificates cannot be read.
     """
     # Level 2: what librdkafka logs at 3 comes through error_cb too, once and not fifty times.
-    options: dict[str, Any] = {"log_level": 2}
+    options: dict[str, Any] = {"log_level": 2, "client.id": CLIENT_NAME}
     if config.bootstrap_servers is not None:
         options["bootstrap.servers"] = config.bootstrap_servers
         if config.client_id is None:
@@ -83,68 +66,20 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
         options["domain"] = config.domain
     if config.client_secret is not None:
         options["client_secret"] = config.client_secret.reveal()
-    return options | dict(config.options)
+    url = config.options.get(_TOKENS_FROM)
+    if isinstance(url, str):
+        check_where_credentials_go(url, f"kafka.options.{_TOKENS_FROM}")
+    check_files(config.options, "kafka.options")
+    return options | config.options
 
 
-class Reports:
-    """What librdkafka reports while nobody waits for an answer: errors, and its statistics.
-
-    Attributes
-    ----------
-    errors : dict
-        Number of error events by class: librdkafka's name, such as ``_TRANSPORT``.
-    lag : dict
-        Messages between the committed offset and the end, by topic and partition.
-    last : confluent_kafka.KafkaError, optional
-        The last error that says something.
-    is_quiet : bool
-        Errors are only counted: while a connection is being made they end up in its failure.
-    """
-
-    def __init__(self) -> None:
-        self.errors: dict[str, int] = {}
-        self.lag: dict[tuple[str, int], int] = {}
-        self.last: confluent_kafka.KafkaError | None = None
-        self.is_quiet = False
-        self._logged: set[str] = set()
-        self._down_since: float | None = None
-
-    def error(self, error: confluent_kafka.KafkaError, about: str = "") -> None:
-        """Count an error; log it if its class was not logged since the connection came."""
-        name = error.name()
-        self.errors[name] = self.errors.get(name, 0) + 1
-        if name == "_ALL_BROKERS_DOWN":  # comes with one that says why
-            return
-        self.last = error
-        if not self.is_quiet and name not in self._logged:
-            self._logged.add(name)
-            log.warning("Kafka: %s%s", f"{about}: " if about else "", error.str())
-
-    def statistics(self, text: str) -> None:
-        """Take librdkafka's statistics, a JSON object: see its STATISTICS.md."""
-        found = json.loads(text)
-        if not self.is_quiet:
-            self._note_connection(any(b["state"] == "UP" for b in found["brokers"].values()))
-        self.lag = {
-            (topic, int(number)): partition["consumer_lag"]
-            for topic, data in found["topics"].items()
-            for number, partition in data["partitions"].items()
-            if partition["fetch_state"] != "none" and partition["consumer_lag"] >= 0
-        }
-
-    def _note_connection(self, is_up: bool) -> None:
-        now = time.monotonic()
-        if not is_up and self._down_since is None:
-            self._down_since = now
-            log.warning("Kafka: no connection to any broker; trying without end")
-        if is_up and self._down_since is not None:
-            log.warning("Kafka: connected again after %.0f s", now - self._down_since)
-            self._down_since = None
-            self._logged.clear()
+def where(config: KafkaConfig) -> str:
+    """Return the address of the broker, for people."""
+    return config.bootstrap_servers or f"kafka.{config.domain}"
 
 
 def make_consumer(
-    config: KafkaConfig, *, group_id: str, reports: Reports, **options: Any
+    config: KafkaConfig, *, group_id: str, reports: ClientReports, **options: Any
 ) -> confluent_kafka.Consumer:
     """Make a consumer that is not connected yet.
 
@@ -156,7 +91,9 @@ def make_consumer(
     import confluent_kafka
     import gcn_kafka
 
-    everything = client_options(config) | {
+    everything = {
+        "topic.metadata.refresh.interval.ms": int(REFRESH_S * 1000),
+        **client_options(config),
         "group.id": group_id,
         "error_cb": reports.error,
         "stats_cb": reports.statistics,
@@ -164,7 +101,8 @@ def make_consumer(
         "logger": client_log,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": config.start,
+        "auto.offset.reset": "error",  # where to begin is decided in `positions`, and told
+        "enable.partition.eof": True,  # that a quiet topic can be read, and how far it goes
         "partition.assignment.strategy": "cooperative-sticky",
         **options,
     }
@@ -176,17 +114,19 @@ def make_consumer(
         raise ConfigError(str(error), key="kafka.options") from error
 
 
-def without_value(error: confluent_kafka.KafkaException) -> str:
-    """Return what librdkafka says of a wrong option, without its value: it may be a password."""
-    text: str = error.args[0].str()
-    return re.sub(r'Invalid value ".*" for', "Invalid value for", text, flags=re.DOTALL)
+def make_admin(config: KafkaConfig) -> confluent_kafka.admin.AdminClient:
+    """Make a client that asks about topics and groups."""
+    import gcn_kafka
+
+    quiet = {"error_cb": lambda _error: None, "logger": client_log}  # the consumer tells
+    return gcn_kafka.AdminClient(client_options(config) | quiet)
 
 
 def connect(
     config: KafkaConfig,
     *,
     group_id: str,
-    reports: Reports | None = None,
+    reports: ClientReports | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
     **options: Any,
 ) -> tuple[confluent_kafka.Consumer, set[str]]:
@@ -196,7 +136,7 @@ def connect(
     ----------
     config : KafkaConfig
     group_id : str
-    reports : Reports, optional
+    reports : ClientReports, optional
         Takes what the client reports from now on.
     timeout_s : float
         How long to wait for the broker [s].
@@ -215,20 +155,21 @@ def connect(
     """
     import confluent_kafka
 
-    reports = Reports() if reports is None else reports
+    reports = ClientReports(where(config)) if reports is None else reports
     consumer = make_consumer(config, group_id=group_id, reports=reports, **options)
     reports.is_quiet = True
     try:
         topics = _topics(consumer, reports, timeout_s)
     except confluent_kafka.KafkaException as error:
         consumer.close()
-        where = client_options(config).get("bootstrap.servers", f"kafka.{config.domain}")
-        raise failure(reports.last or error.args[0], where) from error
+        raise failure(reports.last or error.args[0], where(config)) from error
     reports.is_quiet = False
     return consumer, topics
 
 
-def _topics(consumer: confluent_kafka.Consumer, reports: Reports, timeout_s: float) -> set[str]:
+def _topics(
+    consumer: confluent_kafka.Consumer, reports: ClientReports, timeout_s: float
+) -> set[str]:
     """Ask for the topics; end the wait early when the credentials are refused."""
     import confluent_kafka
 
@@ -242,91 +183,6 @@ def _topics(consumer: confluent_kafka.Consumer, reports: Reports, timeout_s: flo
             is_refused = reports.last is not None and reports.last.code() == refused
             if is_refused or time.monotonic() >= deadline:
                 raise
-
-
-_REFUSED: Final = "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET"
-
-_ADVICE: Final = (
-    (
-        r"resolve host|connect to server|onnection timed out|Timeout was reached",
-        "cannot reach {where}, or the server that checks credentials: check the network",
-    ),
-    (r"unexpired token", "the credentials' token has expired already: check this machine's clock"),
-    (
-        r"invalid_token",
-        "{where} does not take the credentials' token: check this machine's clock and the domain",
-    ),
-    (r"group\.instance\.id", "another host of the group runs with the same kafka.instance_id"),
-    (r"acquire SASL", _REFUSED),
-)
-"""What an error of librdkafka (or of libcurl in it) says, and what to tell a person."""
-
-_BY_CLASS: Final = {
-    "_AUTHENTICATION": _REFUSED,
-    "TOPIC_AUTHORIZATION_FAILED": "the credentials do not allow to read {where}",
-    "GROUP_AUTHORIZATION_FAILED": "the credentials do not allow this consumer group",
-    "CLUSTER_AUTHORIZATION_FAILED": "the credentials do not allow this",
-}
-
-
-def failure(error: confluent_kafka.KafkaError, where: str) -> KafkaFailure:
-    """Say what an error means for a person."""
-    text, name = error.str(), error.name()
-    by_text = (advice for pattern, advice in _ADVICE if re.search(pattern, text))
-    by_class = _BY_CLASS.get(name, "cannot reach {where}: check the address and the network")
-    advice = next(by_text, by_class).format(where=where)
-    return KafkaFailure(f"{advice} ({text})", name)
-
-
-def wanted_topics(config: KafkaConfig, topics: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """Return the topics to read, without heartbeats, and whether a person named them.
-
-    Raises
-    ------
-    ConfigError
-        If none is left.
-    """
-    chosen = tuple(topics) or config.topics
-    wanted = tuple(topic for topic in chosen if topic != HEARTBEAT_TOPIC)
-    if not wanted:
-        raise ConfigError("no topic to read: heartbeats are no notices", key="kafka.topics")
-    return wanted, chosen != KafkaConfig().topics
-
-
-def check_topics(
-    wanted: Sequence[str],
-    there: set[str],
-    *,
-    named: bool,
-    why: Callable[[str], confluent_kafka.KafkaError | None] = lambda _topic: None,
-) -> None:
-    """Compare the topics to subscribe to with those of the broker.
-
-    Parameters
-    ----------
-    wanted : sequence of str
-    there : set of str
-    named : bool
-        Whether a person named them: then each has to be there. Of the default ones some may be
-        missing, but not all.
-    why : callable, optional
-        Asks the broker why it does not show a topic, see `why_missing`.
-
-    Raises
-    ------
-    ConfigError
-    KafkaFailure
-        If a topic is there, and the credentials do not allow to read it.
-    """
-    missing = [topic for topic in wanted if topic not in there]
-    if missing and (named or len(missing) == len(wanted)):
-        error = why(missing[0])
-        if error is not None and error.name() == "TOPIC_AUTHORIZATION_FAILED":
-            raise failure(error, f"topic {missing[0]!r}")
-        hint = nearest(missing[0], (topic for topic in there if not topic.startswith("__")))
-        raise ConfigError(f"the broker has no topic {missing[0]!r}", key="kafka.topics", hint=hint)
-    if missing:
-        log.warning("the broker has no topic %s; going on with the others", ", ".join(missing))
 
 
 def why_missing(
@@ -364,7 +220,7 @@ def _headers(kafka: confluent_kafka.Message) -> Iterator[tuple[str, bytes | None
         yield name, value.encode() if isinstance(value, str) else value
 
 
-def place(kafka: confluent_kafka.Message) -> tuple[str, int, int]:
+def coordinates(kafka: confluent_kafka.Message) -> tuple[str, int, int]:
     """Return topic, partition and offset, which every event but some errors has."""
     offset = kafka.offset()
     return kafka.topic() or "", kafka.partition() or 0, -1 if offset is None else offset

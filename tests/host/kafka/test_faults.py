@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from icecube_plugin.host import Config, Host, SinkConfig
-from icecube_plugin.host.config import DEFAULT_TOPICS, KafkaConfig
-from icecube_plugin.host.kafka import LiveSource
+from icecube_plugin.host.config import HealthConfig, KafkaConfig
+from icecube_plugin.host.health import Problem
+from icecube_plugin.host.kafka import LiveSource, topics
 from tests.kafka_broker.broker import KafkaBroker, KafkaCluster
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.proxy import Proxy
@@ -49,7 +50,7 @@ def test_a_cut_line_is_mended(line: Line, tmp_path: Path, caplog: pytest.LogCapt
         assert rows(tmp_path) == 1
         line.proxy.mend()
         wait_for(lambda: rows(tmp_path) == 2)
-        wait_for(lambda: "Kafka: connected again after" in caplog.text)
+        wait_for(lambda: "Kafka: connected after" in caplog.text)
     told = [r.getMessage() for r in caplog.records if r.name.startswith("icecube_plugin.host")]
     assert sum("Connect" in text or "Disconnected" in text for text in told) <= 1, told
 
@@ -75,38 +76,51 @@ def test_a_service_waits_for_its_broker(line: Line, tmp_path: Path) -> None:
         wait_for(lambda: rows(tmp_path) == 1)
 
 
-def test_default_topics_may_come_later(
-    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+def test_claimed_topics_may_come_later(
+    kafka: KafkaBroker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kafka.create_topic(DEFAULT_TOPICS[1])
-    publish(kafka, DEFAULT_TOPICS[1], [notice(3)])
+    """One that a pattern means, and one that is named; nobody is told of each for himself."""
+    monkeypatch.setattr(topics, "REFRESH_S", 0.5)
+    claimed = ["partly.one", *(f"partly.{n}" for n in range(9)), "partly.*_text"]
+    kafka.create_topic("partly.one")
+    publish(kafka, "partly.one", [notice(3)])
     quick = {"topic.metadata.refresh.interval.ms": 500}
     servers = kafka.bootstrap_servers
-    source = LiveSource(KafkaConfig(bootstrap_servers=servers, group_id="partly", options=quick))
-    assert f"the broker has no topic {DEFAULT_TOPICS[0]}" in caplog.text
+    config = KafkaConfig(bootstrap_servers=servers, group_id="partly", options=quick)
+    source = LiveSource(config, claimed=claimed)
+    told = "the broker has no topic partly.0, partly.1, partly.2 and 7 more"
+    assert told in caplog.text
     batches = (batch for batch in source.batches() if batch)
     assert [m.value for m in next(batches)] == [notice(3)]
-    kafka.create_topic(DEFAULT_TOPICS[3])
-    publish(kafka, DEFAULT_TOPICS[3], [notice(4)])
-    assert [m.value for m in next(batches)] == [notice(4)]
-    assert sorted(source.last_seen) == sorted([DEFAULT_TOPICS[1], DEFAULT_TOPICS[3]])
+    for name in ("partly.4", "partly.AMON_text"):
+        kafka.create_topic(name)
+        publish(kafka, name, [notice(4)])
+        assert [m.value for m in next(batches)] == [notice(4)]
+    assert sorted(source.last_seen) == ["partly.4", "partly.AMON_text", "partly.one"]
+    wait_for(lambda: "topic partly.4 is there now" in caplog.text)
+    assert list(source.problems(HealthConfig())) == []  # nobody named the others
     source.close()
-    assert "Subscribed topic not available" not in caplog.text  # it was told once, by us
+    assert "Subscribed topic not available" not in caplog.text
 
 
-def test_named_topics_are_waited_for_if_asked(
+def test_a_topic_that_comes_is_read_within_half_a_minute(
     kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quick = {"topic.metadata.refresh.interval.ms": 500}
-    source = LiveSource(kafka_config(kafka, "to.come", wait=True, options=quick))
+    source = LiveSource(kafka_config(kafka, "to.come", wait=True))
     batches = source.batches()
-    while not source.errors:
-        assert next(batches) == []
-    assert source.errors == {"UNKNOWN_TOPIC_OR_PART": 1}
-    assert caplog.text.count("Subscribed topic not available: to.come") == 1
+
+    def problems() -> list[Problem]:
+        return list(source.problems(HealthConfig()))
+
+    wait_for(lambda: not next(batches) and bool(problems()))
+    assert problems() == [("topic-missing", "the broker has no topic 'to.come'")]
+    assert caplog.text.count("the broker has no topic to.come; looking again every 20 s") == 1
     kafka.create_topic("to.come")
+    began = time.monotonic()
     publish(kafka, "to.come", [notice(1)])
     assert [m.value for m in next(b for b in batches if b)] == [notice(1)]
+    assert time.monotonic() - began < 30.0
+    wait_for(lambda: not next(batches) and not problems())
     source.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,7 +60,7 @@ def config(oidc: OidcKafka, **changes: Any) -> KafkaConfig:
         group_id="mine",
         options=options(oidc.endpoint.url),
     )
-    return replace(usual, **changes)
+    return usual.replace(**changes)
 
 
 def options(url: str) -> dict[str, Any]:
@@ -118,7 +117,7 @@ UNREACHED = "cannot reach {where}, or the server that checks credentials: check 
             id="token not taken",
         ),
         pytest.param({"options": options("http://127.0.0.1:9/")}, {}, UNREACHED, id="no endpoint"),
-        pytest.param({"options": options("http://x.invalid/")}, {}, UNREACHED, id="no such name"),
+        pytest.param({"options": options("https://x.invalid/")}, {}, UNREACHED, id="no such name"),
         pytest.param(
             {"topics": ("others",)},
             {},

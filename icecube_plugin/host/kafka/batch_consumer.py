@@ -1,28 +1,31 @@
-"""What live reading and back-fill share: a consumer that is polled, and paused while sinks work."""
+"""What live reading and back-fill share: a consumer read in batches, paused while sinks work."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .connect import HEARTBEAT_TOPIC, Reports, failure, place
+from .advice import failure
+from .connect import coordinates
+from .reports import ClientReports
+from .topics import HEARTBEAT_TOPIC
 
 if TYPE_CHECKING:
     import confluent_kafka
 
-__all__ = ["PolledSource"]
+__all__ = ["BatchConsumer"]
 
 POLL_S: Final = 0.5
 CLOSE_S: Final = 3.0
 
 
-class PolledSource:
-    """A consumer, polled in batches.
+class BatchConsumer:
+    """A consumer, read in batches.
 
     Parameters
     ----------
     consumer : confluent_kafka.Consumer
-    reports : Reports
+    reports : ClientReports
         What the consumer reports to.
     batch_size : int
 
@@ -35,7 +38,7 @@ class PolledSource:
     can_wait: Final = True
 
     def __init__(
-        self, consumer: confluent_kafka.Consumer, reports: Reports, batch_size: int
+        self, consumer: confluent_kafka.Consumer, reports: ClientReports, batch_size: int
     ) -> None:
         self.consumer = consumer
         self.batch_size = batch_size
@@ -90,10 +93,10 @@ class PolledSource:
         error = event.error()
         if error is None or error.name() == "_PARTITION_EOF":
             return
-        topic = place(event)[0]
+        topic = coordinates(event)[0]
         if error.fatal() or error.name() in _LASTING:
             raise failure(error, topic or "the broker")
-        self._reports.error(error, topic)
+        self._reports.topic_error(error, topic)
 
 
 _LASTING: Final = ("_FATAL", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED")

@@ -8,8 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from icecube_hooks import ConfigError, Message
 from icecube_plugin.host import Config, Host, SinkConfig
-from icecube_plugin.host.config import WatchConfig
-from icecube_plugin.host.watch import Watch, problems, read_status, status_path
+from icecube_plugin.host.config import HealthConfig
+from icecube_plugin.host.health import (
+    HealthReporter,
+    Problem,
+    problems,
+    read_status,
+    sink_problems,
+    status_path,
+)
+from icecube_plugin.host.health_server import HealthServer
+from icecube_plugin.host.worker import SinkState
 
 LVK = "gcn.notices.icecube.lvk_nu_track_search"
 
@@ -33,6 +41,8 @@ class Live:
         self.errors = {"_TRANSPORT": 2}
         self.last_seen = {LVK: datetime(2026, 5, 2, tzinfo=UTC)}
         self.age_s: float | None = 1.0
+        self.lost = {(LVK, 0): 3}
+        self.missing = ("gcn.not.there",)
 
     def batches(self) -> Iterator[list[Message]]:
         yield from self.given
@@ -45,6 +55,10 @@ class Live:
 
     def heartbeat_age_s(self) -> float | None:
         return self.age_s
+
+    def problems(self, limits: HealthConfig) -> Iterator[Problem]:
+        if self.age_s is not None and self.age_s > limits.heartbeat_limit_s:
+            yield Problem("no-heartbeat", f"no heartbeat from GCN for {self.age_s:.0f} s")
 
     def commit(self) -> None: ...
     def idle(self) -> None: ...
@@ -60,8 +74,8 @@ def source(fixtures: Path) -> Live:
 @pytest.fixture
 def host(tmp_path: Path, source: Live) -> Iterator[Host]:
     sinks = (SinkConfig(name="lines", type="jsonl", options={"path": str(tmp_path / "a.jsonl")}),)
-    watch = WatchConfig(every_s=0.05, heartbeat_limit_s=5.0, stall_limit_s=5.0)
-    config = Config(data_folder=tmp_path / "new", sinks=sinks, watch=watch)
+    health = HealthConfig(every_s=0.05, heartbeat_limit_s=5.0, stall_limit_s=5.0)
+    config = Config(data_folder=tmp_path / "new", sinks=sinks, health=health)
     host = Host(config, source=lambda: source)
     yield host
     host.stop()
@@ -106,8 +120,11 @@ def test_a_running_host_writes_how_it_is(host: Host, tmp_path: Path) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert f"sink       lines: {now['records']} written" in shown.stdout
     assert f"last on    {LVK}: 2026-05-02T00:00:00" in shown.stdout
-    assert shown.stdout.startswith("NOT running" if shown.returncode else "running")
-    later = json.loads(status_path(tmp_path / "new").read_text()) | {"at": "2026-01-01T00:00:00Z"}
+    assert (shown.returncode, shown.stdout.split(":")[0]) == (1, "stopped")
+    later = json.loads(status_path(tmp_path / "new").read_text()) | {
+        "at": "2026-01-01T00:00:00Z",
+        "state": "running",
+    }
     status_path(tmp_path / "new").write_text(json.dumps(later))
     shown = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (shown.returncode, shown.stdout.split(":")[0]) == (1, "NOT running")
@@ -122,29 +139,44 @@ def test_without_a_host_there_is_no_status(tmp_path: Path) -> None:
 def test_trouble_is_told_once_and_its_end(
     host: Host, source: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = Watch(host, source)
-    watch.look()
-    source.age_s = 60.0
-    watch.look()
-    source.age_s = 61.0
-    watch.look()
-    source.age_s = 0.5
-    watch.look()
-    source.age_s = None  # another host of the group has the heartbeat's partition
-    watch.look()
+    reporter = HealthReporter(host, source)
+    reporter.look()
+    for source.age_s in (60.0, 61.0, 0.5, None):  # at last another host of the group has them
+        reporter.look()
     assert [record.getMessage() for record in caplog.records] == [
-        "no heartbeat from GCN for 60 s",
-        "over: no heartbeat from GCN",
+        "not well: no heartbeat from GCN for 60 s",
+        "over: no heartbeat from GCN for 61 s",
     ]
     host.moved_at -= 60.0
-    assert problems(host, source)[0].startswith("the host has not moved for 60")
+    ((kind, text),) = problems(host, source)
+    assert kind == "host-stands"
+    assert text.startswith("the host has not moved for 60")
+
+
+def test_a_required_sink_that_takes_nothing() -> None:
+    limits = HealthConfig(stall_limit_s=5.0)
+    state = SinkState(name="lines", type="jsonl", required=True)
+    assert not list(sink_problems([state], limits))
+    state.waiting, state.busy_since = 3, datetime.now(UTC) - timedelta(seconds=60)
+    ((kind, text),) = sink_problems([state], limits)
+    assert kind == "sink-stands"
+    assert text.startswith("sink lines takes nothing, 3 wait for it: it has been writing for 6")
+    state.busy_since, state.in_trouble, state.last_error = None, True, "down"
+    ((_, text),) = sink_problems([state], limits)
+    assert text == "sink lines takes nothing, 3 wait for it: down"
+    state.required = False
+    assert not list(sink_problems([state], limits))
+
+
+def test_a_disk_that_takes_nothing(host: Host, source: Live) -> None:
+    assert problems(host, source) == []
+    host.journal_error = "disk full"
+    assert problems(host, source) == [("journal-stands", "nothing can be kept: disk full")]
 
 
 def test_health_and_metrics_over_http(host: Host, source: Live) -> None:
-    watch = replace(host.config.watch, listen="127.0.0.1:0")
-    host.config = replace(host.config, watch=watch)
     host.open()
-    with Watch(host, source) as watched:
+    with HealthServer(host, source, "127.0.0.1:0") as watched:
         host.handle(source.given[0])
         assert get(watched.port, "/healthz") == (200, "ok\n")
         source.age_s = 60.0
@@ -167,14 +199,28 @@ def test_health_and_metrics_over_http(host: Host, source: Live) -> None:
     assert samples["icecube_alerts_lag", f"{LVK}[0]"] == 7
     assert samples["icecube_alerts_kafka_errors_total", "_TRANSPORT"] == 2
     assert samples["icecube_alerts_heartbeat_age_seconds",] == 60
+    assert samples["icecube_alerts_problem", "no-heartbeat"] == 1
+    assert samples["icecube_alerts_well",] == 0
+    assert samples["icecube_alerts_lost_total", f"{LVK}[0]"] == 3
+    assert samples["icecube_alerts_topic_missing", "gcn.not.there"] == 1
     host.close()
 
 
-@pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:99999", "999.1.1.1:80"])
-def test_an_address_that_cannot_be_used_is_named(host: Host, source: Live, listen: str) -> None:
-    host.config = replace(host.config, watch=replace(host.config.watch, listen=listen))
-    with pytest.raises(ConfigError, match=r"watch\.listen: cannot listen"):
-        Watch(host, source)
+@pytest.mark.parametrize(
+    ("listen", "says"),
+    [
+        ("nonsense", "'nonsense' is not HOST:PORT"),
+        ("23810", r"'23810' is not HOST:PORT \(such as 127\.0\.0\.1:9464; 0\.0\.0\.0:9464 is open"),
+        (":23810", "':23810' is not HOST:PORT"),  # to all addresses: only who says so
+        ("127.0.0.1:99999", "cannot listen"),
+        ("999.1.1.1:80", "cannot listen"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_named(
+    host: Host, source: Live, listen: str, says: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^health\.listen: {says}"):
+        HealthServer(host, source, listen)
 
 
 def test_systemd_is_told(
@@ -184,10 +230,10 @@ def test_systemd_is_told(
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(10.0)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        with Watch(host, source):
+        with HealthReporter(host, source):
             assert [systemd.recv(100), systemd.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
             host.moved_at -= 60.0
-            time.sleep(0.2)
+            until(lambda: (read_status(tmp_path / "new") or {})["problems"])
         told: list[bytes] = []
         while not told or told[-1] != b"STOPPING=1":
             told.append(systemd.recv(100))
