@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -218,7 +219,7 @@ def gw_rate_of(alert: Alert, high: Rate | None = None, low: Rate | None = None) 
     stream = gw_stream_of(alert)
     if stream is None:
         return None
-    run = gw_run_of(alert.trigger_time or _day_of(alert))
+    run = gw_run_of(alert.trigger_time or _day_of(alert.gw and alert.gw.superevent_id))
     return (high or run.high) if stream == STREAMS[0] else (low or run.low)
 
 
@@ -228,13 +229,14 @@ def gw_stream_of(alert: Alert) -> str | None:
         return STREAMS[0]
     if alert.p_value("bayesian") is None:
         return None
-    run = gw_run_of(alert.trigger_time or _day_of(alert))
+    run = gw_run_of(alert.trigger_time or _day_of(alert.gw and alert.gw.superevent_id))
     return STREAMS[1 if run.low.per_year else 0]
 
 
-def _day_of(alert: Alert) -> datetime | None:
+@lru_cache(1024)
+def _day_of(superevent: str | None) -> datetime | None:
     """Return the day that a superevent is named after."""
-    found = re.search(r"S(\d{6})", (alert.gw and alert.gw.superevent_id) or "")
+    found = re.search(r"S(\d{6})", superevent or "")
     try:
         return found and datetime.strptime(f"{found[1]}+0000", "%y%m%d%z")
     except ValueError:
