@@ -36,7 +36,7 @@ _NOT_TRUSTED: Final = (
 _REFUSED: Final = "the credentials were refused: check GCN_CLIENT_ID and GCN_CLIENT_SECRET"
 
 _BY_TEXT: Final = (
-    (r"(?i)certificate|SSL peer|self.signed|ssl handshake", _NOT_TRUSTED),
+    (r"(?i)certificate|trust anchors|SSL peer|self.signed|ssl handshake", _NOT_TRUSTED),
     (
         r"resolve host|connect to server|onnection timed out|Timeout was reached",
         "cannot reach {where}, or the server that checks credentials: check the network",
