@@ -298,10 +298,13 @@ class LiveSource(BatchConsumer):
         if error.name() == "_AUTO_OFFSET_RESET":  # not in the range that the broker has, or none
             if (topic, number) in self._next:
                 self._reassign([confluent_kafka.TopicPartition(topic, number)])
-        elif topic in self._topics.missing and error.name() == "UNKNOWN_TOPIC_OR_PART":
+        elif error.name() == "UNKNOWN_TOPIC_OR_PART" and self._is_missing(topic):
             self._reports.count(error)  # that is told already
         else:
             self._note_error(event)
+
+    def _is_missing(self, topic: str) -> bool:
+        return topic in map(subscription, self._topics.missing)
 
     def _is_heartbeat(self, event: confluent_kafka.Message) -> bool:
         if event.error() is not None or event.topic() != HEARTBEAT_TOPIC:
