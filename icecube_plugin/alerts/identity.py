@@ -167,8 +167,10 @@ def _days(names: Iterable[str], alert: Alert) -> Iterator[tuple[str, str]]:
         yield from ((f"{made - n * _ONE_DAY:%y%m%d}", "") for n in range(CIRCULAR_DAYS))
 
 
-def aliases(alert: Alert) -> tuple[frozenset[str], frozenset[str]]:
+def aliases(alert: Alert, one: Claim) -> tuple[frozenset[str], frozenset[str]]:
     """Return under what an alert is kept, and under what those are kept that can be of its event.
+
+    `one` is its `claim`.
 
     An index of these finds, from one alert to the next, every alert that `group` could join with
     the first one, and so needs few of many: `group` of them says the same as of all.
@@ -179,7 +181,6 @@ def aliases(alert: Alert) -> tuple[frozenset[str], frozenset[str]]:
         Names, numbers and ivorns in their one spelling; ``gcn:33633``; ``day:...`` of what has a
         number, ``open:...`` of what has none and may be tied by its day.
     """
-    one = claim(alert)
     keys = {*one.numbers, *one.names}
     days = {one.day, *one.days} - {None}
     if one.time is not None:
@@ -277,7 +278,12 @@ def same_event(alert: Alert, other: Alert) -> bool:
     return len(group((alert, other))) == 1
 
 
-def group(alerts: Iterable[Alert], *, now: datetime | None = None) -> tuple[Event, ...]:
+def group(
+    alerts: Iterable[Alert],
+    *,
+    now: datetime | None = None,
+    claims: Sequence[Claim] | None = None,
+) -> tuple[Event, ...]:
     """Bring the alerts of each event together.
 
     Parameters
@@ -286,6 +292,8 @@ def group(alerts: Iterable[Alert], *, now: datetime | None = None) -> tuple[Even
         In any order; every one ends up in exactly one event.
     now : datetime, optional
         What is made later is doubted [UTC]; by default the time of the call.
+    claims : sequence of Claim, optional
+        The `claim` of each alert, where it is known already.
 
     Returns
     -------
@@ -301,7 +309,7 @@ def group(alerts: Iterable[Alert], *, now: datetime | None = None) -> tuple[Even
     [('137840_57034692', 2)]
     """
     found = tuple(alerts)
-    ties = _Ties([claim(alert) for alert in found])
+    ties = _Ties([claim(alert) for alert in found] if claims is None else claims)
     ties.join_numbers()
     ties.join_names()
     ties.join_times()

@@ -115,7 +115,7 @@ class ObservedEvents:
         """
         look = _look(alert)
         with self._lock:
-            found = look and self._db.execute(_NUMBER, look).fetchone()
+            found = None if not look else self._db.execute(_NUMBER, look).fetchone()
         return int(found[0]) if found else None
 
     def __enter__(self) -> Self:

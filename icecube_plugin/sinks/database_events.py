@@ -12,11 +12,11 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Alert, NoticeError, Record
 from icecube_plugin.alerts import Event, group
-from icecube_plugin.alerts.identity import aliases
+from icecube_plugin.alerts.identity import Claim, aliases, claim
 
 from .database_tables import cell, metadata
 
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["EventIndex", "among", "index_all"]
 
 log = logging.getLogger(__name__)
+
+MOST: Final = 500
+"""So many older records are looked at for one batch, the newest ones.
+
+Real events have some twenty. Who sends thousands under one name must not hold the others up.
+"""
+
+Known = dict[int, tuple[Alert, Claim]]
+"""Alerts with what they say of their event, by the number of their record."""
 
 
 class EventIndex:
@@ -56,39 +65,46 @@ class EventIndex:
         """Take new records in, and say anew how those stand that they have to do with."""
         if not new:
             return
-        own = sorted((_text(name), number) for number, a in new.items() for name in aliases(a)[0])
+        known = {number: (alert, claim(alert)) for number, alert in new.items()}
+        names = {number: aliases(*one) for number, one in known.items()}
+        own = sorted((_text(name), number) for number, (kept, _) in names.items() for name in kept)
         cursor.executemany(self._add_alias, own)
-        near = self._neighbours(cursor, new)
+        near = self._neighbours(
+            cursor, known, {name for _, sought in names.values() for name in sought}
+        )
         older = [number for number in near if number not in new]
         if older:
             cursor.execute(self._forget, (self._listed(older),))
         cursor.executemany(self._add_member, list(members_of(near)))
 
-    def _neighbours(self, cursor: Any, new: Mapping[int, Alert]) -> dict[int, Alert]:
+    def _neighbours(self, cursor: Any, new: Known, sought: set[str]) -> Known:
         """Return the records, old and new, that can be of the events of the new ones."""
-        found, fresh, asked = dict(new), dict(new), set[str]()
-        while fresh:
-            sought = {_text(name) for alert in fresh.values() for name in aliases(alert)[1]} - asked
+        found, asked = dict(new), set[str]()
+        while sought := sought - asked:
             asked |= sought
-            rows = cursor.execute(self._bearers, (self._listed(sorted(sought)),))
+            listed = self._listed(sorted(map(_text, sought)))
+            rows = cursor.execute(self._bearers, (listed,))
             numbers = sorted({number for (number,) in rows} - found.keys())
-            fresh = dict(self._alerts(cursor, numbers)) if numbers else {}
+            room = MOST + len(new) - len(found)
+            fresh = dict(self._alerts(cursor, numbers[-room:])) if numbers and room > 0 else {}
             found |= fresh
+            sought = {name for one in fresh.values() for name in aliases(*one)[1]}
         return found
 
-    def _alerts(self, cursor: Any, numbers: list[int]) -> Iterator[tuple[int, Alert]]:
+    def _alerts(self, cursor: Any, numbers: list[int]) -> Iterator[tuple[int, tuple[Alert, Claim]]]:
         for number, text in list(cursor.execute(self._records, (self._listed(numbers),))):
             alert = _read(number, text)
             if alert is not None:
-                yield number, alert
+                yield number, (alert, claim(alert))
 
 
-def members_of(alerts: Mapping[int, Alert]) -> Iterator[tuple[Any, ...]]:
+def members_of(known: Known) -> Iterator[tuple[Any, ...]]:
     """Yield the row of ``event_members`` of each record, by its number."""
     numbers: dict[int, list[int]] = {}  # two records may hold one and the same alert
-    for number, alert in alerts.items():
+    for number, (alert, _) in known.items():
         numbers.setdefault(id(alert), []).append(number)
-    for event in group(alerts.values()):
+    alerts, claims = zip(*known.values(), strict=True)
+    for event in group(alerts, claims=claims):
         yield from _rows(event, numbers)
 
 

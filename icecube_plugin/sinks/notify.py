@@ -43,7 +43,7 @@ from icecube_hooks import (
     hookimpl,
 )
 from icecube_plugin.alerts import Event, State, group
-from icecube_plugin.alerts.identity import aliases
+from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.merge import content_digest, known
 from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, made_folder
@@ -269,7 +269,9 @@ class _State:
         found: dict[str, Alert] = {}
         fresh, asked = [alert], set[str]()
         while fresh:
-            names = {name for one in fresh for name in _names(one, aliases(one)[1])} - asked
+            names = {
+                name for one in fresh for name in _names(one, aliases(one, claim(one))[1])
+            } - asked
             asked |= names
             marks = ", ".join("?" * len(names))
             rows = self.database.execute(
@@ -285,7 +287,7 @@ class _State:
     def keep(self, key: str, alert: Alert) -> None:
         """Keep a notice under the names of its event, without what no reader understood."""
         text = alert.replace(unread={}).to_json()
-        rows = [(name, key, text) for name in _names(alert, aliases(alert)[0])]
+        rows = [(name, key, text) for name in _names(alert, aliases(alert, claim(alert))[0])]
         self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
 
     def forget(self) -> None:

@@ -476,7 +476,8 @@ def _per_deg2(unit: str | None) -> float:
     from astropy import units as u
 
     try:
-        return float(u.Unit(unit or "sr-1").to("deg-2"))
+        factor: Any = u.Unit(unit or "sr-1").to("deg-2")
+        return float(factor)
     except (ValueError, u.UnitConversionError) as error:
         raise SkyMapError(f"expected a density in 1/sr, got {unit!r}") from error
 

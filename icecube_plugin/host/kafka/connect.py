@@ -19,6 +19,7 @@ from .topics import REFRESH_S
 
 if TYPE_CHECKING:
     import confluent_kafka
+    import confluent_kafka.admin
 
 __all__ = [
     "CLIENT_NAME",
