@@ -154,6 +154,12 @@ def commands_of(block: Block) -> Iterator[tuple[str, str]]:
         yield command, shown
 
 
+def read_log(log: Path) -> str:
+    """Return what was said, without the line by which every command names its configuration."""
+    named = "icecube-alerts: configuration icecube-alerts.toml, found in this folder\n"
+    return log.read_text("utf-8").removeprefix(named)
+
+
 def said_by(command: str, shown: str, folder: Path) -> str:
     """Run a command and return its stdout and stderr, as a terminal shows them."""
     before, interrupted, _ = shown.partition("^C\n")
@@ -172,7 +178,7 @@ def said_by(command: str, shown: str, folder: Path) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    said = log.read_text("utf-8")
+    said = read_log(log)
     if interrupted:
         lines = said.splitlines(keepends=True)
         lines.insert(before.count("\n"), interrupted)
@@ -183,7 +189,7 @@ def said_by(command: str, shown: str, folder: Path) -> str:
 def wait_for(shown: str, log: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a program has written all that is shown."""
     until = time.monotonic() + TIMEOUT_S
-    while not matches(shown, log.read_text("utf-8")):
+    while not matches(shown, read_log(log)):
         assert process.poll() is None, f"ended early:\n{log.read_text('utf-8')}"
         assert time.monotonic() < until, f"did not write {shown!r}:\n{log.read_text('utf-8')}"
         time.sleep(0.05)

@@ -177,10 +177,6 @@ Declination = Annotated[float, Meta(ge=-90.0, le=90.0)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
-# What ``str.splitlines`` takes for the end of a line, and JSON does not: it stands in strings only.
-_SEPARATORS: Final = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
-
-
 class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """Base of the types: changed copies, and JSON without loss.
 
@@ -198,7 +194,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
         return found
 
     def to_json(self) -> str:
-        """Return `to_dict` as strict JSON, on one line.
+        """Return `to_dict` as strict ASCII JSON, on one line.
 
         Raises
         ------
@@ -206,10 +202,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
             For text that has no UTF-8 (a lone surrogate).
         """
         text = msgspec.json.encode(self._form()).decode()
-        if not text.isascii():
-            for separator, escaped in _SEPARATORS:
-                text = text.replace(separator, escaped)
-        return text
+        # Escaped, so that no line ends early and no terminal acts on what a message says.
+        return text if text.isascii() else json.dumps(json.loads(text), separators=(",", ":"))
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:
@@ -838,7 +832,7 @@ class Record(Contract, frozen=True, kw_only=True, dict=True):
         )
 
     def to_json(self) -> str:
-        """Return the record as strict JSON on one line, the same object each time."""
+        """Return the record as strict ASCII JSON on one line, the same object each time."""
         return self._text
 
     @cached_property

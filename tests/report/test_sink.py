@@ -15,6 +15,7 @@ import pytest
 from lxml import html
 
 from icecube_hooks import ConfigError, Record, RetryLater, Sink, WireFormat
+from icecube_hooks.host import build as build_sink
 from icecube_hooks.testing import SinkConformance, make_record
 from icecube_plugin.sinks.html import Html
 from icecube_plugin.views.pages import build
@@ -185,5 +186,5 @@ def test_title_is_shown_and_checked(tmp_path: Path) -> None:
     sink = Html(folder=tmp_path, title="Run <O4>")
     sink.write([make_record()])
     assert "<h1>Run &lt;O4&gt;</h1>" in (tmp_path / "index.html").read_text()
-    with pytest.raises(ConfigError, match="expected a text"):
-        Html(folder=tmp_path, title=5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"sinks\.page\.title: expected `str`, got `int`"):
+        build_sink(Html, {"folder": str(tmp_path), "title": 5}, "sinks.page")

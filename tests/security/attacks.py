@@ -49,8 +49,9 @@ def _text(**changes: str) -> bytes:
     return (FIXTURES / name).read_bytes() + "\n".join(lines).encode("utf-8", "replace")
 
 
-def _record(text: str) -> bytes:
-    """Return a record as another host publishes it, with `text` wherever text may stand."""
+def _record(attack: str) -> bytes:
+    """Return a record as another host publishes it, with the attack wherever text may stand."""
+    text = "ATTACK"
     alert = make_alert(
         event_names=(text,), ivorn=text, comments=(text, text), run_id=None, event_id=None,
         amon_id=text, unread={text: {text: [text]}}, p_values=(PValue(search=text, value=0.5),),
@@ -62,7 +63,8 @@ def _record(text: str) -> bytes:
     )
     circular = alert.replace(amon_id=None)
     made = [make_record(alert=one) for one in (alert, search, circular)]
-    return json.dumps([one.to_dict() for one in made], ensure_ascii=True).encode()
+    found = json.dumps([one.to_dict() for one in made])
+    return found.replace(text, json.dumps(attack)[1:-1]).encode()
 
 
 def _records(text: str) -> tuple[bytes, ...]:
@@ -194,7 +196,10 @@ ATTACKS: Final[dict[str, Attack]] = {
     "bidirectional": Attack(_everywhere("\u202egpj.exe\u2066\u200f\ufeff"), "alert"),
     "nul": Attack(_everywhere("a\x00b"), "alert"),
     "half-a-surrogate": Attack(
-        _fixed(_track(event_name=["\ud800"]), *_records("\udcff")), "refused"
+        _fixed(_track(event_name=["\ud800"])), "refused"
+    ),
+    "half-a-surrogate-of-another-host": Attack(
+        _fixed(*_records("\udcff")), "alert"
     ),
     "sql": Attack(_everywhere("'; DROP TABLE records; --\"; DROP TABLE records; --"), "alert"),
     "formula": Attack(_everywhere('=HYPERLINK("http://evil.example","x")'), "alert"),

@@ -104,7 +104,9 @@ def test_attack(outcome: Outcome, name: str, tmp_path: Path) -> None:
         if name in ("external-entity", "xinclude-and-stylesheet"):
             continue  # made anew, they name another server
         kept = records[number] if number in records else letters[number].message
-        assert kept.value == (value[:KEPT] if len(value) > 2**24 else value)
+        is_inner = number in records and b'"contract"' in value
+        expected = Record.from_json(value).message.value if is_inner else value
+        assert kept.value == (expected[:KEPT] if len(value) > 2**24 else expected)
     assert ("alert" if records else "refused") == attack.becomes
     assert not (attack.becomes == "alert" and letters)
 
@@ -154,7 +156,7 @@ def test_the_screen_shows_text_only(outcome: Outcome) -> None:
 
 def test_the_log_has_our_lines_only(outcome: Outcome) -> None:
     assert [c for c in outcome.log if not c.isprintable() and c != "\n"] == []
-    line = re.compile(r"\d\d:\d\d:\d\d (INFO|WARNING|ERROR) ")
+    line = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
     others = [text for text in outcome.log.splitlines() if not line.match(text)]
     assert others == []
     assert not any(" ERROR forged" in text[:30] for text in outcome.log.splitlines())
