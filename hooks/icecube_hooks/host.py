@@ -38,6 +38,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time
 from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
@@ -67,8 +68,8 @@ log = logging.getLogger(__name__)
 OURS = "icecube-plugin"
 """The distribution that the contract comes with."""
 
-_PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
-"""What a value in a configuration can be."""
+_PLAIN = (str, int, float, bool, list, tuple, dict, type(None), date, time)
+"""What a value in a configuration can be; TOML has dates and times."""
 
 Assess = Callable[[Alert], Iterable[Significance]]
 Thing = ParserType | SignificanceType | SinkType

@@ -407,7 +407,7 @@ def _span_s(value: Any, key: str) -> float:
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
         return float(match[1]) * _UNIT_S[match[2]]
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12:
         return float(value)
     raise ConfigError(f"expected a span such as '36h' or '3d', not {value!r:.40}", key=key)
 
@@ -418,10 +418,19 @@ def _converted(value: Any, kind: Any, path: str) -> Any:
         return msgspec.convert(value, kind, dec_hook=_of_text)
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at `")
-        inner = where.rstrip("`").removeprefix("$").removeprefix(".")
+        inner = _named(value, where.rstrip("`").removeprefix("$").removeprefix("."))
         choices = get_args(get_type_hints(kind).get(inner)) if "enum value" in text else ()
         says = _in_plain_words(text, choices)
         raise ConfigError(says, key=_join(path, inner)) from error
+
+
+def _named(value: Any, where: str) -> str:
+    """Return a path with the key of the table in a table that is none: msgspec says ``[...]``."""
+    head, dots, tail = where.partition("[...]")
+    for name in filter(None, head.split(".")) if dots else ():
+        value = value[name]
+    wrong = (key for key, item in value.items() if not isinstance(item, Mapping)) if dots else ()
+    return f"{head}.{next(iter(wrong), '...')}{tail}" if dots else where
 
 
 _PLAIN: Final = {
