@@ -67,7 +67,7 @@ def _move(path: Path, columns: str, adopt: Callable[[Sequence[Any]], object]) ->
         return
     count, end = 0, "taken-over"
     query = f"SELECT {columns} ORDER BY number LIMIT {AT_ONCE}"  # ours
-    forget = f"DELETE FROM {columns.rsplit(' ', 1)[1]} WHERE number <= ?"  # noqa: S608
+    forget = f"DELETE FROM {columns.rsplit(' ', 1)[1]} WHERE number <= ?"  # noqa: S608  # names of our own tables
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.text_factory = lambda value: value.decode("utf-8", "replace")

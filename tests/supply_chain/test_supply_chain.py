@@ -115,7 +115,7 @@ def test_no_rule_of_security_is_switched_off_without_a_reason() -> None:
 IMPORTS = {
     "hooks/icecube_hooks/testing.py": "the test kit pickles what it has made itself",
     "hooks/icecube_hooks/messages.py": "writes XML, reads none",
-    "icecube_plugin/views/plots/_light.py": "escapes text, parses nothing",
+    "icecube_plugin/views/plots/_svg.py": "escapes text, parses nothing",
 }
 """Imports that bandit marks whatever is done with them."""
 
