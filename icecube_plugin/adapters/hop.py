@@ -263,7 +263,7 @@ def _raw(obj: Any, metadata: object) -> bytes | None:
 
 def _unwrapped(message: Message) -> Message:
     """Return the notice inside of a record, or the message itself if it is none."""
-    if b'"raw_base64"' not in message.value:
+    if b'"significances"' not in message.value:
         return message
     try:
         inner = IceCubeAlert(message.value).record.message

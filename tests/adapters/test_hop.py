@@ -38,7 +38,7 @@ from tests.adapters.conftest import (
 )
 from tests.kafka_broker.broker import KafkaBroker
 
-IMPORT_LIMIT_MS = 50.0
+IMPORT_LIMIT_MS = 300.0
 SEARCH = (ROOT / "fixtures" / NOTICES[0]).read_bytes()
 OPEN = """
 from hop.io import Deserializer, StartPosition, Stream
