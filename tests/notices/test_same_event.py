@@ -80,6 +80,8 @@ class Truth:
 
 
 FIRST: Final = datetime(2019, 6, 1, tzinfo=UTC)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+"""What is made after "now" is doubted."""
 TIMES: Final = st.integers(0, 500_000_000 * 1_000_000).map(
     lambda microseconds: FIRST + timedelta(microseconds=microseconds)
 )
@@ -465,7 +467,7 @@ def test_a_revision_is_another_notice_of_the_same_event(truth: Truth, moved: flo
     later = replace(truth, revision=truth.revision + 1, dec=truth.dec + moved)
     for one, other in itertools.product(FORMATS, FORMATS):
         old, new = read(truth, one), read(later, other)
-        (event,) = group([new, old])
+        (event,) = group([new, old], now=LATER)
         assert event.alerts == (old, new)
         found = {c.field: c for c in changes(old, new) if c.old is not None}
         assert set(found) - {"status"} == {"position"}
