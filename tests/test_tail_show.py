@@ -218,5 +218,5 @@ def test_a_database_that_an_older_version_wrote(
     capsys.readouterr()
     code = main(["query", "--database", str(path), "--event", "137840_57034692"])
     shown = capsys.readouterr()
-    assert (code, "IceCube-230416A" in shown.out) == ((2, False), (0, True))[layout - 1]
-    assert layout == 2 or "`icecube-alerts check` changes it to" in shown.err
+    assert code == 2
+    assert "`icecube-alerts check` changes it to" in shown.err

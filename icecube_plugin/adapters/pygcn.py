@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from icecube_hooks.host import PluginSet
-    from icecube_plugin.host import Host
+    from icecube_plugin.host import Host, StoreError
 
 __all__ = ["handler"]
 
@@ -62,9 +62,13 @@ def handler(config: str | Path | Host) -> Callable[[bytes, object], None]:
     ConfigError
         If the configuration is wrong or a sink cannot be made: now, not at the first notice.
     """
-    from icecube_plugin.host import Host
+    from icecube_plugin.host import Host, StoreError
 
-    host = (config if isinstance(config, Host) else Host.from_file(config)).open()
+    host = config if isinstance(config, Host) else Host.from_file(config)
+    try:
+        host.open()
+    except StoreError as error:  # the disk may have room again when the first notice comes
+        log.error("%s", error)
 
     def handle(payload: bytes, root: Any = None) -> None:
         message = Message(value=payload, origin=ORIGIN)

@@ -361,7 +361,8 @@ def _section(data: Any, kind: type[S], path: str) -> S:
     known = [name for name in kind.__struct_encode_fields__ if name not in _NOT_IN_THE_FILE]
     for name in data:
         if name not in known:
-            hint = _RENAMED.get(name) or nearest(name, known)
+            more = ("sinks",) if kind is Config else ()  # which is read apart
+            hint = _RENAMED.get(name) or nearest(name, (*known, *more))
             raise ConfigError("unknown key", key=_join(path, name or '""'), hint=hint)
     if kind is Config:
         return _made_of_sections(data, kind)

@@ -314,13 +314,13 @@ def test_a_batch_that_never_gets_to_the_disk_moves_no_cursor(room: Room) -> None
 
 
 def test_a_sink_gets_what_its_filter_lets_through_and_what_is_for_it(room: Room) -> None:
-    gold, other = Troubled(), Troubled()
-    room.worker(lambda: gold, name="gold", filter={"kinds": ["gold"]})
+    search, other = Troubled(), Troubled()
+    room.worker(lambda: search, name="search", filter={"kinds": ["lvk-search"]})
     room.worker(lambda: other, name="other")
     room.journal.append(RECORDS)
     room.journal.append(RECORDS[:1], sink="other")
-    until(lambda: room.cursor("gold") == room.cursor("other") == len(IDS) + 1)
-    assert gold.ids == [r.id for r in RECORDS if r.alert.kind == "gold"]
+    until(lambda: room.cursor("search") == room.cursor("other") == len(IDS) + 1)
+    assert search.ids == [r.id for r in RECORDS if r.alert.kind == "lvk-search"]
     assert other.ids == [*IDS, IDS[0]]
 
 

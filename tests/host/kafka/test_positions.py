@@ -136,7 +136,7 @@ def test_a_topic_made_again_while_the_host_was_down_is_read_from_its_beginning(
     kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its offsets mean other messages: 50 of 80 would be passed over."""
-    topic = "again"
+    topic = "again-and-again"
     kafka.create_topic(topic)
     publish(kafka, topic, [b"%d" % n for n in range(50)])
     config = kafka_config(kafka, topic)
