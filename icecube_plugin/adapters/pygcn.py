@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from icecube_hooks.host import PluginSet
-    from icecube_plugin.host import Host, StoreError
+    from icecube_plugin.host import Host
 
 __all__ = ["handler"]
 
