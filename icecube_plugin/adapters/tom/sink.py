@@ -69,7 +69,7 @@ class TomTargets:
         permissions: str | None = None,
         nonlocalized: bool = True,
     ) -> None:
-        self.kinds = frozenset(AlertKind) if kinds is None else _kinds(kinds)
+        self.kinds = None if kinds is None else _kinds(kinds)
         self.tests = _flag(tests, "tests")
         self.nonlocalized = _flag(nonlocalized, "nonlocalized")
         if permissions is not None and permissions not in PERMISSIONS:
@@ -119,7 +119,7 @@ class TomTargets:
         from .targets import Wanted
 
         alert = record.alert
-        wanted = alert.kind in self.kinds and (alert.is_real or self.tests)
+        wanted = (self.kinds is None or alert.kind in self.kinds) and (alert.is_real or self.tests)
         return Wanted(
             target=wanted and alert.kind is not AlertKind.LVK_SEARCH,
             nonlocalized=wanted and self.nonlocalized,
@@ -135,13 +135,10 @@ def register_sinks() -> list[SinkType]:
 
 
 def _kinds(kinds: object) -> frozenset[AlertKind]:
-    try:
-        if isinstance(kinds, str):
-            raise ValueError(kinds)
-        return frozenset(AlertKind(kind) for kind in kinds)  # type: ignore[attr-defined]  # checked
-    except (ValueError, TypeError) as error:
-        known = ", ".join(AlertKind)
-        raise ConfigError(f"expected a list of {known}", key="kinds") from error
+    known = {kind.value: kind for kind in AlertKind}
+    if isinstance(kinds, list | tuple) and all(kind in known for kind in kinds):
+        return frozenset(known[kind] for kind in kinds)
+    raise ConfigError(f"expected a list of {', '.join(known)}", key="kinds")
 
 
 def _flag(value: object, key: str) -> bool:
