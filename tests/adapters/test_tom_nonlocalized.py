@@ -31,7 +31,6 @@ import itertools, json, math, os, sys
 sys.path.insert(0, "")
 os.environ["DJANGO_SETTINGS_MODULE"] = "mytom.settings"
 import django; django.setup()
-from dataclasses import replace
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from tom_nonlocalizedevents import models
@@ -51,7 +50,7 @@ def record(name):
 
 
 def changed(old, **changes):
-    message = replace(old.message, value=old.message.value + b" " * (1 + len(changes)))
+    message = old.message.replace(value=old.message.value + b" " * (1 + len(changes)))
     return Record.of(message, old.alert.replace(**changes), old.significances)
 
 
@@ -96,18 +95,18 @@ before = list(ALL)
 s.write(STORY_OF_SEARCH)
 found["redelivered"] = [state(), list(ALL.all()) == before]
 newest = STORY_OF_SEARCH[-1]
-reference = replace(newest.alert.gw, notice_number=4, notice_type="Update",
+reference = newest.alert.gw.replace(notice_number=4, notice_type="Update",
                     reference="S241225c-4-Update")
 fewer = changed(newest, gw=reference, coincident_events=newest.alert.coincident_events[:1])
 s.write([fewer])
 found["fewer"] = state()
-reference = replace(reference, notice_number=5, reference="S241225c-5-Update")
+reference = reference.replace(notice_number=5, reference="S241225c-5-Update")
 s.write([changed(newest, gw=reference)])
 found["again"] = state()
 human = models.EventCandidate.objects.order_by("target__name").first()
 human.viable, human.viability_reason = False, "a known blazar"
 human.save()
-reference = replace(reference, notice_number=6, reference="S241225c-6-Update")
+reference = reference.replace(notice_number=6, reference="S241225c-6-Update")
 s.write([changed(newest, gw=reference, status=Status.RETRACTION)])
 found["retracted search"] = state()
 
