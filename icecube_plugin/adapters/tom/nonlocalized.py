@@ -154,13 +154,13 @@ def update_cascade(event: Event, names: Iterable[str]) -> None:
     if event.is_retracted != (found.state == "RETRACTED"):  # INACTIVE is a person's word
         found.state = "RETRACTED" if event.is_retracted else "ACTIVE"
         found.save()
-    for alert in event.alerts:
+    for alert in event.notices:
         if alert.revision is not None:
             _sequence(found, alert)
 
 
 def _sequence(found: Any, alert: Alert) -> None:
-    """Keep a revision; of several formats the last one, which is the most precise."""
+    """Keep a revision, as its formats together state it."""
     place = alert.localization
     localization = None if place is None else _localization(found, alert, place)
     details = {
