@@ -21,7 +21,7 @@ from icecube_hooks import ConfigError, Record, RetryLater
 
 __all__ = [
     "absolute",
-    "checked",
+    "file_id",
     "hidden",
     "identity",
     "indented_json",
@@ -76,13 +76,6 @@ def made_folder(folder: Path, key: str) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"cannot write into {folder}: Permission denied", key=key)
     return folder
-
-
-def checked(value: object, choices: tuple[object, ...], key: str) -> None:
-    """Raise `ConfigError` under `key` unless `value` is one of `choices`, of the same type."""
-    if not any(type(value) is type(choice) and value == choice for choice in choices):
-        known = ", ".join(repr(choice) for choice in choices)
-        raise ConfigError(f"expected one of {known}, got {value!r}", key=key)
 
 
 def wrong(error: OSError, path: Path) -> RetryLater:
@@ -148,12 +141,21 @@ def _sync_file(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells a file from any other that was `path`; ``None`` if there is none."""
+    """Return what tells a file and its content from any other of its name, if there is one."""
     try:
         status = path.stat()
     except OSError:
         return None
     return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def file_id(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other of its name; ``None`` if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def is_at(file: int, path: Path) -> bool:

@@ -286,25 +286,13 @@ class Message(Contract, frozen=True, kw_only=True):
     origin: str | None = None
 
     def __repr__(self) -> str:  # payloads and keys may be large, or private
-        place = (self.topic, self.partition, self.offset, self.origin)
-        return (
-            f"Message({len(self.value)} bytes, topic={place[0]!r}, partition={place[1]}, "
-            f"offset={place[2]}, origin={place[3]!r})"
-        )
+        place = f"topic={self.topic!r}, partition={self.partition}, offset={self.offset}"
+        return f"Message({len(self.value)} bytes, {place}, origin={self.origin!r})"
 
     def _form(self) -> _MessageForm:
-        text = _text(self.value)
-        return _MessageForm(
-            value=UNSET if text is None else text,
-            value_base64=self.value if text is None else UNSET,
-            topic=self.topic,
-            partition=self.partition,
-            offset=self.offset,
-            timestamp=self.timestamp,
-            key_base64=self.key,
-            headers=self.headers,
-            origin=self.origin,
-        )
+        own, text = msgspec.structs.asdict(self), _text(self.value)
+        own["value"] = UNSET if text is None else text
+        return _MessageForm(**own, value_base64=self.value if text is None else UNSET)
 
     @classmethod
     def _read(cls, read: Any, data: Any) -> Self:
@@ -312,17 +300,11 @@ class Message(Contract, frozen=True, kw_only=True):
 
     @classmethod
     def _of_form(cls, form: _MessageForm) -> Self:
-        text = "" if form.value is UNSET else form.value
-        return cls(
-            value=text.encode() if form.value_base64 is UNSET else form.value_base64,
-            topic=form.topic,
-            partition=form.partition,
-            offset=form.offset,
-            timestamp=form.timestamp,
-            key=form.key_base64,
-            headers=form.headers,
-            origin=form.origin,
-        )
+        own = msgspec.structs.asdict(form)
+        text, value = own.pop("value"), own.pop("value_base64")
+        if value is UNSET:  # without either there was no payload
+            value = b"" if text is UNSET else text.encode()
+        return cls(**own, value=value)
 
 
 class _MessageForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,7 +316,7 @@ class _MessageForm(msgspec.Struct, frozen=True, kw_only=True):
     partition: int | None = None
     offset: int | None = None
     timestamp: Moment | None = None
-    key_base64: bytes | None = None
+    key: bytes | None = msgspec.field(default=None, name="key_base64")
     headers: tuple[tuple[str, bytes | None], ...] = ()
     origin: str | None = None
 
@@ -840,29 +822,17 @@ class Record(Contract, frozen=True, kw_only=True, dict=True):
         return super().to_json()
 
     def _form(self) -> _RecordForm:
-        return _RecordForm(
-            contract=HOOKSPEC_VERSION,
-            id=self.id,
-            message=self.message._form(),
-            alert=self.alert,
-            significances=self.significances,
-            annotations=self.annotations,
-            sightings=self.sightings,
-        )
+        own = msgspec.structs.asdict(self) | {"message": self.message._form()}
+        return _RecordForm(**own, contract=HOOKSPEC_VERSION)
 
     @classmethod
     def _read(cls, read: Any, data: Any) -> Self:
         """Read a record of this version, or of an earlier one."""
         form = _translated(read, data, _RecordForm)
-        record = cls(
-            id=form.id,
-            message=Message._of_form(form.message),
-            alert=form.alert,
-            significances=form.significances,
-            annotations=form.annotations,
-            sightings=form.sightings,
-        )
-        return record if form.contract else record._with_raw(_translated(read, data, _Version1))
+        own = msgspec.structs.asdict(form) | {"message": Message._of_form(form.message)}
+        is_old = own.pop("contract") is None
+        record = cls(**own)
+        return record._with_raw(_translated(read, data, _Version1)) if is_old else record
 
     def _with_raw(self, old: _Version1) -> Self:
         """Put the notice's bytes where they stand since version 2: into the message."""

@@ -389,7 +389,7 @@ def _is_foreign(part: Any) -> bool:
 
 def _annotations(make: Callable[..., Any]) -> dict[str, Any]:
     """Return the types of the parameters; of none, where a name in them cannot be found."""
-    of: Any = vars(make).get("__init__", make) if isinstance(make, type) else make
+    of: Any = getattr(make, "__init__") if isinstance(make, type) else make  # noqa: B009  # inherited or not
     try:
         return get_type_hints(of, include_extras=True)
     except (NameError, TypeError, AttributeError):  # a name that only type checkers import

@@ -26,18 +26,18 @@ from typing import Any, Final
 from icecube_hooks import Alert, AlertKind, Localization, Status, WireFormat
 from icecube_plugin.sky.directions import separation_deg
 
-__all__ = ["SAME_PLACE_DEG", "content_digest", "is_at", "known", "merged"]
+__all__ = ["SAME_PLACE_DEG", "content_digest", "is_at", "known", "merged", "trust"]
 
 SAME_PLACE_DEG: Final = 0.02
 """Positions nearer than this are one: circulars round to 0.01 deg."""
 
-_TRUST: Final = (
+_TRUST: Final[tuple[str, ...]] = (
     *(WireFormat.JSON, WireFormat.VOEVENT, WireFormat.TEXT, WireFormat.BINARY),
     WireFormat.CIRCULAR,
 )
 
 _OF_THE_NOTICE: Final = frozenset(
-    ("kind", "format", "status", "notice_time", "comments", "concerns", "unread", "raw")
+    ("kind", "format", "status", "notice_time", "comments", "concerns", "unread")
 )
 """Fields that the rules above treat by themselves, or that belong to one form of the notice."""
 
@@ -98,7 +98,12 @@ def _believed_first(sightings: Iterable[Alert]) -> list[Alert]:
 
 def _trust(alert: Alert) -> tuple[int, float]:
     made = -math.inf if alert.notice_time is None else alert.notice_time.timestamp()
-    return _TRUST.index(alert.format), -made
+    return trust(alert.format), -made
+
+
+def trust(form: str) -> int:
+    """Return how much a format is believed, 0 the most; one of a third party the least."""
+    return _TRUST.index(form) if form in _TRUST else len(_TRUST)
 
 
 def is_at(alert: Alert, other: Alert) -> bool:

@@ -43,7 +43,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -116,7 +116,7 @@ def status(host: Host, source: Source | None) -> dict[str, Any]:
         "pid": os.getpid(),
         "group": group_of(host.config),
         "at": datetime.now(UTC).isoformat(),
-        "problems": dict(problems(host, source)),
+        "problems": {kind: "; ".join(t) for kind, t in _by_kind(problems(host, source)).items()},
         "still_s": round(time.monotonic() - host.moved_at, 3),
         "every_s": host.config.health.every_s,
         **dataclasses.asdict(host.summary),
@@ -145,7 +145,7 @@ class HealthReporter:
         self.source = source
         self.config: HealthConfig = host.config.health
         self._closed = threading.Event()
-        self._told: dict[str, str] = {}
+        self._told: dict[str, list[str]] = {}
         self._thread = threading.Thread(target=self._work, name="icecube-health", daemon=True)
 
     def __enter__(self) -> Self:
@@ -167,13 +167,13 @@ class HealthReporter:
 
     def look(self) -> None:
         """Look once: warn of what is new, tell the service manager, and write the status."""
-        found = dict(problems(self.host, self.source))
-        for kind, text in found.items():
-            if kind not in self._told:
-                log.warning("not well: %s", text)
-        for kind, text in self._told.items():
+        found = _by_kind(problems(self.host, self.source))
+        for kind, texts in found.items():
+            if len(texts) > len(self._told.get(kind, ())):  # another sink, another topic
+                log.warning("not well: %s", "; ".join(texts))
+        for kind, texts in self._told.items():
             if kind not in found:
-                log.warning("over: %s", text)
+                log.warning("over: %s", "; ".join(texts))
         self._told = found
         if "host-stands" not in found:
             _notify_systemd("WATCHDOG=1")
@@ -191,6 +191,13 @@ class HealthReporter:
             replace_file(path, text.encode(), sync=False)
         except OSError as error:  # a full disk: the status is the least of it
             log.debug("cannot write %s: %s", path, error)
+
+
+def _by_kind(found: Iterable[Problem]) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for problem in found:
+        texts.setdefault(problem.kind, []).append(problem.text)
+    return texts
 
 
 def _ready(state: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import IceCubePluginError
+from icecube_plugin.disk import file_id
 
 __all__ = ["FileLock", "Store", "StoreError", "is_damage", "tell_of_fork"]
 
@@ -122,7 +123,7 @@ class Store:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            if self._file != _identity(self.path):  # what was written went with the old file
+            if self._file != file_id(self.path):  # what was written went with the old file
                 self.damaged += 1
                 raise StoreError(f"{self.path} was put aside at this moment")
 
@@ -156,12 +157,12 @@ class Store:
         self._lock.release()
 
     def _connected(self) -> sqlite3.Connection:
-        if self._connection is not None and self._file == _identity(self.path):
+        if self._connection is not None and self._file == file_id(self.path):
             return self._connection
         self.close()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # nobody else's business
-        self._file = _identity(self.path)
+        self._file = file_id(self.path)
         connection = sqlite3.connect(
             self.path, timeout=BUSY_S, check_same_thread=False, isolation_level=None
         )
@@ -179,7 +180,7 @@ class Store:
     def _put_aside(self, error: BaseException) -> None:
         self.close()
         self.damaged += 1
-        if self._file != _identity(self.path):
+        if self._file != file_id(self.path):
             return  # another process was quicker
         suffix = f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
         for end in ("-shm", "-wal", ""):
@@ -228,11 +229,3 @@ def is_damage(error: BaseException) -> bool:
     """Whether an error says that the file is damaged, or no database at all."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -13,10 +13,13 @@ from msgspec import Meta
 from icecube_hooks import ConfigError
 from icecube_plugin.disk import absolute
 
-__all__ = ["Seconds", "Text", "environment", "file_text", "secret_text", "text_option"]
+__all__ = ["Seconds", "Text", "Wait", "environment", "file_text", "secret_text", "text_option"]
 
 Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
 """A time to wait [s], up to an hour."""
+
+Wait = Annotated[float, Meta(ge=0.0, le=3600.0)]
+"""A time to wait [s], up to an hour, or not at all."""
 
 Text = Annotated[str, Meta(pattern=r"\S")]
 """A text that is not blank."""

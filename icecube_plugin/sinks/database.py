@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
 
+from ._options import Wait
 from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
 from .database_events import EventIndex, among
 from .database_migration import LAYOUT, OLDEST_LAYOUT, bring_up, layout_of
@@ -73,15 +74,13 @@ class Database:
         error: `write` tries again.
     """
 
-    def __init__(self, *, url: str, password_env: str | None = None, wait_s: float = 10.0) -> None:
+    def __init__(self, *, url: str, password_env: str | None = None, wait_s: Wait = 10.0) -> None:
         if not isinstance(url, str) or "://" not in url:
             hint = "such as postgresql://user@host/name or sqlite:///alerts.sqlite"
             raise ConfigError("expected the URL of a database", key="url", hint=hint)
         self._open(address_of(url, password_env), wait_s, "url")
 
     def _open(self, address: URL, wait_s: float, key: str) -> None:
-        if isinstance(wait_s, bool) or not 0 <= wait_s <= 3600:
-            raise ConfigError("expected seconds between 0 and 3600", key="wait_s")
         self._place = place_of(address)
         self.engine = writing(address, wait_s)
         self._statements: Statements | None = None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
 from icecube_plugin.alerts.words import clean
-from icecube_plugin.disk import absolute, sync_folder, wrong
+from icecube_plugin.disk import absolute, file_id, sync_folder, wrong
 
 from .database_migration import APPLICATION_ID
 
@@ -174,7 +174,6 @@ def sink_error(error: BaseException, what: str) -> RetryLater | RefusedForGood:
 
 
 def _may_pass(error: BaseException) -> bool:
-
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _MAY_PASS_SQLITE
@@ -299,19 +298,11 @@ def _reconnect_if_replaced(engine: Engine, path: Path) -> None:
     from sqlalchemy import event, exc
 
     def note(_: object, held: Any) -> None:
-        held.info["file"] = _identity(path)
+        held.info["file"] = file_id(path)
 
     def compare(_: object, held: Any, __: object) -> None:
-        if held.info["file"] != _identity(path):
+        if held.info["file"] != file_id(path):
             raise exc.DisconnectionError
 
     event.listen(engine, "connect", note)
     event.listen(engine, "checkout", compare)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -31,7 +31,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from msgspec import Meta
 
 from icecube_hooks import (
     Alert,
@@ -110,14 +112,12 @@ class Notify:
         state: str | os.PathLike[str] = "icecube-alerts-data/notify.sqlite",
         site: Mapping[str, Any] | None = None,
         tests: bool = False,
-        limit_chars: int | None = None,
+        limit_chars: Annotated[int, Meta(ge=FEWEST_CHARACTERS)] | None = None,
     ) -> None:
         from icecube_plugin.sky.site import site_of
 
-        if not isinstance(tests, bool):
-            raise ConfigError("expected true or false", key="tests")
         self.tests = tests
-        self.limit_chars = _limit(limit_chars)
+        self.limit_chars = limit_chars
         self.site = None if site is None else site_of(site)
         self._targets = _targets(_all_urls(urls, urls_env, urls_file))
         self.state = absolute(state, "state")
@@ -400,15 +400,6 @@ def _all_urls(urls: object, env: object, file: object) -> Iterator[tuple[str, st
         for number, line in enumerate(file_text(file, "urls_file").splitlines(), start=1):
             if line.strip() and not line.lstrip().startswith("#"):
                 yield f"urls_file line {number}", line.strip()
-
-
-def _limit(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < FEWEST_CHARACTERS:
-        reason = f"expected a whole number from {FEWEST_CHARACTERS}, got {value!r:.40}"
-        raise ConfigError(reason, key="limit_chars")
-    return value
 
 
 class _Drop(logging.Filter):

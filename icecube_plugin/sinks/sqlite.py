@@ -7,6 +7,7 @@ import os
 from icecube_hooks import SinkType, hookimpl
 from icecube_plugin.disk import absolute, made_folder
 
+from ._options import Wait
 from .database import Database
 from .database_engines import address_of
 
@@ -33,7 +34,7 @@ class Sqlite(Database):
         self,
         *,
         path: str | os.PathLike[str] = "icecube-alerts-data/alerts.sqlite",
-        wait_s: float = 10.0,
+        wait_s: Wait = 10.0,
     ) -> None:
         self.path = absolute(path, "path")
         made_folder(self.path.parent, "path")

@@ -27,15 +27,15 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
 from icecube_plugin.alerts.columns import RECORD, Column, Kind
+from icecube_plugin.alerts.merge import trust
 from icecube_plugin.alerts.tables import add_column, read_table, table, write_table
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
-    checked,
     identity,
     locked_folder,
     made_folder,
@@ -47,7 +47,6 @@ from icecube_plugin.disk import (
 __all__ = ["Table"]
 
 _FORMS: Final = {".ecsv": "ascii.ecsv", ".fits": "fits", ".vot": "votable", ".xml": "votable"}
-_FORMATS: Final = ("circular", "binary", "text", "voevent", "json")
 _FORMULA: Final = ("=", "+", "-", "@")
 _NO_INTEGER: Final = -(2**63)
 _RETRACTED: Final = Column(
@@ -78,10 +77,9 @@ class Table:
         self,
         *,
         path: str | os.PathLike[str] = "icecube-alerts-data/alerts.ecsv",
-        rows: str = "newest",
+        rows: Literal["newest", "all"] = "newest",
     ) -> None:
         self.path = absolute(path, "path")
-        checked(rows, ("newest", "all"), "rows")
         self.rows = rows
         if self.path.suffix not in _FORMS:
             known = ", ".join(_FORMS)
@@ -191,7 +189,7 @@ def _places(table: Any) -> Iterator[tuple[tuple[str | None, bool], tuple[int, in
     for event, notice, kind, revision, number, form, time in zip(*columns, made, strict=True):
         newest = revision if revision is not None else number if number is not None else -1
         is_real = notice.startswith(f"{kind}:")
-        yield (event, is_real), (newest, _FORMATS.index(form), str(time))
+        yield (event, is_real), (newest, -trust(form), str(time))
 
 
 def _content(whole: Any, form: str) -> bytes:

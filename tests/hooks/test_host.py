@@ -318,6 +318,23 @@ def test_unknown_sink_type() -> None:
     )
 
 
+class Sized:
+    """A sink whose constructor another class inherits."""
+
+    def __init__(self, *, size: int = 1) -> None:
+        self.size = size
+
+
+class Inherits(Sized):
+    """It says nothing of its options itself."""
+
+
+def test_options_of_an_inherited_constructor_are_checked() -> None:
+    assert build(Inherits, {"size": 3}, "sinks.a").size == 3
+    with pytest.raises(ConfigError, match=r"sinks\.a\.size: expected `int`, got `str`"):
+        build(Inherits, {"size": "3"}, "sinks.a")
+
+
 def made(*, path: str, size: int = 1) -> tuple[str, int]:
     """A factory with a required option, that refuses some values."""
     if size == 0:

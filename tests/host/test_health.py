@@ -23,6 +23,7 @@ from icecube_plugin.host.health import (
     problems,
     read_status,
     sink_problems,
+    status,
     status_path,
 )
 from icecube_plugin.host.health_server import HealthServer
@@ -166,6 +167,19 @@ def test_a_required_sink_that_takes_nothing() -> None:
     assert text == "sink lines takes nothing, 3 wait for it: down"
     state.required = False
     assert not list(sink_problems([state], limits))
+
+
+def test_two_problems_of_one_kind_are_both_told(
+    host: Host, source: Live, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (Problem("topic-missing", f"the broker has no topic {name!r}") for name in "ab")
+    reporter, found = HealthReporter(host, source), [one]
+    monkeypatch.setattr(source, "problems", lambda _limits: found)
+    reporter.look()
+    found.append(two)
+    reporter.look()
+    assert caplog.messages == [f"not well: {one.text}", f"not well: {one.text}; {two.text}"]
+    assert status(host, source)["problems"] == {"topic-missing": f"{one.text}; {two.text}"}
 
 
 def test_a_disk_that_takes_nothing(host: Host, source: Live) -> None:
