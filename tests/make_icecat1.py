@@ -36,7 +36,6 @@ from __future__ import annotations
 
 from typing import Final
 
-N_ALERTS: Final = {n}
 YEARS: Final = {years}
 """Of 365 days, from the first alert to the last."""
 
@@ -122,7 +121,7 @@ def text(entries: Sequence[Entry]) -> str:
     """Return the module."""
     first, last = entries[0].time, entries[-1].time
     years = round((last - first).total_seconds() / (365 * 86_400), 2)
-    parts = [HEAD.format(first=first, last=last, years=years, n=len(entries))]
+    parts = [HEAD.format(first=first, last=last, years=years)]
     for name, what, limits in (
         ("far_per_year", "at most that false-alarm rate [1/yr]", FARS),
         ("signalness", "at least that signalness", SIGNALNESSES),

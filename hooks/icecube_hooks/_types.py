@@ -19,20 +19,27 @@ Nothing here reads a clock, a file or the environment.
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from ._errors import NoticeError
+from ._base import (
+    Contract,
+    Declination,
+    Finite,
+    Moment,
+    NotNegative,
+    OpenName,
+    Probability,
+    RightAscension,
+    translated,
+)
 
 __all__ = [
     "HOOKSPEC_VERSION",
@@ -61,8 +68,6 @@ __all__ = [
     "record_schema",
 ]
 
-_OPEN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}", re.ASCII)
-
 HOOKSPEC_VERSION: Final = "2.0"
 """Version of this contract: the second number grows with an addition, the first with a break."""
 
@@ -70,24 +75,7 @@ YEAR_S: Final = 365 * 86_400.0
 """Seconds in the year of 365 days with which IceCube converts false-alarm rates."""
 
 
-class _Open(StrEnum):
-    """Names of which a newer version or a third party may send others.
-
-    A name that is not listed becomes a member of its own, equal to its text, so that it never
-    breaks an older reader; it is not in the list that iteration gives.
-    """
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, str) or not _OPEN_NAME.fullmatch(value):
-            return None
-        member = str.__new__(cls, value)
-        member._name_ = value.upper().replace("-", "_")
-        member._value_ = value
-        return member
-
-
-class AlertKind(_Open):
+class AlertKind(OpenName):
     """What was sent. The value is what configuration, JSON and databases hold."""
 
     GOLD = "gold"
@@ -112,7 +100,7 @@ class AlertKind(_Open):
     """AMON's own VOEvent (role test or sim), not yet wrapped by GCN."""
 
 
-class WireFormat(_Open):
+class WireFormat(OpenName):
     """The form in which a notice arrived."""
 
     JSON = "json"
@@ -167,98 +155,6 @@ class Verdict(StrEnum):
     NONE = "none"
 
 
-# JSON has no infinities and no NaN: bounds that only these break.
-_LARGEST: Final = sys.float_info.max
-Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
-NotNegative = Annotated[float, Meta(ge=0.0, le=_LARGEST)]
-Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
-RightAscension = Annotated[float, Meta(ge=0.0, le=360.0)]
-Declination = Annotated[float, Meta(ge=-90.0, le=90.0)]
-Moment = Annotated[datetime, Meta(tz=True)]
-
-
-class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """Base of the types: changed copies, and JSON without loss.
-
-    In JSON times are ISO 8601 with ``Z``, enums their value, tuples lists. ``None`` is written
-    out: "not stated" is part of what an alert says.
-    """
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with other values in some fields; they are not checked."""
-        return msgspec.structs.replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `to_json` says as a dictionary, which `from_dict` turns back."""
-        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._form()))
-        return found
-
-    def to_json(self) -> str:
-        """Return `to_dict` as strict ASCII JSON, on one line.
-
-        Raises
-        ------
-        ValueError
-            For text that has no UTF-8 (a lone surrogate).
-        """
-        text = msgspec.json.encode(self._form()).decode()
-        # Escaped, so that no line ends early and no terminal acts on what a message says.
-        return text if text.isascii() else json.dumps(json.loads(text), separators=(",", ":"))
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Make the object from what `to_dict` gave; unknown keys are left alone.
-
-        Raises
-        ------
-        NoticeError
-            If `data` is not of that form; ``field`` says where.
-        """
-        return cls._read(msgspec.convert, data)
-
-    @classmethod
-    def from_json(cls, text: bytes | str) -> Self:
-        """Make the object from what `to_json` gave, as `from_dict` does."""
-        try:
-            return cls._read(msgspec.json.decode, text)
-        except NoticeError:
-            mended = _without_surrogates(text)
-            if mended is None:
-                raise
-            return cls._read(msgspec.json.decode, mended)
-
-    def _form(self) -> Any:
-        """Return what is written: for most types the object itself."""
-        return self
-
-    @classmethod
-    def _read(cls, read: Any, data: Any) -> Self:
-        return _translated(read, data, cls)  # type: ignore[no-any-return]
-
-
-def _without_surrogates(text: bytes | str) -> bytes | None:
-    """Return JSON with ``?`` for each half of a character, which version 1 wrote as it was.
-
-    ``None`` if there is none.
-    """
-    found = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    if "\\ud" not in found.lower():
-        return None
-    try:
-        return json.dumps(json.loads(found), ensure_ascii=False).encode("utf-8", "replace")
-    except (ValueError, RecursionError):
-        return None
-
-
-def _translated(read: Any, data: Any, kind: Any) -> Any:
-    """Call one of msgspec's readers, and turn its error into ours."""
-    try:
-        return read(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        reason, _, path = str(error).partition(" - at `")
-        raise NoticeError(reason, field=path.rstrip("`").removeprefix("$.") or None) from error
-
-
 class Message(Contract, frozen=True, kw_only=True):
     """Bytes as they arrived, and from where.
 
@@ -296,7 +192,7 @@ class Message(Contract, frozen=True, kw_only=True):
 
     @classmethod
     def _read(cls, read: Any, data: Any) -> Self:
-        return cls._of_form(_translated(read, data, _MessageForm))
+        return cls._of_form(translated(read, data, _MessageForm))
 
     @classmethod
     def _of_form(cls, form: _MessageForm) -> Self:
@@ -828,11 +724,11 @@ class Record(Contract, frozen=True, kw_only=True, dict=True):
     @classmethod
     def _read(cls, read: Any, data: Any) -> Self:
         """Read a record of this version, or of an earlier one."""
-        form = _translated(read, data, _RecordForm)
+        form = translated(read, data, _RecordForm)
         own = msgspec.structs.asdict(form) | {"message": Message._of_form(form.message)}
         is_old = own.pop("contract") is None
         record = cls(**own)
-        return record._with_raw(_translated(read, data, _Version1)) if is_old else record
+        return record._with_raw(translated(read, data, _Version1)) if is_old else record
 
     def _with_raw(self, old: _Version1) -> Self:
         """Put the notice's bytes where they stand since version 2: into the message."""
@@ -869,27 +765,6 @@ _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 def _printable(text: str) -> str:
     usual = text.isascii() and text.isprintable() and " " not in text
     return text if usual else _UNPRINTABLE.sub("_", text)
-
-
-T = TypeVar("T", bound=Contract)
-
-
-def checked(value: T) -> T:
-    """Return what a plugin gave with values that fit their annotations, as decoded JSON would.
-
-    Raises
-    ------
-    NoticeError
-        Names the field and what is wrong with it.
-    """
-    return type(value).from_dict(_builtins(value))
-
-
-def _builtins(value: Contract) -> Any:
-    try:
-        return msgspec.to_builtins(value)
-    except (TypeError, ValueError) as error:  # an object that JSON has no form for
-        raise NoticeError(str(error)) from error
 
 
 def record_schema() -> dict[str, Any]:

@@ -50,8 +50,9 @@ import msgspec.inspect
 import pluggy
 
 from . import hookspecs
+from ._base import checked
 from ._errors import ConfigError, NoticeError, NotOurs, PluginError
-from ._types import Alert, Concern, Message, Record, Significance, checked
+from ._types import Alert, Concern, Message, Record, Significance
 from .hookspecs import (
     ENTRY_POINT_GROUP,
     PROJECT_NAME,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from icecube_hooks import Alert, AlertKind, Ellipse, Localization, Significance, Status, Verdict
+from icecube_hooks import Alert, AlertKind, Ellipse, Localization, Significance, Verdict
 
 __all__ = [
     "FALSE_ALARMS",
@@ -31,7 +31,6 @@ __all__ = [
     "notice_label",
     "number_text",
     "region_text",
-    "retraction_or",
     "sexagesimal",
     "short_name",
     "sigma_text",
@@ -132,11 +131,6 @@ def tense_word(alert: Alert) -> str:
         return "real"
     is_mock = alert.gw is not None and alert.gw.is_mock
     return "mock" if is_mock or alert.tense is None else alert.tense.value
-
-
-def retraction_or(status: Status | None, *, is_retracted: bool) -> str:
-    """Return the status of a notice in words, or that its event is retracted."""
-    return "retracted" if is_retracted else NOT_STATED if status is None else status.value
 
 
 def notice_label(alert: Alert) -> str:

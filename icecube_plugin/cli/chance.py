@@ -122,9 +122,9 @@ def run(arguments: argparse.Namespace) -> int:
     except PValueError as error:
         raise ConfigError(str(error)) from error
     if arguments.json:
-        print_json(_data(chance, density, inside, searched))
+        print_json(_data(chance, density, inside, searched, is_any=found != 0))
         return 0
-    print("\n".join(_lines(chance, density, inside, searched, is_counted=found != 0)))
+    print("\n".join(_lines(chance, density, inside, searched, is_any=found != 0)))
     return 0
 
 
@@ -219,7 +219,7 @@ def _lines(
     inside: Sequence[Inside],
     searched: Sequence[Searched],
     *,
-    is_counted: bool,
+    is_any: bool,
 ) -> Iterator[str]:
     rows = [(clean(one.name, 60), f"{one.area_deg2:.4g}") for one in searched]
     yield table([*rows, ("together", f"{chance.area_deg2:.4g}")], ("REGION", "DEG2"))
@@ -234,7 +234,7 @@ def _lines(
             yield f"and {len(inside) - MOST_SOURCES} more"
         yield ""
     yield f"expected by chance: {chance.n_expected:.3g} ({density:.3g} per deg2)"
-    if not is_counted:
+    if not is_any:
         yield "none of the catalogue is inside"
         return
     result = chance.significance
@@ -246,14 +246,19 @@ def _lines(
 
 
 def _data(
-    chance: Chance, density: float, inside: Sequence[Inside], searched: Sequence[Searched]
+    chance: Chance,
+    density: float,
+    inside: Sequence[Inside],
+    searched: Sequence[Searched],
+    *,
+    is_any: bool,
 ) -> dict[str, Any]:
     return {
         "regions": [{"name": one.name, "area_deg2": one.area_deg2} for one in searched],
         "area_deg2": chance.area_deg2,
         "density_deg2": density,
         "n_expected": chance.n_expected,
-        "n_found": chance.n_found,
-        "significance": chance.significance.to_dict(),
+        "n_found": chance.n_found if is_any else 0,
+        "significance": chance.significance.to_dict() if is_any else None,
         "inside": [asdict(one) for one in inside],
     }

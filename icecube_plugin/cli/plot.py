@@ -36,7 +36,6 @@ notice names, over https; it stays in the data folder.
 """
 
 WHATS: Final = ("map", "finder", "visibility", "ladder", "cumulative")
-OF_ONE_EVENT: Final = ("finder", "visibility")
 WITH_SKYMAP: Final = ("map", "finder")
 FORMS: Final = ("png", "svg", "pdf")
 

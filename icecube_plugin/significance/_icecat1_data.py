@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-N_ALERTS: Final = 364
 YEARS: Final = 12.96
 """Of 365 days, from the first alert to the last."""
 

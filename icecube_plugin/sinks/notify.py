@@ -235,18 +235,6 @@ def _key(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
-def _neighbours(alert: Alert, story: Sequence[Alert]) -> tuple[Alert | None, Alert | None]:
-    """Return the notice before `alert`, and the newest unless that is `alert` itself."""
-    from icecube_plugin.alerts import group
-
-    for event in group([*story, alert]):
-        for place, one in enumerate(event.alerts):
-            if one is alert:
-                earlier = event.alerts[place - 1] if place else None
-                return earlier, None if event.newest is alert else event.newest
-    raise AssertionError("group() lost an alert")
-
-
 class _State:
     """What was told, and the last notices; an open file."""
 

@@ -113,6 +113,8 @@ def test_none_inside(command: Run, tmp_path: Path) -> None:
     path.write_text("ra,dec\n10.0,-40.0\n")
     text = command("--event", "IC230914A", "--catalogue", path)
     assert text.endswith("none of the catalogue is inside\n")
+    data = json.loads(command("--event", "IC230914A", "--catalogue", path, "--json"))
+    assert (data["n_found"], data["significance"], data["inside"]) == (0, None, [])
 
 
 @pytest.mark.parametrize(
