@@ -100,6 +100,15 @@ def test_parse_names_what_it_cannot_read(run: Run, fixtures: Path) -> None:
     assert entry["error"].endswith(expected)
 
 
+def test_parse_says_that_a_folder_is_empty(run: Run, tmp_path: Path) -> None:
+    done = run("parse", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "",
+        "icecube-alerts: no notice found\n",
+    )
+
+
 def test_parse_reads_standard_input(run: Run, fixtures: Path) -> None:
     file = next((fixtures / "gcn.classic.voevent.ICECUBE_CASCADE").iterdir())
     (entry,) = json.loads(run("parse", "-", "--json", stdin=file.read_bytes()).stdout)

@@ -1,7 +1,7 @@
 """What other software hands over is read as the bytes that it came from.
 
-The stand-ins for hop-client's and Kafka clients' classes have their fields and methods; the same
-was run with hop-client 0.13.0 itself, as is here where that is installed.
+The stand-ins for hop-client's and Kafka clients' classes have their fields and methods; with
+hop-client's own, see ``tests/adapters/test_hop.py``.
 """
 
 from __future__ import annotations
@@ -378,16 +378,3 @@ def test_refusals(obj: object, error: str) -> None:
 def test_refuses_what_contains_itself() -> None:
     with pytest.raises(HandoverError, match=r"^builtins.dict: cannot be written as XML"):
         message_from(LOOP)
-
-
-def test_hop_client() -> None:
-    """The real classes, where they are installed (hop-client needs ``six`` besides)."""
-    models = pytest.importorskip("hop.models", reason="hop-client is not installed")
-    reference = parsed(Message(value=TEXT))
-    notice = models.GCNTextNotice.deserialize(TEXT)
-    assert parsed(message_from(notice)) == reference
-    assert parsed(message_from(models.JSONBlob(content=notice.fields))) == reference
-    event = models.VOEvent.load(XML)
-    assert message_from(event).value == XML
-    event._raw = b""
-    assert parsed(message_from(event)) == parsed(Message(value=XML))

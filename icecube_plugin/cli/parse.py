@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     with prints_aside(arguments):
         found = list(outcomes())
+    if not found:
+        print("icecube-alerts: no notice found", file=sys.stderr)
     _print_json(found) if arguments.json else _print_table(found)
     return 1 if any(isinstance(result, NoticeError) for _, result in found) else 0
 

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = configuration(arguments).data_folder
     now = read_status(folder)
     if now is None:
-        print(f"icecube-alerts: no host has written into {folder}", file=sys.stderr)
+        print(f"icecube-alerts: no host that listens has written into {folder}", file=sys.stderr)
         return 1
     age_s = (datetime.now(UTC) - datetime.fromisoformat(now["at"])).total_seconds()
     runs = now["state"] == "running" and age_s < MISSED * now["every_s"]

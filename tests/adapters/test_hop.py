@@ -59,6 +59,26 @@ host.close()
 """
 
 
+MODELS = """
+import sys
+from hop.models import GCNTextNotice, JSONBlob, VOEvent
+from icecube_hooks import Message
+from icecube_hooks.messages import message_from
+from icecube_plugin import readers
+
+text, xml = (open(name, "rb").read() for name in sys.argv[1:])
+parse = readers().parse
+reference = parse(Message(value=text))
+notice = GCNTextNotice.deserialize(text)
+assert parse(message_from(notice)) == reference
+assert parse(message_from(JSONBlob(content=notice.fields))) == reference
+event = VOEvent.load(xml)
+assert message_from(event).value == xml
+event._raw = b""
+assert parse(message_from(event)) == parse(Message(value=xml))
+"""
+
+
 @pytest.fixture
 def hop(peers: Peers) -> str:
     return peers("hop")
@@ -116,6 +136,13 @@ def test_the_table(
         for row in expected_of_read.records
     }
     assert {line for line in lines if line not in refused} == sigmas
+
+
+def test_what_its_models_hold_is_the_notice(hop: str) -> None:
+    files = [NOTICES[5], NOTICES[7]]
+    code = [hop, "-c", MODELS, *files]
+    done = subprocess.run(code, cwd=ROOT / "fixtures", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("metadata", ["metadata", "None"])
