@@ -718,14 +718,16 @@ class Record(Contract, frozen=True, kw_only=True, dict=True):
         return super().to_json()
 
     def _form(self) -> _RecordForm:
-        own = msgspec.structs.asdict(self) | {"message": self.message._form()}
+        own = msgspec.structs.asdict(self)
+        own["message"] = self.message._form()
         return _RecordForm(**own, contract=HOOKSPEC_VERSION)
 
     @classmethod
     def _read(cls, read: Any, data: Any) -> Self:
         """Read a record of this version, or of an earlier one."""
         form = translated(read, data, _RecordForm)
-        own = msgspec.structs.asdict(form) | {"message": Message._of_form(form.message)}
+        own = msgspec.structs.asdict(form)
+        own["message"] = Message._of_form(form.message)
         is_old = own.pop("contract") is None
         record = cls(**own)
         return record._with_raw(translated(read, data, _Version1)) if is_old else record
