@@ -167,15 +167,19 @@ class Worker:
 
     def _work(self) -> None:
         """Be the thread."""
-        told = ""
+        told, has_followed = "", False
         while not self._stopping.is_set():
             try:
-                if self._lock.take():
-                    self._deliver_next()
-                else:
+                if not self._lock.take():
+                    has_followed = False
                     self.ready.set()
                     self._stopping.wait(LOOK_S)
                     self._follow()
+                elif not has_followed:  # who had the lock may have gone on since our last look
+                    self._follow()
+                    has_followed = True
+                else:
+                    self._deliver_next()
             except _Withdrawn:
                 continue
             except OSError as error:  # our own disk, a StoreError mostly

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from icecube_hooks import (
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_hooks.testing import RecordingSink
 from icecube_plugin.host import Config, DeadLetter, Host, Journal, SinkConfig, StoreError, runner
+from icecube_plugin.host.store import FileLock
+from tests.host.kafka.common import wait_for
 from tests.host.sinks import Troubled
 
 TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
@@ -382,10 +385,17 @@ def test_a_host_that_was_used_before_a_fork_works_in_both(tmp_path: Path) -> Non
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", FORK, str(tmp_path)], cwd=root, timeout=60)
     assert done.returncode == 0
-    lines = (tmp_path / "a.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["id"].split(":")[1] for line in lines) == [
-        "S260502a0", "S260502a1", "S260502a2"
-    ]  # fmt: skip
+
+    def ids() -> list[str]:
+        lines = (tmp_path / "a.jsonl").read_text().splitlines()
+        return sorted(json.loads(line)["id"].split(":")[1] for line in lines)
+
+    # The child does not wait for a sink to which the parent is delivering.
+    options = {"path": str(tmp_path / "a.jsonl")}
+    sinks = (SinkConfig(name="lines", type="jsonl", options=options),)
+    with contextlib.closing(Host(Config(data_folder=tmp_path, sinks=sinks)).open()):
+        wait_for(lambda: len(ids()) >= 3)
+    assert ids() == ["S260502a0", "S260502a1", "S260502a2"]
 
 
 def test_two_hosts_on_one_folder_deliver_everything_once(
@@ -403,6 +413,34 @@ def test_two_hosts_on_one_folder_deliver_everything_once(
     hosts[1].handle(notices[6:7])
     assert [len(sink.ids) for sink in made] == [6, 1]
     hosts[1].close()
+
+
+def test_who_takes_over_goes_on_where_the_other_stopped(
+    config: Config, plugins: PluginSet, notices: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first host delivers once more, and ends, after the second has looked at the cursor."""
+    made = [Troubled(), Troubled()]
+    sinks = iter(made)
+    plugins.sinks["each"] = SinkType(name="each", make=lambda: next(sinks))
+    config = config.replace(sinks=(SinkConfig(name="e", type="each"),))
+    first, second = (Host(config, plugins=plugins) for _ in range(2))
+    first.handle(notices[:1])
+    second.open()
+    take, has_ended = FileLock.take, threading.Event()
+
+    def late(lock: FileLock) -> bool:
+        if not has_ended.is_set() and not take(lock):
+            first.handle(notices[1:2])
+            first.close()
+            second.journal.look()
+            has_ended.set()
+        return take(lock)
+
+    monkeypatch.setattr(FileLock, "take", late)
+    wait_for(has_ended.is_set)
+    second.handle(notices[2:3])
+    second.close()
+    assert [len(sink.ids) for sink in made] == [2, 1]
 
 
 def test_a_program_that_fails_with_a_host_running_ends(tmp_path: Path) -> None:
