@@ -18,7 +18,7 @@ def circle(ra: float, dec: float, radius: float, **more: Any) -> Localization:
     return at(ra, dec, error_radius_deg=radius, **more)
 
 
-def ellipse(ra: float, dec: float, major: float, minor: float, angle: float) -> Localization:
+def ellipse(ra: float, dec: float, major: float, minor: float, angle: float | None) -> Localization:
     shape = Ellipse(semi_major_deg=major, semi_minor_deg=minor, position_angle_deg=angle)
     return at(ra, dec, ellipse=shape)
 

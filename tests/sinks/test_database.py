@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink
+from icecube_hooks.host import build
 from icecube_hooks.testing import (
     SinkConformance,
     example_records,
@@ -372,8 +373,9 @@ def test_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> Non
 @pytest.mark.parametrize("options", BAD_OPTIONS)
 def test_errors_of_options_show_no_secret(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
-        Database(**options)
-    assert caught.value.key in options
+        build(Database, options, "s")
+    assert caught.value.key is not None
+    assert caught.value.key.removeprefix("s.") in options
     assert "hush" not in str(caught.value)
 
 

@@ -14,39 +14,12 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icecube_hooks import AsymmetricError, Ellipse, Localization
+from icecube_hooks import Localization
 from icecube_hooks.testing import make_alert
 from icecube_plugin import sky
+from tests.plot.places import at, box, circle, ellipse
 
 WHOLE_SKY = 4 * math.pi * (180 / math.pi) ** 2
-
-
-def at(ra: float, dec: float, **error: Any) -> Localization:
-    return Localization(ra_deg=ra, dec_deg=dec, containment=0.9, **error)
-
-
-def circle(ra: float, dec: float, radius: float) -> Localization:
-    return at(ra, dec, error_radius_deg=radius)
-
-
-def ellipse(ra: float, dec: float, *axes: float | None) -> Localization:
-    major, minor, angle = axes
-    assert major is not None
-    assert minor is not None
-    shape = Ellipse(semi_major_deg=major, semi_minor_deg=minor, position_angle_deg=angle)
-    return at(ra, dec, ellipse=shape)
-
-
-def box(ra: float, dec: float, *sides: float, angle: float | None = None) -> Localization:
-    west, east, south, north = sides
-    shape = AsymmetricError(
-        ra_minus_deg=west,
-        ra_plus_deg=east,
-        dec_minus_deg=south,
-        dec_plus_deg=north,
-        position_angle_deg=angle,
-    )
-    return at(ra, dec, asymmetric=shape)
 
 
 PLACES = {
