@@ -761,6 +761,12 @@ class _Version1(msgspec.Struct):
     alert: _Version1Alert
 
 
+# What msgspec knows of a type is made when one is first read. Two threads that do it at once (the
+# sinks of a host that starts with a backlog) crash the process: it is made here, by one.
+for _form in (_RecordForm, _Version1):
+    msgspec.json.Decoder(_form)
+
+
 _UNPRINTABLE: Final = re.compile(r"[^!-~]")
 
 

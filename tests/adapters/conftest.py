@@ -453,7 +453,11 @@ def program(third_party: Path) -> Iterator[Program]:
 
     def start(python: str, code: str, folder: Path) -> subprocess.Popen[str]:
         log = (folder / "log.txt").open("a")
-        env = os.environ | {"PYTHONPATH": str(third_party), "XDG_CONFIG_HOME": str(folder)}
+        env = os.environ | {
+            "PYTHONPATH": str(third_party),
+            "XDG_CONFIG_HOME": str(folder),
+            "PYTHONFAULTHANDLER": "1",
+        }
         started.append(
             subprocess.Popen(
                 [python, "-c", code], cwd=folder, env=env, stdout=log, stderr=log, text=True

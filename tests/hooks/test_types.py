@@ -195,6 +195,25 @@ print(sorted(p.name for found in manager.hook.register_parsers() for p in found)
     assert "'track-json'" in done.stdout
 
 
+def test_threads_may_read_for_the_first_time_together() -> None:
+    """What msgspec learns of a type at its first use is not safe for threads: it crashed."""
+    program = """
+import sys, threading, icecube_hooks
+from contextlib import suppress
+sys.setswitchinterval(1e-6)
+for kind in [k for k in vars(icecube_hooks).values() if hasattr(k, "from_dict")]:
+    start = threading.Barrier(8)
+    def read():
+        start.wait()
+        with suppress(icecube_hooks.NoticeError):
+            kind.from_dict({})
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_structs_are_what_msgspec_takes() -> None:
     record = make_record()
     assert msgspec.json.decode(msgspec.json.encode(record.alert), type=Alert) == record.alert
