@@ -10,6 +10,7 @@ import sys
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -210,7 +211,7 @@ threads = [threading.Thread(target=read) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """
-    line = make_record().to_json()
+    line = (Path(__file__).parent / "records_1.jsonl").read_text().splitlines()[0]
     done = subprocess.run([sys.executable, "-c", program], input=line, text=True, check=False)
     assert done.returncode == 0
 
