@@ -26,9 +26,10 @@ key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topi
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Who got an alert gets what follows of its
-event, whatever `kinds` and the limits say of the later values: updates, corrections, circulars.
-Retractions pass every limit on numbers, which they rarely state. What is no number at all (a NaN of
-a third party) passes.
+event, whatever `kinds` and the limits say of the later values: updates, corrections, circulars,
+by whatever name or number they are of that event (`icecube_plugin.alerts.identity`). Who got what
+stands in ``followed.sqlite``. Retractions pass every limit on numbers, which they rarely state.
+What is no number at all (a NaN of a third party) passes.
 """
 
 from __future__ import annotations
@@ -37,19 +38,21 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Record, Status, WireFormat
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
-from icecube_plugin.alerts.identity import claim
+from icecube_plugin.sinks.memory import SCHEMA, Memory, event_of, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
+from .store import Store
 
 __all__ = ["NAMES", "expression", "make_filter"]
 
-MOST_FOLLOWED: Final = 10_000
+FOLLOWED: Final = "followed.sqlite"
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
@@ -58,8 +61,14 @@ Maker = Callable[[Any, str], Test]
 """Makes a test of the configured value; the second argument is its key, for errors."""
 
 
-def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
-    """Return the function that says whether a record is for this sink; it never raises.
+def make_filter(config: SinkConfig, folder: Path | None = None) -> Callable[[Record], bool]:
+    """Return the function that says whether a record is for this sink.
+
+    Parameters
+    ----------
+    config : SinkConfig
+    folder : Path, optional
+        The host's data folder; without it, as for a look at a configuration, no event is followed.
 
     Raises
     ------
@@ -82,19 +91,22 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
     if not tests and not kinds and not limits:
         return _everything
 
-    followed = Followed()
+    def passes(record: Record) -> bool:
+        answers = (limit(record) for limit in limits)
+        return all(kind(record) for kind in kinds) and all(
+            unstated if answer is None else answer for answer in answers
+        )
+
+    follow = None if folder is None or not (kinds or limits) else Followed(folder, config.name)
 
     def decide(record: Record) -> bool:
         if not all(test(record) for test in tests):
             return False
-        is_followed = followed.has(record.alert)
-        if not is_followed and not all(kind(record) for kind in kinds):
-            return False
-        answers = (limit(record) for limit in limits)
-        if is_followed or all(unstated if answer is None else answer for answer in answers):
-            followed.add(record.alert)
-            return True
-        return record.alert.status is Status.RETRACTION
+        is_wanted = passes(record)
+        if follow is not None:
+            is_wanted = follow.look(record.alert, is_wanted=is_wanted)
+        is_retraction = record.alert.status is Status.RETRACTION
+        return is_wanted or (is_retraction and all(kind(record) for kind in kinds))
 
     def accepts(record: Record) -> bool:
         try:
@@ -108,28 +120,31 @@ def make_filter(config: SinkConfig) -> Callable[[Record], bool]:
 class Followed:
     """The events of which a sink has got a notice: it gets their updates and corrections, too.
 
-    Kept in memory for the `MOST_FOLLOWED` latest names: a host that starts anew goes by the limits
-    until the next notice of an event passes them.
+    Parameters
+    ----------
+    folder : Path
+        Where the file is that keeps them: a host that starts anew, or takes over, goes on with it.
+    sink : str
     """
 
-    def __init__(self) -> None:
-        self._names: dict[tuple[str, str], None] = {}
+    def __init__(self, folder: Path, sink: str) -> None:
+        self._sink = plain(sink)
+        self._store = Store(folder / FOLLOWED, SCHEMA, synced=False)
 
-    def has(self, alert: Alert) -> bool:
-        """Whether an alert bears a name or number of an event that is followed."""
-        return any(name in self._names for name in self._of(alert))
-
-    def add(self, alert: Alert) -> None:
-        """Follow the event of an alert, under all its names."""
-        for name in self._of(alert):
-            self._names.pop(name, None)
-            self._names[name] = None
-        while len(self._names) > MOST_FOLLOWED:
-            del self._names[next(iter(self._names))]
-
-    def _of(self, alert: Alert) -> list[tuple[str, str]]:
-        one = claim(alert)
-        return [(one.realm, name) for name in (*sorted(one.numbers), *one.names)]
+    def look(self, alert: Alert, *, is_wanted: bool) -> bool:
+        """Return whether an alert is wanted, or of an event that is followed; then it is."""
+        with self._store.transaction() as database:
+            memory = Memory(database)
+            story = memory.story(alert)
+            event = event_of(alert, story.values())
+            known = {id(one): key for key, one in story.items()} | {id(alert): key_of(alert)}
+            keys = [known[id(one)] for one in event.alerts]
+            is_wanted = is_wanted or any(memory.was_told(self._sink, key) for key in keys)
+            memory.keep(alert)
+            if is_wanted:
+                memory.told(self._sink, key_of(alert))
+            memory.forget()
+        return is_wanted
 
 
 def _everything(_record: Record) -> bool:

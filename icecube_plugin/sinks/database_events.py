@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from icecube_hooks import Alert, NoticeError, Record
-from icecube_plugin.alerts import Event, group
-from icecube_plugin.alerts.identity import Claim, aliases, claim
+from icecube_plugin.alerts.identity import aliases
+from icecube_plugin.alerts.index import event_members, known_of, neighbours
 
 from .database_tables import cell, metadata
 
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["EventIndex", "among", "index_all"]
 
 log = logging.getLogger(__name__)
-
-MOST: Final = 500
-"""So many older records are looked at for one batch, the newest ones.
-
-Real events have some twenty. Who sends thousands under one name must not hold the others up.
-"""
-
-Known = dict[int, tuple[Alert, Claim]]
-"""Alerts with what they say of their event, by the number of their record."""
 
 
 class EventIndex:
@@ -65,58 +56,31 @@ class EventIndex:
         """Take new records in, and say anew how those stand that they have to do with."""
         if not new:
             return
-        known = {number: (alert, claim(alert)) for number, alert in new.items()}
-        names = {number: aliases(*one) for number, one in known.items()}
-        own = sorted((_text(name), number) for number, (kept, _) in names.items() for name in kept)
-        cursor.executemany(self._add_alias, own)
-        near = self._neighbours(
-            cursor, known, {name for _, sought in names.values() for name in sought}
+        known = known_of(new)
+        own = sorted(
+            (_text(name), number) for number, one in known.items() for name in aliases(*one)[0]
         )
+        cursor.executemany(self._add_alias, own)
+        near = neighbours(known, partial(self._find, cursor))
         older = [number for number in near if number not in new]
         if older:
             cursor.execute(self._forget, (self._listed(older),))
-        cursor.executemany(self._add_member, list(members_of(near)))
+        rows = [
+            (number, _text(member.event_key), *member[1:]) for number, member in event_members(near)
+        ]
+        cursor.executemany(self._add_member, rows)
 
-    def _neighbours(self, cursor: Any, new: Known, sought: set[str]) -> Known:
-        """Return the records, old and new, that can be of the events of the new ones."""
-        found, asked = dict(new), set[str]()
-        while sought := sought - asked:
-            asked |= sought
-            listed = self._listed(sorted(map(_text, sought)))
-            rows = cursor.execute(self._bearers, (listed,))
-            numbers = sorted({number for (number,) in rows} - found.keys())
-            room = MOST + len(new) - len(found)
-            fresh = dict(self._alerts(cursor, numbers[-room:])) if numbers and room > 0 else {}
-            found |= fresh
-            sought = {name for one in fresh.values() for name in aliases(*one)[1]}
-        return found
-
-    def _alerts(self, cursor: Any, numbers: list[int]) -> Iterator[tuple[int, tuple[Alert, Claim]]]:
-        for number, text in list(cursor.execute(self._records, (self._listed(numbers),))):
-            alert = _read(number, text)
-            if alert is not None:
-                yield number, (alert, claim(alert))
-
-
-def members_of(known: Known) -> Iterator[tuple[Any, ...]]:
-    """Yield the row of ``event_members`` of each record, by its number."""
-    numbers: dict[int, list[int]] = {}  # two records may hold one and the same alert
-    for number, (alert, _) in known.items():
-        numbers.setdefault(id(alert), []).append(number)
-    alerts, claims = zip(*known.values(), strict=True)
-    for event in group(alerts, claims=claims):
-        yield from _rows(event, numbers)
-
-
-def _rows(event: Event, numbers: Mapping[int, list[int]]) -> Iterator[tuple[Any, ...]]:
-    shown, key, is_free = event.shown, _text(event.key), True
-    about = event.is_retracted, len(event.notices)
-    for notice in event.history:
-        for alert in dict.fromkeys(map(id, notice.sightings)):
-            for number in numbers[alert]:
-                is_newest = is_free and alert == id(shown)
-                is_free &= not is_newest
-                yield (number, key, notice.state.value, is_newest, *about)
+    def _find(
+        self, cursor: Any, names: list[str], known: Collection[int], room: int
+    ) -> dict[int, Alert]:
+        """Return the newest records under one of some aliases, without those that are known."""
+        rows = cursor.execute(self._bearers, (self._listed(sorted(map(_text, names))),))
+        numbers = sorted({number for (number,) in rows}.difference(known))[-room:]
+        if not numbers:
+            return {}
+        rows = list(cursor.execute(self._records, (self._listed(numbers),)))
+        read = ((number, _read(number, text)) for number, text in rows)
+        return {number: alert for number, alert in read if alert is not None}
 
 
 def index_all(connection: Connection) -> None:

@@ -44,17 +44,15 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
-from icecube_plugin.alerts import Event, State, group
-from icecube_plugin.alerts.identity import aliases, claim
-from icecube_plugin.alerts.merge import content_digest, known
+from icecube_plugin.alerts import Event, State
+from icecube_plugin.alerts.merge import known
 from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, made_folder
 
 from ._options import environment, file_text, text_option
+from .memory import SCHEMA, Memory, event_of, plain
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from icecube_plugin.views.message import Announcement
 
 __all__ = ["Notify"]
@@ -62,19 +60,10 @@ __all__ = ["Notify"]
 log = logging.getLogger(__name__)
 
 FEWEST_CHARACTERS: Final = 200
-KEPT_SENT: Final = 100_000
-KEPT_ALERTS: Final = 5_000
 WAIT_S: Final = 10.0
 """How long to wait for another process that holds the state."""
 
 _TALKATIVE: Final = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS sent (
-    url TEXT NOT NULL, notice TEXT NOT NULL, UNIQUE (url, notice));
-CREATE TABLE IF NOT EXISTS alerts (
-    name TEXT NOT NULL, notice TEXT NOT NULL, alert TEXT NOT NULL, UNIQUE (name, notice));
-"""
 
 
 class Notify:
@@ -150,11 +139,10 @@ class Notify:
         if failures:
             raise RetryLater("; ".join(failures.values()))
 
-    def _tell(self, record: Record, state: _State, failures: dict[str, str]) -> None:
+    def _tell(self, record: Record, state: Memory, failures: dict[str, str]) -> None:
         """Tell each URL that was not told; `failures` holds those that are left alone."""
-        key = _key(f"{record.alert.notice_id} {content_digest(record.alert)}")
-        event = _event_of(record.alert, state.story(record.alert, key))
-        state.keep(key, record.alert)
+        event = event_of(record.alert, state.story(record.alert).values())
+        state.keep(record.alert)
         notice = _notice(record, event)
         message: Announcement | None = None
         for target in self._targets:
@@ -194,7 +182,7 @@ def _notice(record: Record, event: Event) -> str:
     number = alert.circular_number
     notice = alert.notice_id + suffix if number is None else f"circular:{number}"
     corrected = _index(alert, event) - _first_edition(alert, event)
-    return _key(f"{notice}:{corrected}" if corrected else notice)
+    return plain(f"{notice}:{corrected}" if corrected else notice)
 
 
 def _index(alert: Alert, event: Event) -> int:
@@ -215,12 +203,6 @@ def _first_edition(alert: Alert, event: Event) -> int:
     return index
 
 
-def _event_of(alert: Alert, story: Iterable[Alert]) -> Event:
-    return next(
-        event for event in group([*story, alert]) if any(one is alert for one in event.alerts)
-    )
-
-
 def _around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
     """Return what was known before an alert, and the newest notice if another one is newer."""
     index = _index(alert, event)
@@ -230,86 +212,16 @@ def _around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
     return earlier, None if is_last or index == len(event.history) - 1 else event.newest
 
 
-def _key(text: str) -> str:
-    """Return what a database takes; JSON can hold halves of characters."""
-    return text.encode("ascii", "backslashreplace").decode()
-
-
-class _State:
-    """What was told, and the last notices; an open file."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
-
-    def was_told(self, url: str, notice: str) -> bool:
-        """Whether the URL of that digest was told of a notice."""
-        found = self.database.execute(
-            "SELECT 1 FROM sent WHERE url = ? AND notice = ?", (url, notice)
-        )
-        return found.fetchone() is not None
-
-    def told(self, url: str, notice: str) -> None:
-        """Note that the URL of that digest was told."""
-        self.database.execute("INSERT OR IGNORE INTO sent VALUES (?, ?)", (url, notice))
-
-    def story(self, alert: Alert, key: str) -> list[Alert]:
-        """Return the other notices that can be of an alert's event, as they came."""
-        found: dict[str, Alert] = {}
-        fresh, asked = [alert], set[str]()
-        while fresh:
-            names = {
-                name for one in fresh for name in _names(one, aliases(one, claim(one))[1])
-            } - asked
-            asked |= names
-            marks = ", ".join("?" * len(names))
-            rows = self.database.execute(
-                f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) ORDER BY rowid",  # noqa: S608  # question marks
-                sorted(names),
-            ).fetchall()
-            new = {name: text for name, text in rows if name not in found and name != key}
-            read = {name: one for name, text in new.items() for one in _alerts(text)}
-            found |= read
-            fresh = list(read.values())
-        return list(found.values())
-
-    def keep(self, key: str, alert: Alert) -> None:
-        """Keep a notice under the names of its event, without what no reader understood."""
-        text = alert.replace(unread={}).to_json()
-        rows = [(name, key, text) for name in _names(alert, aliases(alert, claim(alert))[0])]
-        self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
-
-    def forget(self) -> None:
-        """Drop the oldest rows."""
-        for table, kept in (("sent", KEPT_SENT), ("alerts", KEPT_ALERTS)):
-            last = f"(SELECT max(rowid) FROM {table})"  # noqa: S608  # ours
-            self.database.execute(f"DELETE FROM {table} WHERE rowid <= {last} - {kept}")  # noqa: S608  # ours
-
-
-def _names(alert: Alert, names: Iterable[str]) -> Iterator[str]:
-    """Yield names as the state has them, apart for what is not real."""
-    prefix = "" if alert.is_real else "test:"
-    return (_key(prefix + name) for name in names)
-
-
-def _alerts(text: str) -> tuple[Alert, ...]:
-    """Return the alert of a text, or none: another version may have written it."""
-    try:
-        return (Alert.from_json(text),)
-    except (ValueError, KeyError, TypeError) as error:
-        log.warning("a notice in the state is left out: %s", type(error).__name__)
-        return ()
-
-
 @contextlib.contextmanager
-def _state(path: Path) -> Iterator[_State]:
+def _state(path: Path) -> Iterator[Memory]:
     """Open the state; make it if it is not there. Its errors are `OSError`."""
     import sqlite3
 
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
     try:
-        database.executescript(_SCHEMA)
-        yield _State(database)
+        database.executescript(SCHEMA)
+        yield Memory(database)
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
     finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,35 @@ def test_expressions_know_every_value() -> None:
     for name in NAMES:
         assert isinstance(passes(GOLD, f"{name} == {name}"), bool)
     assert passes(Record.of(Message(value=b""), make_alert()), "topic is None")
+
+
+def test_an_event_is_followed_under_a_name_that_another_notice_ties_to_it(tmp_path: Path) -> None:
+    """The sink got the number, and never the circular that gives number and name."""
+    config = SinkConfig(name="s", type="x", filter={"kinds": ["gold"]})
+    by_number = changed(event_names=())
+    told: dict[str, Any] = {"format": "circular", "kind": "track", "revision": None}
+    tie = changed(**told, circular_number=35001, signalness=0.1)
+    by_name = changed(
+        **told, circular_number=35002, run_id=None, event_id=None, trigger_time=None,
+        localization=None, status=Status.RETRACTION,
+    )  # fmt: skip
+    stranger = by_name.replace(alert=by_name.alert.replace(event_names=("IceCube-230417A",)))
+    for others, expected in (((), True), ((tie,), True)):
+        folder = tmp_path / str(len(others))
+        folder.mkdir()
+        for record in (by_number, *others):
+            assert make_filter(config, folder)(record)
+        accepts = make_filter(config, folder)
+        assert accepts(by_name) is expected
+        assert not accepts(stranger)
+
+
+def test_who_did_not_get_an_event_does_not_get_what_follows(tmp_path: Path) -> None:
+    config = SinkConfig(name="s", type="x", when="signalness > 0.5")
+    low = changed(signalness=0.2)
+    assert not make_filter(config, tmp_path)(low)
+    other = SinkConfig(name="t", type="x", when="signalness > 0.1")
+    assert make_filter(other, tmp_path)(low)
+    assert not make_filter(config, tmp_path)(changed(signalness=0.3, revision=1))
+    assert make_filter(config, tmp_path)(changed(signalness=0.9, revision=2))
+    assert make_filter(config, tmp_path)(changed(signalness=0.3, revision=3))

@@ -38,8 +38,9 @@ from icecube_hooks.testing import (
 from icecube_plugin import read
 from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.host.filters import make_filter
-from icecube_plugin.sinks import notify
-from icecube_plugin.sinks.notify import Notify, _event_of, _notice
+from icecube_plugin.sinks import memory
+from icecube_plugin.sinks.memory import event_of
+from icecube_plugin.sinks.notify import Notify, _notice
 from tests.sinks.http_server import Answer, HttpServer, byte_server, http_server
 
 # Apprise imports it for a library of its own, where Python still has it.
@@ -119,7 +120,7 @@ class TestNotify(SinkConformance):
 
         def notice(record: Record) -> str:
             story = [one.alert for one in given if one is not record]
-            return _notice(record, _event_of(record.alert, story))
+            return _notice(record, event_of(record.alert, story))
 
         return [one for one, record in sink.given.items() if notice(record) in notices]
 
@@ -361,8 +362,8 @@ def test_apprise_that_raises(
 def test_state_is_private_and_bounded(
     tmp_path: Path, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "KEPT_SENT", 4)
-    monkeypatch.setattr(notify, "KEPT_ALERTS", 3)
+    monkeypatch.setattr(memory, "KEPT_SENT", 4)
+    monkeypatch.setattr(memory, "KEPT_ALERTS", 3)
     make(tmp_path, json_url(server)).write([make_record(event_id=n) for n in range(7)])
     path = tmp_path / "state" / "notify.sqlite"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -487,10 +488,10 @@ def test_a_chain_is_told_to_its_end_each_time_with_what_changed(
         ),
     ]
     other = make_record(event_id=7, event_names=(), signalness=0.2)
-    accepts = make_filter(SinkConfig(name="s", type="notify", when="signalness > 0.5"))
+    config = SinkConfig(name="s", type="notify", when="signalness > 0.5")
     sink = make(tmp_path, json_url(server))
     for record in [other, *chain, *chain]:
-        if accepts(record):
+        if make_filter(config, tmp_path)(record):  # the host starts anew each time
             sink.write([record])
     texts = [one["message"] for one in told(server)]
     assert len(texts) == 5

@@ -1,0 +1,109 @@
+"""Who was told of which notices, and the last notices of each event: tables of an SQLite file.
+
+For whoever must know more than the record in hand: what an event was before, under which names it
+is known, and whether somebody has got it. The file is the caller's; it is bounded.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from icecube_hooks import Alert
+from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.identity import aliases, claim
+from icecube_plugin.alerts.index import known_of, neighbours
+from icecube_plugin.alerts.merge import content_digest
+
+__all__ = ["SCHEMA", "Memory", "event_of", "key_of", "plain"]
+
+log = logging.getLogger(__name__)
+
+KEPT_SENT: Final = 100_000
+KEPT_ALERTS: Final = 50_000
+"""Rows; a notice has some eight, one for each alias."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS sent (
+    url TEXT NOT NULL, notice TEXT NOT NULL, UNIQUE (url, notice));
+CREATE TABLE IF NOT EXISTS alerts (
+    name TEXT NOT NULL, notice TEXT NOT NULL, alert TEXT NOT NULL, UNIQUE (name, notice));
+"""
+
+
+class Memory:
+    """What was told to whom, and the last notices.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        With the tables of `SCHEMA`.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def was_told(self, who: str, notice: str) -> bool:
+        """Whether somebody was told of a notice."""
+        query = "SELECT 1 FROM sent WHERE url = ? AND notice = ?"
+        return self.database.execute(query, (who, notice)).fetchone() is not None
+
+    def told(self, who: str, notice: str) -> None:
+        """Note that somebody was told."""
+        self.database.execute("INSERT OR IGNORE INTO sent VALUES (?, ?)", (who, notice))
+
+    def story(self, alert: Alert) -> dict[str, Alert]:
+        """Return the other notices that can be of an alert's event, by `key_of`, as they came."""
+        key = key_of(alert)
+        found = neighbours(known_of({key: alert}), self._find)
+        return {name: one for name, (one, _) in found.items() if name != key}
+
+    def keep(self, alert: Alert) -> None:
+        """Keep a notice under the aliases of its event, without what no reader understood."""
+        key, text = key_of(alert), alert.replace(unread={}).to_json()
+        rows = [(plain(name), key, text) for name in sorted(aliases(alert, claim(alert))[0])]
+        self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
+
+    def forget(self) -> None:
+        """Drop the oldest rows."""
+        for table, kept in (("sent", KEPT_SENT), ("alerts", KEPT_ALERTS)):
+            last = f"(SELECT max(rowid) FROM {table})"  # noqa: S608  # ours
+            self.database.execute(f"DELETE FROM {table} WHERE rowid <= {last} - {kept}")  # noqa: S608  # ours
+
+    def _find(self, names: list[str], known: Collection[str], room: int) -> dict[str, Alert]:
+        marks = ", ".join("?" * len(names))
+        rows = self.database.execute(
+            f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) ORDER BY rowid",  # noqa: S608  # question marks
+            list(map(plain, names)),
+        )
+        fresh = {key: text for key, text in rows if key not in known}
+        newest = list(fresh.items())[-room:]
+        return {key: alert for key, text in newest for alert in _alerts(text)}
+
+
+def event_of(alert: Alert, story: Iterable[Alert]) -> Event:
+    """Return the event of an alert, of the notices of its story."""
+    return next(
+        event for event in group([*story, alert]) if any(one is alert for one in event.alerts)
+    )
+
+
+def key_of(alert: Alert) -> str:
+    """Return what is equal for two notices that say the same."""
+    return plain(f"{alert.notice_id} {content_digest(alert)}")
+
+
+def plain(text: str) -> str:
+    """Return what a database takes; JSON can hold halves of characters."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def _alerts(text: str) -> tuple[Alert, ...]:
+    """Return the alert of a text, or none: another version may have written it."""
+    try:
+        return (Alert.from_json(text),)
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("a notice in the state is left out: %s", type(error).__name__)
+        return ()
