@@ -371,3 +371,29 @@ def test_sinks_are_moved_and_forgotten(run: Run, tmp_path: Path, fixtures: Path)
     )  # fmt: skip
     assert run("--config", config, "sinks", "forget", "lines").returncode == 0
     assert run("--config", config, "sinks", "forget", "lines").returncode == 2
+
+
+def test_a_test_alert_for_one_sink(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "icecube-alerts.toml"
+    lines = tmp_path / "alerts.jsonl"
+    config.write_text(
+        f"""data_folder = "{tmp_path}"
+[sinks.lines]
+type = "jsonl"
+path = "{lines}"
+[sinks.shift]
+type = "notify"
+urls = ["json://127.0.0.1:9/?cto=1&rto=1"]
+state = "{tmp_path}/notify.sqlite"
+"""
+    )
+    done = run("--config", str(config), "sinks", "test", "lines")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "sink lines has taken a test alert",
+    )
+    (record,) = map(Record.from_json, lines.read_text().splitlines())
+    assert not record.alert.is_real
+    failed = run("--config", str(config), "sinks", "test", "shift")
+    assert failed.returncode == 2
+    assert "sink shift did not take the test alert: urls[0] (json)" in failed.stderr

@@ -38,7 +38,7 @@ from icecube_plugin.alerts import (
     same_event,
     shared_neutrinos,
 )
-from icecube_plugin.alerts.headline import headline, p_post, sigma_post
+from icecube_plugin.alerts.headline import decisive, p_post, sigma_post
 from icecube_plugin.notices import binary, lvk, text, track, voevent
 from icecube_plugin.sky import separation_deg
 
@@ -606,9 +606,9 @@ def test_one_rule_for_the_significance_that_counts() -> None:
     generic = make_significance(quantity="generic", p_value_post=0.003)
     both = make_significance(quantity="best of 2 searches", p_value_post=0.00599)
     rate = make_significance(quantity="far", p_value_post=0.0001)
-    assert headline([generic, both, rate]) is both
-    assert headline([rate, generic]) is generic
-    assert headline([rate]) is None
+    assert decisive([generic, both, rate]) is both
+    assert decisive([rate, generic]) is generic
+    assert decisive([rate]) is None
     assert p_post([generic, both]) == 0.00599
     assert sigma_post([both]) == both.sigma_post
     assert p_post([]) is None is sigma_post([])

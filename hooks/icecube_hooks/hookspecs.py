@@ -139,17 +139,20 @@ class SinkType(msgspec.Struct, frozen=True, kw_only=True):
     after_journal : bool
         Whether it gets a record only when the host has it on disk: for sinks where a record that
         comes twice hurts, such as messages to people. Others get it at the same time.
-
+    skip_older_than_s : float, optional
+        What is older [s] is not for it, unless the configuration says otherwise: for sinks that
+        speak to people, whom the first start must not flood with the past. ``None``: no limit.
 
     .. versionadded:: 1.0
     .. versionchanged:: 2.0
-       `after_journal`.
+       `after_journal`, `skip_older_than_s`.
     """
 
     name: str
     make: Callable[..., Sink]
     summary: str = ""
     after_journal: bool = False
+    skip_older_than_s: float | None = None
 
 
 @hookspec

@@ -62,3 +62,8 @@ def _stem(parts: list[str], characters: int) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def page_path(key: str) -> str:
+    """Return the path of the page of an event in a site (`icecube_plugin.views.pages`)."""
+    return f"events/{event_file_stem(key)}.html"

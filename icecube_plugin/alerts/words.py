@@ -30,10 +30,12 @@ __all__ = [
     "long_name",
     "notice_label",
     "number_text",
+    "plural",
     "region_text",
     "sexagesimal",
     "short_name",
     "sigma_text",
+    "span_text",
     "systematics_text",
     "tense_word",
     "time_text",
@@ -217,6 +219,31 @@ def time_text(time: datetime | None, decimals: int = 2) -> str:
         return NOT_STATED
     text = time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return text[: 19 + decimals + (decimals > 0)]
+
+
+def plural(count: int) -> str:
+    """Return the ending of a word that is counted.
+
+    Examples
+    --------
+    >>> f"1 message{plural(1)}, 2 message{plural(2)}"
+    '1 message, 2 messages'
+    """
+    return "" if count == 1 else "s"
+
+
+def span_text(seconds: float) -> str:
+    """Return a time span in a unit that suits it.
+
+    Examples
+    --------
+    >>> span_text(3.2), span_text(90), span_text(7200), span_text(200_000)
+    ('3 s', '2 min', '2 h', '2 d')
+    """
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def number_text(value: float | None, digits: int = 3, unit: str = "") -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from icecube_hooks import ConfigError, Message
-from icecube_hooks.host import load_plugins, nearest
-from icecube_plugin.alerts.words import clean
+from icecube_hooks import ConfigError, Message, Record, SinkError, Tense
+from icecube_hooks.host import load_plugins, make_sink, nearest
+from icecube_plugin.alerts.words import clean, span_text
 from icecube_plugin.host import Config, Cursors, Host, Journal
 from icecube_plugin.host.health import read_status
 
-from ._common import add_json, configuration, moment, print_json, table
-from .status import span
+from ._common import add_json, configuration, installed, moment, print_json, table
 
 __all__ = ["add_arguments"]
 
@@ -23,6 +23,7 @@ examples:
   icecube-alerts sinks
   icecube-alerts sinks --types                      what kinds of sink there are, of all plugins
   icecube-alerts sinks --deliver                    write now what waits for a sink
+  icecube-alerts sinks test shift                   give it a test alert, marked as not real
   icecube-alerts sinks rewind archive --since 30d   give it again what came in the last 30 days
   icecube-alerts sinks rewind archive --all         all that the journal has
   icecube-alerts sinks rewind archive --to 4711     from this entry on
@@ -50,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--all", action="store_true", help="all that is there")
     rename = moves.add_parser("rename", help="give one sink's place to another")
     forget = moves.add_parser("forget", help="forget where a sink is")
-    for parsed, move in ((rewind, _rewind), (rename, _rename), (forget, _forget)):
+    test = moves.add_parser("test", help="give one sink a test alert, marked as not real")
+    actions = ((rewind, _rewind), (rename, _rename), (forget, _forget), (test, _test))
+    for parsed, move in actions:
         parsed.add_argument("name", metavar="NAME")
         parsed.set_defaults(move=move)
     rename.add_argument("new", metavar="NEW")
@@ -141,6 +144,45 @@ def _forget(config: Config, arguments: argparse.Namespace) -> None:
         raise ConfigError(f"nothing is known of a sink {arguments.name!r:.60}")
 
 
+def _test(config: Config, arguments: argparse.Namespace) -> None:
+    """Write a test alert with the time of now: by the sink alone, past cursor and filters.
+
+    Raises
+    ------
+    ConfigError
+        If the sink cannot be made, or does not take it.
+    """
+    kind = _type_of(config, arguments.name)
+    (sink,) = (one for one in config.sinks_or_defaults() if one.name == arguments.name)
+    plugins = installed(config)
+    options = dict(sink.options)
+    if "tests" in inspect.signature(plugins.sinks[kind].make).parameters:
+        options["tests"] = True  # else it would keep quiet
+    made = make_sink(plugins, sink.name, kind, options)
+    try:
+        made.write([_test_record(datetime.now(UTC))])
+    except SinkError as error:
+        raise ConfigError(f"sink {sink.name} did not take the test alert: {error}") from error
+    finally:
+        if (close := getattr(made, "close", None)) is not None:
+            close()
+    print(f"sink {clean(sink.name)} has taken a test alert")
+
+
+def _test_record(now: datetime) -> Record:
+    """Return a gold alert of now that is none, with a name of its own each second."""
+    from icecube_hooks.testing import make_record
+
+    return make_record(
+        tense=Tense.TEST,
+        event_names=(f"TEST-{now:%Y%m%d-%H%M%S}",),
+        run_id=None,
+        event_id=None,
+        trigger_time=now,
+        notice_time=now,
+    )
+
+
 def _row(entry: dict[str, Any]) -> list[str]:
     what = "" if entry["required"] else " (optional)"
     name = entry["name"] + (what if entry["configured"] else " (NOT CONFIGURED)")
@@ -153,7 +195,7 @@ def _row(entry: dict[str, Any]) -> list[str]:
 
 
 def _ago(time: str) -> str:
-    return f"{span((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())} ago"
+    return f"{span_text((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())} ago"
 
 
 class _Nothing:

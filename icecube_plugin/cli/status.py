@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from icecube_plugin.alerts.words import clean
+from icecube_plugin.alerts.words import clean, span_text
 
 from ._common import add_json, configuration, print_json
 
@@ -59,7 +59,7 @@ def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
     problems = [f"NOT WELL   {clean(text, 300)}" for text in now["problems"].values()]
     read = f"{now['records']} read, {now['refused']} refused, {now['passed']} of others"
     lines = [
-        f"{state}: {who}, seen {span(age_s)} ago",
+        f"{state}: {who}, seen {span_text(age_s)} ago",
         *(problems if runs else ()),
         f"messages   {now['messages']}: {read}",
     ]
@@ -67,7 +67,7 @@ def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
         lines.append("alerts     " + _counts(now["kinds"]))
     lines.append(f"waiting    {sum(now['lag'].values())} on Kafka, in {len(now['lag'])} partitions")
     if now["heartbeat_age_s"] is not None:
-        lines.append(f"heartbeat  {span(now['heartbeat_age_s'])} ago")
+        lines.append(f"heartbeat  {span_text(now['heartbeat_age_s'])} ago")
     if now["lost"]:
         lines.append("LOST       " + _counts(now["lost"]))
     if now["missing"]:
@@ -90,17 +90,3 @@ def _sink(sink: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{clean(name)} {counts[name]}" for name in sorted(counts))
-
-
-def span(seconds: float) -> str:
-    """Return a time span in a unit that suits it.
-
-    Examples
-    --------
-    >>> span(3.2), span(90), span(7200), span(200_000)
-    ('3 s', '2 min', '2 h', '2 d')
-    """
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

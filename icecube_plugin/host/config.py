@@ -37,7 +37,7 @@
     required = true                        # false: nobody waits for it, refusals are only counted
     patience_s = 5.0                       # so long others wait for it; then it is behind
     start = "now"                          # "earliest": a new sink gets what the journal has
-    skip_older_than = "3d"                 # what comes later than this is not for it
+    skip_older_than = "3d"                 # what comes later than this is not for it; notify: 1d
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
 Credentials
@@ -189,7 +189,8 @@ class SinkConfig(Section, frozen=True, kw_only=True):
     start : str
         Where a sink that is new begins: ``now``, or with the ``earliest`` entry of the journal.
     skip_older_than_s : float, optional
-        It does not get records that are older when they come to it [s].
+        It does not get records that are older when they come to it [s]; ``None``: as its type says
+        (`icecube_hooks.SinkType`), a day for those that speak to people.
     filter : mapping
     when : str, optional
         Which records it gets, see `icecube_plugin.host.filters`.

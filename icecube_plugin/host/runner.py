@@ -401,6 +401,8 @@ class Host:
     def _worker(self, sink: SinkConfig, cursors: Cursors, is_new: bool) -> Worker:
         kind = self.plugins.sinks.get(sink.type)
         eager = kind is None or not kind.after_journal
+        if kind is not None and sink.skip_older_than_s is None:
+            sink = sink.replace(skip_older_than_s=kind.skip_older_than_s)
         # Without the file of cursors nobody knows what a sink has: once more harms only some.
         everything = is_new or sink.start == "earliest" or (cursors.is_new and eager)
         return Worker(

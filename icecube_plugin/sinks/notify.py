@@ -1,12 +1,16 @@
 """The sink ``notify``: a message to people, by every service that Apprise knows.
 
 A service is a URL: ``mailto://user:password@host``, ``slack://...``, ``matrixs://...``, see
-https://github.com/caronc/apprise/wiki. The message says what, where, how sure, what changed
-since the last notice of the event, and whether a site can see it
-(`icecube_plugin.views.message`).
+https://github.com/caronc/apprise/wiki. The headline is the title; the message says what changed
+since the last notice of the event, where, how sure, and whether a site can see it
+(`icecube_plugin.views.message`): as HTML to services that show it (mail), else as text.
 
 Conventions
 -----------
+- Nothing that is older than a day, unless ``skip_older_than`` of the sink says otherwise: the first
+  start does not tell of all that the broker still has.
+- A retraction is Apprise's type ``failure``, gold, HESE and EHE tracks are ``warning``, and the
+  rest is ``info``.
 - Quiet for tests, injections and mock events, unless ``tests = true``.
 - Quiet for what was told before: a notice that comes again, or in another format (the same
   `Alert.notice_id`). A revision, a retraction and a circular are news, and so is a correction: the
@@ -28,8 +32,10 @@ import contextlib
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -45,6 +51,8 @@ from icecube_hooks import (
     hookimpl,
 )
 from icecube_plugin.alerts import Event, State
+from icecube_plugin.alerts.file_names import page_path
+from icecube_plugin.alerts.links import web_address
 from icecube_plugin.alerts.merge import known
 from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, made_folder
@@ -59,9 +67,13 @@ __all__ = ["Notify"]
 
 log = logging.getLogger(__name__)
 
-FEWEST_CHARACTERS: Final = 200
+FEWEST_CHARACTERS: Final = 100
+DAY_S: Final = 86_400.0
 WAIT_S: Final = 10.0
 """How long to wait for another process that holds the state."""
+
+_HEADED: Final = ("matrix", "matrixs")
+"""Apprise writes a literal ``#`` before their titles: the headline is the first line instead."""
 
 _TALKATIVE: Final = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
 
@@ -84,7 +96,11 @@ class Notify:
     tests : bool
         Whether notices that are not real are told, too.
     limit_chars : int, optional
-        Longest text, at least 200; a service's own limit holds anyway.
+        Longest text, at least 100; a service's own limit holds anyway.
+    page_url : str, optional
+        Where the folder of the sink ``html`` is on the web: the page of the event is linked.
+    picture : bool
+        Whether a finder chart is attached, where the service takes files (extra ``plot``).
 
     Raises
     ------
@@ -102,11 +118,18 @@ class Notify:
         site: Mapping[str, Any] | None = None,
         tests: bool = False,
         limit_chars: Annotated[int, Meta(ge=FEWEST_CHARACTERS)] | None = None,
+        page_url: str | None = None,
+        picture: bool = False,
     ) -> None:
         from icecube_plugin.sky.site import site_of
 
         self.tests = tests
         self.limit_chars = limit_chars
+        self.page_url = _page_url(page_url)
+        self.picture = picture
+        if picture and find_spec("matplotlib") is None:
+            hint = "pip install 'icecube-plugin[plot]'"
+            raise ConfigError("needs matplotlib", key="picture", hint=hint)
         self.site = None if site is None else site_of(site)
         self._targets = _targets(_all_urls(urls, urls_env, urls_file))
         self.state = absolute(state, "state")
@@ -149,7 +172,8 @@ class Notify:
             if target.digest in failures or state.was_told(target.digest, notice):
                 continue
             message = message or self._message(record, event)
-            trouble = target.send(message, self.limit_chars)
+            with self._attached(record, event) as files:
+                trouble = target.send(message, self.limit_chars, files)
             if trouble is None:
                 state.told(target.digest, notice)
             else:
@@ -167,7 +191,39 @@ class Notify:
             earlier=before,
             later=after,
             doubts=event.concerns,
+            page=None if self.page_url is None else self.page_url + page_path(event.key),
         )
+
+    @contextlib.contextmanager
+    def _attached(self, record: Record, event: Event) -> Iterator[list[str]]:
+        """Draw what is attached, for as long as it is sent; nothing where there is no position."""
+        if not self.picture:
+            yield []
+            return
+        with tempfile.TemporaryDirectory(prefix="icecube-alerts-") as folder:
+            path = Path(folder) / "finder.png"
+            yield [str(path)] if _is_drawn(record.replace(alert=event.known), path) else []
+
+
+def _is_drawn(record: Record, path: Path) -> bool:
+    """Draw a finder chart, and return whether there is one; a message goes out without it, too."""
+    from icecube_plugin.views.plots import PlotError, finder
+
+    try:
+        finder(record).savefig(path, dpi=100)
+    except PlotError:  # no position
+        return False
+    except Exception:
+        log.exception("the finder chart of %s has failed; the message goes without", record.id)
+        return False
+    return True
+
+
+def _page_url(text: str | None) -> str | None:
+    address = None if text is None else web_address(text)
+    if text is not None and address is None:
+        raise ConfigError("is not an address of http or https", key="page_url")
+    return None if address is None else f"{address.removesuffix('index.html').rstrip('/')}/"
 
 
 def _notice(record: Record, event: Event) -> str:
@@ -231,33 +287,47 @@ def _state(path: Path) -> Iterator[Memory]:
 class _Target:
     """One URL. It is known by its place in the configuration and, in the state, by a digest."""
 
-    def __init__(self, label: str, digest: str, service: Any) -> None:
+    def __init__(self, label: str, digest: str, service: Any, *, is_headed: bool = False) -> None:
         self.label = label
+        self.is_headed = is_headed
         self.digest = digest
         self.service = service
 
-    def send(self, message: Announcement, limit_chars: int | None) -> str | None:
+    def send(
+        self, message: Announcement, limit_chars: int | None, files: Sequence[str] = ()
+    ) -> str | None:
         """Send; return ``None``, or what is known of the trouble."""
         import apprise
 
         one = apprise.Apprise(asset=self.service.asset)
         one.add(self.service)
-        title, text = self._fitting(message, limit_chars)
+        attached = list(files) if getattr(self.service, "attachment_support", False) else []
         with _quiet() as statuses:
             try:
-                is_sent = bool(one.notify(title=title, body=text, body_format="text"))
+                is_sent = one.notify(
+                    **self._fitting(message, limit_chars),
+                    notify_type=message.severity,
+                    attach=attached or None,
+                )
             except Exception as error:  # noqa: BLE001  # a plugin of Apprise; its text may hold the URL
                 return f": {type(error).__name__}"
         return None if is_sent else "".join(f" (status {status})" for status in statuses[-1:])
 
-    def _fitting(self, message: Announcement, limit_chars: int | None) -> tuple[str, str]:
-        """Return title and text as long as the service takes them, in one message."""
-        limits = [n for n in (limit_chars, self.service.body_maxlen) if n]
-        if self.service.title_maxlen > 0:
-            title = message.title[: self.service.title_maxlen]
-            return title, message.text(min(limits, default=None))
-        room = min(limits, default=10**6) - len(message.title) - 10  # the title becomes a heading
-        return message.title, message.text(max(room, 40))
+    def _fitting(self, message: Announcement, limit_chars: int | None) -> dict[str, Any]:
+        """Return title and text as long, and in the format, that the service takes."""
+        limit = min([n for n in (limit_chars, self.service.body_maxlen) if n], default=None)
+        titled = self.service.title_maxlen <= 0 or self.is_headed
+        title = "" if titled else message.short_title(self.service.title_maxlen)
+        is_html = self._format() == "html"
+        body = (message.html if is_html else message.text)(limit, titled=titled)
+        return {"title": title, "body": body, "body_format": "html" if is_html else "text"}
+
+    def _format(self) -> str:
+        """Return the format that the service prefers, or its URL says; in Matrix HTML."""
+        resolve = getattr(self.service, "resolve_format", None)
+        wanted = "html" if self.is_headed else None
+        found = self.service.notify_format if resolve is None else resolve(wanted)
+        return str(getattr(found, "value", found))
 
 
 def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
@@ -281,7 +351,10 @@ def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
             service.overflow_mode = apprise.OverflowMode.SPLIT
         digest = sha256(url.encode()).hexdigest()[:32]
         scheme = url.partition("://")[0]
-        found.setdefault(digest, _Target(f"{key} ({clean(scheme, 20)})", digest, service))
+        label = f"{key} ({clean(scheme, 20)})"
+        found.setdefault(
+            digest, _Target(label, digest, service, is_headed=scheme.lower() in _HEADED)
+        )
     if not found:
         raise ConfigError("no URL is given", key="urls", hint="or urls_env, or urls_file")
     return list(found.values())
@@ -333,4 +406,8 @@ def _quiet() -> Iterator[list[str]]:
 def register_sinks() -> list[SinkType]:
     """Register the sink ``notify``."""
     summary = "messages to people: mail, Slack, Matrix and a hundred more (Apprise)"
-    return [SinkType(name="notify", make=Notify, summary=summary, after_journal=True)]
+    return [
+        SinkType(
+            name="notify", make=Notify, summary=summary, after_journal=True, skip_older_than_s=DAY_S
+        )
+    ]

@@ -11,6 +11,7 @@ good: waiting would not bring the reader back.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Final, Literal, TextIO
@@ -65,7 +66,7 @@ class Terminal:
         paint = self._paint(stream)
         for record in records:
             if record.id not in self._shown:
-                _print(summary(record, paint), stream)
+                _print(summary(record, paint, _width(stream)), stream)
                 self._remember(record.id)
 
     def _remember(self, record_id: str) -> None:
@@ -83,6 +84,11 @@ class Terminal:
             wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
             return _coloured if wanted and not stream.closed and stream.isatty() else plain
         return _coloured if self.color == "always" else plain
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return how wide the screen is; ``None`` where it is none."""
+    return shutil.get_terminal_size().columns if not stream.closed and stream.isatty() else None
 
 
 def _coloured(text: str, tone: Tone) -> str:

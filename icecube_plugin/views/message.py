@@ -1,15 +1,16 @@
-"""The message that tells a person on shift of a record: a title, and a plain text.
+"""The message that tells a person on shift of a record: a title, and lines of text or HTML.
 
-What changed and whether the site can look come first, then the summary of the record
-(`icecube_plugin.views.summary`: what, when, where, how sure), then links. Pure: the time is an
-argument.
+The title is the `headline`. What changed comes next, then the page, then facts in the order of
+what decides (`icecube_plugin.views.summary`), whether the site can look among them, then links.
+What does not fit is cut from the bottom. Pure: the time is an argument.
 
 Conventions
 -----------
-- Plain text for every service. What comes from a message cannot start a line of its own, a title, a
-  mention (``@everyone``, ``<!channel>``), a code block or a link with another text: besides what
-  `clean` takes away, the characters ``@``, ````` ` `````, ``<``, ``>``, ``[``, ``]`` are replaced
-  outside of the links that we make.
+- A line is ``label: text``, without columns: services show them in letters of any width.
+- What comes from a message cannot start a line of its own, a title, a mention (``@everyone``,
+  ``<!channel>``), a code block or a link with another text: besides what `clean` takes away, the
+  characters ``@``, ````` ` `````, ``<``, ``>``, ``[``, ``]`` are replaced outside of the links that
+  we make.
 - Addresses in links are percent-encoded.
 """
 
@@ -18,66 +19,101 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from html import escape
+from typing import Final, Literal
 
-from icecube_hooks import Alert, Concern, Direction, Localization, Record, Status
+from icecube_hooks import Alert, AlertKind, Concern, Direction, Localization, Record, Status
 from icecube_plugin.alerts import changes, group
-from icecube_plugin.alerts.links import links_of, places_of
+from icecube_plugin.alerts.headline import headline
+from icecube_plugin.alerts.links import Link, links_of, places_of
 from icecube_plugin.alerts.words import (
     NOT_STATED_CONTAINMENT,
     clean,
     notice_label,
     region_text,
 )
-from icecube_plugin.sky.directions import galactic_deg
+from icecube_plugin.sky.directions import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import (
     DARK_SUN_DEG,
     airmass,
     altitudes_deg,
     dark_times,
     highest,
+    sun_and_moon,
 )
 from icecube_plugin.sky.site import Site
 
-from .summary import row, summary
+from .summary import Line, facts
 
-__all__ = ["Announcement", "compose"]
+__all__ = ["Announcement", "Severity", "compose"]
 
 TITLE_CHARACTERS: Final = 150
+LINE_CHARACTERS: Final = 1000
+FEWEST_CHARACTERS: Final = 15
+"""A shorter beginning of a line says nothing."""
+_LOUD: Final = (AlertKind.GOLD, AlertKind.HESE, AlertKind.EHE)
 _PLAIN: Final = str.maketrans(
     {"@": "(at)", "`": "'", "<": "\u2039", ">": "\u203a", "[": "(", "]": ")"}
 )
 
 
+Severity = Literal["info", "warning", "failure"]
+
+
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A title of one line, and the lines of the text; the last `n_links` of them are links."""
+    """A title of one line, the lines of the text, links, and how loud it is to be."""
 
     title: str
-    lines: tuple[str, ...]
-    n_links: int
+    lines: tuple[Line, ...]
+    links: tuple[Link, ...] = ()
+    severity: Severity = "info"
 
-    def text(self, limit_chars: int | None = None) -> str:
-        """Return the text, at most so long: lines before the links go first.
+    def short_title(self, limit_chars: int) -> str:
+        """Return the title without the facts at its end for which there is no room."""
+        title = self.title
+        while len(title) > limit_chars and ", " in title:
+            title = title.rpartition(", ")[0]
+        return title[:limit_chars]
+
+    def text(self, limit_chars: int | None = None, *, titled: bool = False) -> str:
+        """Return the text, at most so long, with the title as its first line if it is `titled`.
 
         Examples
         --------
-        >>> print(Announcement("t", ("one", "two", "three", "link: x"), 1).text(16))
-        one
+        >>> one = Announcement("t", (Line("one", "1"), Line("two", "2")))
+        >>> print(one.text(20, titled=True))
+        t
+        one: 1
+        two: 2
+        >>> print(one.text(10))
+        one: 1
         ...
-        link: x
         """
-        whole = "\n".join(self.lines)
-        if limit_chars is None or len(whole) <= limit_chars:
-            return whole
-        keep = len(self.lines) - self.n_links
-        links = self.lines[keep:]
-        while keep > 1:
-            keep -= 1
-            shorter = "\n".join((*self.lines[:keep], "...", *links))
-            if len(shorter) <= limit_chars:
-                return shorter
-        return f"{whole[: max(limit_chars - 3, 0)]}..."
+        links = (Line(link.text, link.href) for link in self.links)
+        lines = [f"{line.label}: {line.text}" for line in (*self.lines, *links)]
+        title = [] if not titled else [self.short_title(limit_chars or len(self.title))]
+        return _fitting([*title, *lines], limit_chars, "\n")
+
+    def html(self, limit_chars: int | None = None, *, titled: bool = False) -> str:
+        """Return the same as HTML: bold labels, and links that can be clicked."""
+        title = [f"<b>{escape(self.title)}</b>"] if titled else []
+        lines = [f"<b>{escape(line.label)}:</b> {escape(line.text)}" for line in self.lines]
+        links = [f'<a href="{escape(link.href)}">{escape(link.text)}</a>' for link in self.links]
+        return _fitting([*title, *lines, *links], limit_chars, "<br/>\n")
+
+
+def _fitting(lines: list[str], limit_chars: int | None, end: str) -> str:
+    """Join lines, without the last ones where there is no room; a link is not cut in two."""
+    whole, shown = end.join(lines), list(lines)
+    while limit_chars is not None and len(whole) > limit_chars:
+        last = shown.pop()
+        room = limit_chars - len(end.join((*shown, ""))) - 3
+        cut = "" if "://" in last or "<" in last or room < FEWEST_CHARACTERS else last[:room]
+        whole = end.join((*shown, f"{cut}..."))
+        if not shown:
+            return f"{last[: max(limit_chars - 3, 0)]}..."
+    return whole
 
 
 def compose(
@@ -88,6 +124,7 @@ def compose(
     earlier: Alert | None = None,
     later: Alert | None = None,
     doubts: Sequence[Concern] = (),
+    page: str | None = None,
 ) -> Announcement:
     """Put a record into words.
 
@@ -102,56 +139,71 @@ def compose(
         What was known of the event before, and its newest notice, if this one is not it.
     doubts : sequence of Concern
         What is doubtful about the event (`icecube_plugin.alerts.Event.concerns`).
+    page : str, optional
+        Address of our own page of the event.
     """
-    head, *rest = summary(record).replace("<= ", "at most ").splitlines()
-    alarms = [line for line in rest if line.startswith("***")]
-    facts = [line for line in rest if not line.startswith("***")]
-    own = (
-        *_history(record.alert, earlier, later),
-        *(row("concern", clean(f"{doubt.found}: {doubt.why}")) for doubt in doubts),
-        *_sky(record.alert, now, site),
+    alert = record.alert
+    _, deciding, rest = facts(record)
+    name = earlier.event_names[0] if earlier is not None and earlier.event_names else ""
+    title = headline(record, at=now, name=name, limit_chars=TITLE_CHARACTERS)
+    lines = (
+        *_history(alert, earlier, later),
+        *((Line("page", page),) if page is not None else ()),
+        *deciding,
+        *_sky(alert, now, site),
+        *(Line("concern", f"{one.found}: {one.why}") for one in doubts),
+        *rest,
     )
-    links = _links(record.alert, earlier)
-    said = tuple(line.translate(_PLAIN) for line in (*alarms, *own, *facts))
-    return Announcement(_title(record.alert, head, earlier), (*said, *links), len(links))
+    return Announcement(
+        clean(title.replace("<= ", "at most ").translate(_PLAIN), TITLE_CHARACTERS),
+        tuple(line if line.label == "page" else _harmless(line) for line in lines),
+        _links(alert, earlier),
+        _severity(alert),
+    )
 
 
-def _title(alert: Alert, head: str, earlier: Alert | None) -> str:
-    """Return the title: marked if it is no event, or none any more."""
-    mark = "RETRACTED: " if alert.status is Status.RETRACTION else ""
-    mark = mark if alert.is_real else f"TEST, NOT REAL: {mark}"
-    words = head.partition(f"  ({alert.format})")[0].split()
-    if alert.gw is not None:
-        words += ["notice", alert.revision_label]
-    elif not alert.event_names and earlier is not None and earlier.event_names:
-        words.append(f"({earlier.event_names[0][:80]})")
-    return clean(f"{mark}IceCube {' '.join(words)}".translate(_PLAIN), TITLE_CHARACTERS)
+def _harmless(line: Line) -> Line:
+    text = clean(line.text.replace("<= ", "at most "), LINE_CHARACTERS).translate(_PLAIN)
+    return line._replace(text=text)
 
 
-def _history(alert: Alert, earlier: Alert | None, later: Alert | None) -> Iterator[str]:
+def _severity(alert: Alert) -> Severity:
+    """Return how loud a message is: a retraction stands out, and so does what one points at."""
+    if not alert.is_real:
+        return "info"
+    if alert.status is Status.RETRACTION:
+        return "failure"
+    return "warning" if alert.kind in _LOUD else "info"
+
+
+def _history(alert: Alert, earlier: Alert | None, later: Alert | None) -> Iterator[Line]:
     if later is not None:
-        yield f"*** {_label(later)} came before this one ***"
+        yield Line("late", f"{_label(later)} came before this one")
     if earlier is not None:
         found = "; ".join(change.text for change in changes(earlier, alert))
-        yield row("changed", f"since {_label(earlier)}: {clean(found or 'nothing')}")
+        yield Line("changed", f"since {_label(earlier)}: {found or 'nothing'}")
 
 
 def _label(alert: Alert) -> str:
     return clean(f"{notice_label(alert)} ({alert.format})", 60)
 
 
-def _sky(alert: Alert, now: datetime, site: Site | None) -> Iterator[str]:
+def _sky(alert: Alert, now: datetime, site: Site | None) -> Iterator[Line]:
     place = alert.localization
     if place is not None and region_text(place) and place.containment is None:
-        yield row("error", NOT_STATED_CONTAINMENT)
+        yield Line("error", NOT_STATED_CONTAINMENT)
     places = places_of(alert)
     dark = dark_times(now, site) if site is not None and places else []
+    bodies = sun_and_moon(now) if places else {}
     for label, where in places:
         _, latitude = galactic_deg(where.ra_deg, where.dec_deg)
-        yield row("Galactic", f"latitude {latitude:+.1f} deg{label}")
         if site is not None:
             view = _view(where, alert.trigger_time, now, dark, site)
-            yield row("from here", f"{view}{label}")
+            yield Line("from here", f"{view}{label}")
+        apart = ", ".join(
+            f"{name} {separation_deg(where, one):.0f} deg" for name, one in bodies.items()
+        )
+        yield Line("away from", f"{apart}; Galactic latitude {latitude:+.1f} deg{label}")
 
 
 def _view(
@@ -188,7 +240,6 @@ def _altitude(altitude_deg: float) -> str:
     return f"altitude {altitude_deg:.0f} deg{air}"
 
 
-def _links(alert: Alert, earlier: Alert | None) -> tuple[str, ...]:
+def _links(alert: Alert, earlier: Alert | None) -> tuple[Link, ...]:
     known = [alert] if earlier is None else [alert, earlier]
-    event = group(known)[0]  # events stand in the order of their first alerts
-    return tuple(f"{link.text}: {link.href}" for link in links_of(event, alert))
+    return links_of(group(known)[0], alert)  # events stand in the order of their first alerts

@@ -8,9 +8,10 @@ Conventions
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from icecube_hooks import (
     Alert,
@@ -23,7 +24,7 @@ from icecube_hooks import (
     Significance,
     Status,
 )
-from icecube_plugin.alerts.headline import RATE
+from icecube_plugin.alerts.headline import RATE, headline, place_text
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
     NOT_STATED,
@@ -33,7 +34,9 @@ from icecube_plugin.alerts.words import (
     containment_text,
     heading,
     limited,
+    notice_label,
     number_text,
+    plural,
     region_text,
     sexagesimal,
     sigma_text,
@@ -42,9 +45,8 @@ from icecube_plugin.alerts.words import (
     time_text,
     verdict_text,
 )
-from icecube_plugin.sky import circularised_radius_deg
 
-__all__ = ["LABEL_WIDTH", "Paint", "Tone", "plain", "row", "summary"]
+__all__ = ["Facts", "Line", "Paint", "Tone", "facts", "plain", "summary"]
 
 LABEL_WIDTH: Final = 12
 
@@ -54,8 +56,35 @@ class Tone(StrEnum):
 
     TITLE = "title"
     ALARM = "alarm"
+    FACT = "fact"
     DOUBT = "doubt"
     ASIDE = "aside"
+
+
+class Line(NamedTuple):
+    """One line: what it is about, and what there is to say; an alarm has no label."""
+
+    label: str
+    text: str
+    tone: Tone = Tone.FACT
+
+
+class Facts(NamedTuple):
+    """All lines of a record, in the order of what decides.
+
+    Attributes
+    ----------
+    alarms : list of Line
+        That it is no real event, or withdrawn.
+    deciding : list of Line
+        Where, how sure, what, when.
+    rest : list of Line
+        Whatever else is known.
+    """
+
+    alarms: list[Line]
+    deciding: list[Line]
+    rest: list[Line]
 
 
 Paint = Callable[[str, Tone], str]
@@ -67,145 +96,171 @@ def plain(text: str, tone: Tone) -> str:
     return text
 
 
-def summary(record: Record, paint: Paint = plain) -> str:
-    """Return the lines that describe `record`, ending with a newline.
+def summary(record: Record, paint: Paint = plain, width: int | None = None) -> str:
+    """Return the lines that describe `record`, ending with a newline; the headline is the first.
 
     Parameters
     ----------
     record : Record
     paint : callable
         ``paint(text, tone) -> text`` may add colour.
+    width : int, optional
+        Characters of the screen; longer lines go on below their beginning.
     """
-    return "".join(f"{line.rstrip()}\n" for line in _lines(record, paint))
+    alarms, deciding, rest = facts(record)
+    lines = (Line("", headline(record), Tone.TITLE), *alarms, *deciding, *rest)
+    laid = ((text, line.tone) for line in lines for text in _laid_out(line, width))
+    return "".join(f"{paint(text, tone) if tone != Tone.FACT else text}\n" for text, tone in laid)
 
 
-def _lines(record: Record, paint: Paint) -> Iterator[str]:
-    alert = record.alert
-    yield paint(_title(alert), Tone.TITLE)
-    if not alert.is_real:
-        yield paint(f"*** {tense_word(alert).upper()}: NOT A REAL EVENT ***", Tone.ALARM)
-    if alert.status is Status.RETRACTION:
-        yield paint(f"*** {RETRACTED} ***", Tone.ALARM)
-    yield from _when(alert)
-    yield from _gravitational_wave(alert)
-    yield from _where(alert)
-    yield from _what(alert)
-    yield from _coincident(alert.coincident_events)
-    yield from _assessed(record.significances)
-    for comment in alert.comments:
-        yield row("comment", clean(comment))
-    for doubt in alert.concerns:
-        yield paint(row("concern", _doubt(doubt)), Tone.DOUBT)
-    yield paint(row("record", clean(record.id)), Tone.ASIDE)
-
-
-def _title(alert: Alert) -> str:
-    names = " ".join(clean(name, 80) for name in alert.event_names)
-    superevent = alert.gw.superevent_id if alert.gw is not None else None
-    name = names or clean(superevent or alert.event_key or "without a name")
-    revision = "" if alert.revision is None else f"revision {alert.revision}"
-    parts = (heading(alert.kind), name, revision, alert.status or "", f"({alert.format})")
-    return "  ".join(part for part in parts if part)
-
-
-def _when(alert: Alert) -> Iterator[str]:
-    notice = "" if alert.notice_time is None else f"notice {time_text(alert.notice_time)}"
-    if alert.trigger_time is not None:
-        trigger = f"{time_text(alert.trigger_time)} UTC"
-        yield row("time", f"{trigger}  ({notice})" if notice else trigger)
-    elif notice:
-        yield row("time", f"{notice} UTC")
-    if alert.run_id is not None and alert.event_id is not None:
-        yield row("run, event", f"{alert.run_id}, {alert.event_id}")
-
-
-def _where(alert: Alert) -> Iterator[str]:
-    if alert.localization is not None:
-        yield row("position", _position(alert.localization))
-        yield from _error(alert.localization)
-    elif alert.kind is not AlertKind.LVK_SEARCH:
-        yield row("position", NOT_STATED)
-    if alert.most_probable_direction is not None:
-        yield row("most likely", _position(alert.most_probable_direction))
-
-
-def _position(place: Direction | Localization) -> str:
-    degrees = f"RA {place.ra_deg:.4f} deg  Dec {place.dec_deg:+.4f} deg"
-    return f"{degrees}  =  {sexagesimal(place.ra_deg, place.dec_deg)}  J2000"
-
-
-def _error(place: Localization) -> Iterator[str]:
-    region = region_text(place)
-    if region:
-        about = (region, containment_text(place.containment), systematics_text(place))
-        yield row("error", ", ".join(part for part in about if part))
-    if place.error_radius_50_deg is not None:
-        radius = f"radius {place.error_radius_50_deg:.4g} deg"
-        yield row("error", f"{radius}, {containment_text(0.5)}")
-    for url in (place.skymap_fits_url, place.skymap_png_url):
-        if url is not None:
-            yield row("sky map", clean(url))
-
-
-def _what(alert: Alert) -> Iterator[str]:
-    if alert.energy_tev is not None:
-        yield row("energy", f"{alert.energy_tev:.4g} TeV")
-    if alert.charge_pe is not None:
-        yield row("charge", f"{alert.charge_pe:.6g} photo-electrons")
-    if alert.signal_trackness is not None:
-        yield row("trackness", f"{alert.signal_trackness:.3g}")
-    if alert.signalness is not None:
-        yield row("signalness", f"{alert.signalness:.3g} ({SIGNALNESS})")
-    if alert.far_per_year is not None:
-        yield row("false alarms", f"{alert.far_per_year:.4g} {FALSE_ALARMS}")
-    if alert.p_values:
-        searches = (f"{clean(p.search)} {number_text(p.value)}" for p in alert.p_values)
-        yield row("p-values", "   ".join(searches))
-
-
-def _gravitational_wave(alert: Alert) -> Iterator[str]:
-    if alert.gw is not None:
-        number = None if alert.gw.notice_number is None else f"notice {alert.gw.notice_number}"
-        parts = (alert.gw.superevent_id, number, alert.gw.notice_type)
-        yield row("GW event", "  ".join(clean(part) for part in parts if part))
-    if alert.observation_start is not None and alert.observation_stop is not None:
-        start, stop = time_text(alert.observation_start), time_text(alert.observation_stop)
-        yield row("searched", f"{start} to {stop} UTC")
-    if alert.flux_sensitivity is not None:
-        flux = alert.flux_sensitivity
-        span = f"{flux.low_gev_cm2:.3g} to {flux.high_gev_cm2:.3g} GeV cm^-2 (E^2 dN/dE)"
-        yield row("sensitivity", span)
-    if alert.n_coincident is not None:
-        yield row("coincident", f"{alert.n_coincident} neutrino(s)")
-
-
-def _coincident(neutrinos: Iterable[CoincidentEvent]) -> Iterator[str]:
-    head = ("#", "dt [s]", "RA [deg]", "Dec [deg]", "error", "p generic", "p bayesian")
-    rows = [_coincident_cells(number, one) for number, one in enumerate(neutrinos, start=1)]
-    for row in (head, *rows) if rows else ():
-        cells = zip(row, (3, 9, 9, 9, 16, 10, 10), strict=True)
-        yield "  " + " ".join(cell.rjust(width) for cell, width in cells)
-
-
-def _coincident_cells(number: int, neutrino: CoincidentEvent) -> tuple[str, ...]:
-    place = neutrino.localization
-    error = "-"
-    radius_deg = None if place is None else circularised_radius_deg(place)
-    if place is not None and radius_deg is not None:
-        part = "" if place.containment is None else f" ({100 * place.containment:.4g} %)"
-        error = f"{radius_deg:.3g} deg{part}"
-    return (
-        str(number),
-        "-" if neutrino.delta_t_s is None else f"{neutrino.delta_t_s:+.2f}",
-        "-" if place is None else f"{place.ra_deg:.4f}",
-        "-" if place is None else f"{place.dec_deg:+.4f}",
-        error,
-        number_text(neutrino.p_value("generic")),
-        number_text(neutrino.p_value("bayesian")),
+def _laid_out(line: Line, width: int | None) -> list[str]:
+    label = f"  {line.label.ljust(LABEL_WIDTH)} " if line.tone in _LABELLED else ""
+    whole = f"{label}{line.text}".rstrip()
+    if width is None or len(whole) <= width:
+        return [whole]
+    return textwrap.wrap(
+        line.text,
+        max(width, 40),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
-def _assessed(significances: Iterable[Significance]) -> Iterator[str]:
+_LABELLED: Final = (Tone.FACT, Tone.DOUBT, Tone.ASIDE)
+
+
+def facts(record: Record) -> Facts:
+    """Return what there is to say of a record."""
+    alert = record.alert
+    return Facts(
+        alarms=[Line("", f"*** {text} ***", Tone.ALARM) for text in _alarms(alert)],
+        deciding=[
+            *_where(alert),
+            *_what(alert),
+            *_coincident(alert.coincident_events),
+            *_when(alert),
+        ],
+        rest=[
+            *_gravitational_wave(alert),
+            *_assessed(record.significances),
+            *_which(alert),
+            *_sky_maps(alert),
+            *(Line("comment", clean(comment)) for comment in alert.comments),
+            *(Line("concern", _doubt(doubt), Tone.DOUBT) for doubt in alert.concerns),
+            Line("record", clean(record.id), Tone.ASIDE),
+        ],
+    )
+
+
+def _alarms(alert: Alert) -> Iterator[str]:
+    if not alert.is_real:
+        yield f"{tense_word(alert).upper()}: NOT A REAL EVENT"
+    if alert.status is Status.RETRACTION:
+        yield RETRACTED
+
+
+def _when(alert: Alert) -> Iterator[Line]:
+    notice = "" if alert.notice_time is None else f"notice {time_text(alert.notice_time)}"
+    if alert.trigger_time is not None:
+        trigger = f"{time_text(alert.trigger_time)} UTC"
+        yield Line("time", f"{trigger} ({notice})" if notice else trigger)
+    elif notice:
+        yield Line("time", f"{notice} UTC")
+
+
+def _which(alert: Alert) -> Iterator[Line]:
+    names = ", ".join(clean(name, 80) for name in alert.event_names)
+    kind = heading(alert.kind)
+    yield Line("event", f"{kind} {names}" if names else kind)
+    if alert.run_id is not None and alert.event_id is not None:
+        yield Line("run, event", f"{alert.run_id}, {alert.event_id}")
+    status = "" if alert.status is None else f", {alert.status}"
+    yield Line("notice", f"{notice_label(alert)}{status} ({alert.format})")
+
+
+def _where(alert: Alert) -> Iterator[Line]:
+    if alert.localization is not None:
+        yield Line("position", _position(alert.localization))
+        yield from _error(alert.localization)
+    elif alert.kind is not AlertKind.LVK_SEARCH:
+        yield Line("position", NOT_STATED)
+    if alert.most_probable_direction is not None:
+        yield Line("most likely", _position(alert.most_probable_direction))
+
+
+def _position(place: Direction | Localization) -> str:
+    degrees = f"RA {place.ra_deg:.4f} deg, Dec {place.dec_deg:+.4f} deg"
+    return f"{degrees} = {sexagesimal(place.ra_deg, place.dec_deg)} J2000"
+
+
+def _error(place: Localization) -> Iterator[Line]:
+    region = region_text(place)
+    if region:
+        about = (region, containment_text(place.containment), systematics_text(place))
+        yield Line("error", ", ".join(part for part in about if part))
+    if place.error_radius_50_deg is not None:
+        radius = f"radius {place.error_radius_50_deg:.4g} deg"
+        yield Line("error", f"{radius}, {containment_text(0.5)}")
+
+
+def _sky_maps(alert: Alert) -> Iterator[Line]:
+    place = alert.localization
+    for url in () if place is None else (place.skymap_fits_url, place.skymap_png_url):
+        if url is not None:
+            yield Line("sky map", clean(url))
+
+
+def _what(alert: Alert) -> Iterator[Line]:
+    if alert.signalness is not None:
+        yield Line("signalness", f"{alert.signalness:.3g} ({SIGNALNESS})")
+    if alert.energy_tev is not None:
+        yield Line("energy", f"{alert.energy_tev:.4g} TeV")
+    if alert.far_per_year is not None:
+        yield Line("false alarms", f"{alert.far_per_year:.4g} {FALSE_ALARMS}")
+    if alert.charge_pe is not None:
+        yield Line("charge", f"{alert.charge_pe:.6g} photo-electrons")
+    if alert.signal_trackness is not None:
+        yield Line("trackness", f"{alert.signal_trackness:.3g}")
+    if alert.p_values:
+        searches = (f"{clean(p.search)} {number_text(p.value)}" for p in alert.p_values)
+        yield Line("p-values", ", ".join(searches))
+    if alert.n_coincident is not None:
+        yield Line("coincident", f"{alert.n_coincident} neutrino{plural(alert.n_coincident)}")
+
+
+def _gravitational_wave(alert: Alert) -> Iterator[Line]:
+    if alert.gw is not None:
+        number = None if alert.gw.notice_number is None else f"notice {alert.gw.notice_number}"
+        parts = (alert.gw.superevent_id, number, alert.gw.notice_type)
+        yield Line("GW event", " ".join(clean(part) for part in parts if part))
+    if alert.observation_start is not None and alert.observation_stop is not None:
+        start, stop = time_text(alert.observation_start), time_text(alert.observation_stop)
+        yield Line("searched", f"{start} to {stop} UTC")
+    if alert.flux_sensitivity is not None:
+        flux = alert.flux_sensitivity
+        span = f"{flux.low_gev_cm2:.3g} to {flux.high_gev_cm2:.3g} GeV cm^-2 (E^2 dN/dE)"
+        yield Line("sensitivity", span)
+
+
+def _coincident(neutrinos: Iterable[CoincidentEvent]) -> Iterator[Line]:
+    for number, one in enumerate(neutrinos, start=1):
+        yield Line(f"neutrino {number}", ", ".join(_neutrino(one)) or NOT_STATED)
+
+
+def _neutrino(one: CoincidentEvent) -> Iterator[str]:
+    place = one.localization
+    if one.delta_t_s is not None:
+        yield f"{one.delta_t_s:+.2f} s from the gravitational wave"
+    if place is not None:
+        yield place_text(place)
+    for search in ("generic", "bayesian"):
+        if one.p_value(search) is not None:
+            yield f"p {search} {number_text(one.p_value(search))}"
+
+
+def _assessed(significances: Iterable[Significance]) -> Iterator[Line]:
     """Say what providers found, and at the end their notes, each once."""
     notes: dict[str, None] = {}
     for one in significances:
@@ -214,11 +269,11 @@ def _assessed(significances: Iterable[Significance]) -> Iterator[str]:
             continue
         before = _p(one, one.p_value, one.sigma)
         verdict = verdict_text(one) if one.verdict is None else f"verdict: {verdict_text(one)}"
-        yield row("significance", f"{clean(one.quantity)}, {one.sided}: {before}, {verdict}")
+        yield Line("significance", f"{clean(one.quantity)}, {one.sided}: {before}, {verdict}")
         for text in _after_trials(one):
-            yield row("", text)
+            yield Line("", text)
     for note in notes:
-        yield row("note", clean(note))
+        yield Line("note", clean(note))
 
 
 def _after_trials(one: Significance) -> Iterator[str]:
@@ -241,8 +296,3 @@ def _doubt(doubt: Concern) -> str:
 
 def _p(one: Significance, value: float | None, sigma: float | None) -> str:
     return f"p {limited(one, value)}" + ("" if sigma is None else f" ({sigma_text(sigma)})")
-
-
-def row(label: str, text: str) -> str:
-    """Return a line with its label."""
-    return f"  {label.ljust(LABEL_WIDTH)} {text}"

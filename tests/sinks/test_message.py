@@ -22,9 +22,11 @@ from icecube_hooks import (
 )
 from icecube_hooks.testing import example_records, make_localization, make_record
 from icecube_plugin import read
+from icecube_plugin.alerts.links import Link
 from icecube_plugin.sky.observing import dark_times
 from icecube_plugin.sky.site import Site
 from icecube_plugin.views.message import Announcement, compose
+from icecube_plugin.views.summary import Line
 
 NOW = datetime(2023, 4, 16, 8, 0, tzinfo=UTC)
 PARANAL = Site(name="Paranal", lat_deg=-24.627, lon_deg=-70.404, height_m=2635)
@@ -50,22 +52,56 @@ def test_title_says_what_it_is() -> None:
     def title(**changes: Any) -> str:
         return compose(make_record(**changes), now=NOW).title
 
-    assert title() == "IceCube GOLD track IceCube-230416A revision 0 initial"
-    assert title(tense=Tense.TEST).startswith("TEST, NOT REAL: IceCube GOLD track")
-    assert title(status=Status.RETRACTION).startswith("RETRACTED: IceCube GOLD track")
+    facts = "RA 345.82 Dec +9.14 +-0.61 deg (90 %), signalness 0.34, 127 TeV, T0+17 min"
+    assert title() == f"GOLD IC230416A r0: {facts}"
+    assert title(tense=Tense.TEST) == f"TEST, NOT REAL: GOLD IC230416A r0: {facts}"
+    assert title(status=Status.RETRACTION) == f"RETRACTED: GOLD IC230416A r0: {facts}"
     both = title(status=Status.RETRACTION, tense=Tense.INJECTION)
-    assert both.startswith("TEST, NOT REAL: RETRACTED: ")
+    assert both.startswith("INJECTION, NOT REAL: RETRACTED: ")
     search = {"kind": AlertKind.LVK_SEARCH, "event_names": (), "revision": None, "status": None}
     gw = GWReference(superevent_id="S230914ak", notice_number=2, notice_type="Preliminary")
-    expected = "IceCube Neutrinos around a gravitational wave S230914ak notice 2-Preliminary"
-    assert title(**search, gw=gw) == expected
+    assert title(**search, gw=gw).startswith("GW SEARCH S230914ak notice 2-Preliminary: ")
+
+
+@pytest.mark.parametrize("path", ["136565_2186969_0.json", "136565_2186969_1.json"])
+def test_160_characters_hold_what_decides(fixtures: Path, path: str) -> None:
+    """Of a real alert, with a site and all that changed: an SMS."""
+    folder = fixtures / "gcn.notices.icecube.gold_bronze_track_alerts"
+    record = read(folder / path)
+    message = compose(record, now=NOW, site=PARANAL, earlier=make_record().alert)
+    text = message.text(160, titled=True)
+    assert len(text) <= 160
+    place = record.alert.localization
+    assert place is not None
+    assert f"RA {place.ra_deg:.2f} Dec {place.dec_deg:+.2f} +-" in text
+    assert "(90 %)" in text
+    assert f"signalness {record.alert.signalness:.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({}, "warning"),
+        ({"kind": AlertKind.BRONZE}, "info"),
+        ({"status": Status.RETRACTION}, "failure"),
+        ({"kind": AlertKind.CASCADE, "status": Status.RETRACTION}, "failure"),
+        ({"tense": Tense.TEST}, "info"),
+        ({"tense": Tense.TEST, "status": Status.RETRACTION}, "info"),
+    ],
+)
+def test_severity(changes: dict[str, Any], severity: str) -> None:
+    assert compose(make_record(**changes), now=NOW).severity == severity
+
+
+def test_our_own_page_comes_before_the_facts() -> None:
+    message = compose(make_record(), now=NOW, page="https://x.org/events/1_2.html")
+    assert message.text().startswith("page: https://x.org/events/1_2.html\nposition: RA")
 
 
 def test_retraction_tells_the_name_that_it_does_not_state() -> None:
     gone = make_record(event_names=(), revision=1, status=Status.RETRACTION)
     message = compose(gone, now=NOW, earlier=make_record().alert)
-    assert message.title.endswith("revision 1 retraction (IceCube-230416A)")
-    assert message.lines[0] == "*** RETRACTED: this event is withdrawn ***"
+    assert message.title.startswith("RETRACTED: GOLD IC230416A r1: ")
     assert "circulars?query=IceCube-230416A" in message.text()
 
 
@@ -73,16 +109,17 @@ def test_what_changed_comes_first() -> None:
     old = make_record().alert
     new = make_record(revision=1, status=Status.UPDATE, energy_tev=200.0)
     first = compose(new, now=NOW, earlier=old).lines[0]
-    assert first.startswith("  changed      since revision 0 (json): status from initial to update")
-    assert f"energy from {old.energy_tev:.4g} to 200 TeV" in first
+    assert first.label == "changed"
+    assert first.text.startswith("since revision 0 (json): status from initial to update")
+    assert f"energy from {old.energy_tev:.4g} to 200 TeV" in first.text
     same = compose(make_record(), now=NOW, earlier=old).lines[0]
-    assert same == "  changed      since revision 0 (json): nothing"
+    assert same.text == "since revision 0 (json): nothing"
 
 
 def test_a_late_notice_says_so() -> None:
     newer = make_record(revision=2).alert
     lines = compose(make_record(), now=NOW, later=newer).lines
-    assert lines[0] == "*** revision 2 (json) came before this one ***"
+    assert (lines[0].label, lines[0].text) == ("late", "revision 2 (json) came before this one")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +151,7 @@ def test_containment_is_told_or_said_to_be_missing(shape: dict[str, Any]) -> Non
 def test_nothing_is_said_of_what_is_not_stated() -> None:
     bare = Alert(kind=AlertKind.TRACK, format=make_record().alert.format)
     text = compose(Record.of(make_record().message, bare), now=NOW, site=PARANAL).text()
-    for word in ("Galactic", "from here", "http", "containment", "None", "nan"):
+    for word in ("Galactic", "from here", "Sun", "http", "containment", "None", "nan"):
         assert word not in text
 
 
@@ -185,7 +222,8 @@ def test_any_text_is_harmless(name: str, comment: str) -> None:
     assert all(c == "\n" or c.isprintable() for c in message.title + message.text())
     assert not set("@<>`[]\n") & set(message.title)
     assert len(message.title) <= 150
-    assert all(re.match(r"\*\*\* |  |\w[\w ()]*: https://", line) for line in message.lines)
+    assert all(re.match(r"\w[\w ()]*: ", line) for line in message.text().splitlines())
+    assert not re.search(r"<(?!br/>|/?b>|/?a\b)", message.html())
 
 
 @pytest.mark.parametrize("record", example_records(), ids=lambda record: record.id[:40])
@@ -196,7 +234,13 @@ def test_text_keeps_to_its_limit(record: Record, limit: int) -> None:
     assert message.text(10**6) == message.text()
 
 
-def test_links_are_kept_longer_than_details() -> None:
-    message = Announcement("t", ("one", "and two", "link: https://x"), 1)
-    assert message.text(23) == "one\n...\nlink: https://x"
-    assert message.text(10) == "one\nand..."
+def test_it_is_cut_from_the_bottom_and_no_link_in_two() -> None:
+    link = Link(text="GCN", href="https://x.org/a?b&c")
+    message = Announcement("t, u", (Line("one", "1"), Line("two", "and many words")), (link,))
+    assert message.text() == "one: 1\ntwo: and many words\nGCN: https://x.org/a?b&c"
+    assert message.text(40) == "one: 1\ntwo: and many words\n..."
+    assert message.text(29) == "one: 1\ntwo: and many words..."[:29]
+    assert message.text(12, titled=True) == "t, u\n..."
+    assert message.short_title(3) == "t"
+    assert message.html(titled=True).splitlines()[0] == "<b>t, u</b><br/>"
+    assert '<a href="https://x.org/a?b&amp;c">GCN</a>' in message.html()

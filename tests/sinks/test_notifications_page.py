@@ -14,13 +14,14 @@ import pytest
 from icecube_hooks.host import build, load_plugins
 from icecube_hooks.testing import make_record
 from icecube_plugin import read
+from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.sinks.webhook import Webhook
 from icecube_plugin.sky.site import site_of
 from icecube_plugin.views.message import compose
 from tests.sinks.http_server import http_server
 
 PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
-HOST_KEYS = ("type", "required")
+HOST_KEYS = ("type", "required", "skip_older_than")
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
@@ -57,7 +58,8 @@ def test_example_message(fixtures: Path) -> None:
     assert update.alert.notice_time is not None
     now = update.alert.notice_time + timedelta(minutes=1)
     site = site_of(sinks()["shift"]["site"])
-    message = compose(update, now=now, site=site, earlier=earlier.alert)
+    page = sinks()["shift"]["page_url"] + page_path("136565_2186969")
+    message = compose(update, now=now, site=site, earlier=earlier.alert, page=page)
     expected = f"{message.title}\n\n{message.text()}\n"
     (shown,) = blocks("text")
     assert shown == expected, expected

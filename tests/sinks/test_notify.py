@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import logging
-import re
 import socket
 import sqlite3
 import stat
@@ -99,6 +99,7 @@ class TestNotify(SinkConformance):
         {"urls": ["json://localhost"], "site": {"lat_deg": 100, "lon_deg": 0}},
         {"urls": ["json://localhost"], "tests": 1},
         {"urls": ["json://localhost"], "limit_chars": 10},
+        {"urls": ["json://localhost"], "page_url": "ftp://x.org"},
         {"urls": ["json://localhost"], "limit_chars": True},
     )
 
@@ -136,8 +137,9 @@ class TestNotify(SinkConformance):
 def test_message_of_a_notice(tmp_path: Path, server: HttpServer) -> None:
     make(tmp_path, json_url(server)).write([make_record()])
     (message,) = told(server)
-    assert message["title"] == "IceCube GOLD track IceCube-230416A revision 0 initial"
-    assert "RA 345.8200 deg  Dec +9.1400 deg" in message["message"]
+    assert message["title"].startswith("GOLD IC230416A r0: RA 345.82")
+    assert message["type"] == "warning"
+    assert "RA 345.8200 deg, Dec +9.1400 deg" in message["message"]
     assert "Aladin: https://" in message["message"]
 
 
@@ -146,7 +148,10 @@ def test_quiet_for_tests_unless_asked(tmp_path: Path, server: HttpServer) -> Non
     make(tmp_path, json_url(server)).write(records)
     assert told(server) == []
     make(tmp_path, json_url(server), tests=True).write(records)
-    assert [title[:14] for title in titles(server)] == ["TEST, NOT REAL"] * 2
+    assert [title.partition(":")[0] for title in titles(server)] == [
+        "TEST, NOT REAL",
+        "INJECTION, NOT REAL",
+    ]
 
 
 def test_quiet_for_the_same_notice_again_and_in_another_format(
@@ -168,7 +173,8 @@ def test_revision_and_retraction_are_told_with_what_changed(
     sink.write([make_record()])
     sink.write([make_record(revision=1, status=Status.UPDATE, localization=moved)])
     sink.write([make_record(revision=1, status=Status.RETRACTION, raw=b"gone")])
-    assert [title.split()[0] for title in titles(server)] == ["IceCube", "IceCube", "RETRACTED:"]
+    assert [title.split()[0] for title in titles(server)] == ["GOLD", "GOLD", "RETRACTED:"]
+    assert [one["type"] for one in told(server)] == ["warning", "warning", "failure"]
     update = told(server)[1]["message"]
     assert "since revision 0 (json): status from initial to update; moved by" in update
     assert "error shrank from 0.61 deg (0.9 containment) to 0.3 deg" in update
@@ -183,9 +189,9 @@ def test_story_of_an_event_in_its_own_formats(
     records = sorted((read(path) for path in found), key=lambda record: record.alert.revision or 0)
     assert len(records) > 4
     sink.write(records)
-    assert [re.findall(r"revision \d", title) for title in titles(server)] == [
-        ["revision 0"],
-        ["revision 1"],
+    assert [title.partition(":")[0] for title in titles(server)] == [
+        "GOLD 136565_2186969 r0",
+        "GOLD IC220424A r1",
     ]
     assert "moved by 0.353 deg" in told(server)[1]["message"]
 
@@ -206,7 +212,7 @@ def test_a_circular_is_news_and_knows_the_notice_by_its_name(
 def test_late_notice_says_that_it_is_late(tmp_path: Path, server: HttpServer) -> None:
     sink = make(tmp_path, json_url(server))
     sink.write([make_record(revision=1), make_record()])
-    assert "*** revision 1 (json) came before this one ***" in told(server)[1]["message"]
+    assert "late: revision 1 (json) came before this one" in told(server)[1]["message"]
 
 
 def test_a_test_is_no_earlier_notice_of_a_real_event(tmp_path: Path, server: HttpServer) -> None:
@@ -237,7 +243,7 @@ def test_only_the_url_that_failed_is_tried_again(tmp_path: Path, server: HttpSer
     sink = make(tmp_path, json_url(server, "a"), json_url(server, "b"), json_url(server, "c"))
     sink.write(records)
     assert [len(told(server, path)) for path in "abc"] == [3, 4, 3]
-    assert [title.split()[-2] for title in titles(server, "b")[1:]] == ["0", "1", "2"]
+    assert [title.split()[2] for title in titles(server, "b")[1:]] == ["r0:", "r1:", "r2:"]
 
 
 def test_down_then_up(tmp_path: Path) -> None:
@@ -278,18 +284,57 @@ def test_many_urls_from_all_places(
     ]  # a once, though twice given
 
 
-def test_limit_is_kept_and_links_stay(tmp_path: Path, server: HttpServer) -> None:
-    make(tmp_path, json_url(server), limit_chars=700).write([make_record()])
+def test_limit_is_kept_and_our_page_stays(tmp_path: Path, server: HttpServer) -> None:
+    make(tmp_path, json_url(server), limit_chars=200, page_url="https://x.org/ice").write(
+        [make_record()]
+    )
     text = told(server)[0]["message"]
-    assert len(text) <= 700
-    assert "\n...\n" in text
-    assert "SIMBAD: https://" in text
+    assert len(text) <= 200
+    assert text.startswith(
+        "page: https://x.org/ice/events/137840_57034692.html\nposition: RA 345.82"
+    )
+    assert text.endswith("...")
+
+
+def test_a_picture_is_attached(tmp_path: Path, server: HttpServer) -> None:
+    pytest.importorskip("matplotlib")
+    sink = make(tmp_path, json_url(server), picture=True)
+    sink.write([make_record(), make_record(event_id=7, event_names=(), localization=None)])
+    first, second = told(server)
+    (file,) = first["attachments"]
+    assert base64.b64decode(file["base64"]).startswith(b"\x89PNG")
+    assert second["attachments"] == []
+
+
+def test_matrix_shows_no_number_sign_and_html(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is handed to Apprise: the headline is no title, which it would write after a ``#``."""
+    import apprise
+
+    given: list[dict[str, Any]] = []
+
+    def take(_: object, **one: Any) -> bool:
+        given.append(one)
+        return True
+
+    monkeypatch.setattr(apprise.Apprise, "notify", take)
+    make(
+        tmp_path,
+        "matrixs://u:p@localhost/room",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+    ).write([make_record()])
+    matrix, slack = given
+    assert (matrix["title"], slack["title"][:4]) == ("", "GOLD")
+    assert matrix["body"].startswith("<b>GOLD IC230416A r0")
+    assert (matrix["body_format"], slack["body_format"]) == ("html", "text")
+    assert slack["body"].startswith("position: RA 345.8200 deg")
 
 
 def test_site_is_looked_from(tmp_path: Path, server: HttpServer) -> None:
     site = {"name": "Paranal", "lat_deg": -24.627, "lon_deg": -70.404, "height_m": 2635}
     make(tmp_path, json_url(server), site=site).write([make_record()])
-    assert "  from here    Paranal: altitude" in told(server)[0]["message"]
+    assert "from here: Paranal: altitude" in told(server)[0]["message"]
 
 
 def all_loggers() -> list[str]:
@@ -442,7 +487,7 @@ def test_mail(tmp_path: Path, postman: tuple[Postman, int], form: str) -> None:
     handler, port = postman
     make(tmp_path, mail_url(port, form)).write([make_record()])
     (mail,) = handler.mails
-    assert mail["subject"] == "IceCube GOLD track IceCube-230416A revision 0 initial"
+    assert mail["subject"].startswith("GOLD IC230416A r0: RA 345.82 Dec +9.14")
     body = mail.get_body(("plain", "html"))
     assert body is not None
     text = body.get_content().replace("&nbsp;", " ").replace("\xa0", " ")
@@ -458,7 +503,7 @@ def test_a_message_cannot_write_headers_of_a_mail(
     make(tmp_path, mail_url(port)).write([record])
     (mail,) = handler.mails
     assert mail["bcc"] is None
-    assert mail["subject"].startswith("IceCube GOLD track x Bcc: thief(at)example.org")
+    assert mail["subject"].startswith("GOLD x Bcc: thief(at)example.org")
 
 
 def test_a_chain_is_told_to_its_end_each_time_with_what_changed(
@@ -500,7 +545,7 @@ def test_a_chain_is_told_to_its_end_each_time_with_what_changed(
     assert "energy from 127.3 to 150 TeV" in texts[2]
     assert "since circular 35001 (circular): moved by 2.07 deg" in texts[3]
     assert "retracted" in texts[4]
-    assert titles(server)[4].startswith("RETRACTED: IceCube")
+    assert titles(server)[4].startswith("RETRACTED: GOLD IC230416A")
 
 
 def test_a_correction_of_the_same_revision_is_told(tmp_path: Path, server: HttpServer) -> None:

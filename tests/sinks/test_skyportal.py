@@ -185,7 +185,7 @@ def test_requests_for_a_new_event(server: HttpServer, portal: Portal) -> None:
     }
     (comment,) = portal.events[time]["comments"]
     assert comment["group_ids"] == [3, 4]
-    assert comment["text"].startswith("IceCube GOLD track IceCube-230416A revision 0 initial\n\n")
+    assert comment["text"].startswith("GOLD IC230416A r0: RA 345.82 Dec +9.14 +-0.61 deg (90 %), ")
     assert comment["text"].endswith(f"\n\nrecord {record.id}")
 
 

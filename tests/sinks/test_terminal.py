@@ -75,7 +75,10 @@ def test_stream_that_cannot_say_it() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     Terminal(stream=stream).write([make_record(event_names=("Ärger",))])
     stream.seek(0)
-    assert stream.readline() == "GOLD track  \\xc4rger  revision 0  initial  (json)\n"
+    assert stream.readline() == (
+        "GOLD \\xc4rger r0: RA 345.82 Dec +9.14 +-0.61 deg (90 %), "
+        "signalness 0.34, 127 TeV, T0+40 s\n"
+    )
 
 
 def test_delivered_again_is_shown_once() -> None:

@@ -18,6 +18,7 @@ from icecube_hooks import (
     FluxSensitivity,
     GWReference,
     PValue,
+    Record,
     Status,
     Tense,
 )
@@ -32,27 +33,27 @@ from icecube_plugin.alerts.words import clean, sexagesimal
 from icecube_plugin.views.summary import Tone, summary
 
 TRACK = """\
-GOLD track  IceCube-230416A  revision 0  initial  (json)
-  time         2023-04-16 07:42:31.42 UTC  (notice 2023-04-16 07:43:11.42)
-  run, event   137840, 57034692
-  position     RA 345.8200 deg  Dec +9.1400 deg  =  23:03:16.8 +09:08:24  J2000
+GOLD IC230416A r0: RA 345.82 Dec +9.14 +-0.61 deg (90 %), signalness 0.34, 127 TeV, T0+40 s
+  position     RA 345.8200 deg, Dec +9.1400 deg = 23:03:16.8 +09:08:24 J2000
   error        radius 0.61 deg, 90 % containment, statistical only
-  energy       127.3 TeV
   signalness   0.336 (astrophysical share of events of this energy or above, as IceCube expects it)
+  energy       127.3 TeV
   false alarms 2.532 events per year due to atmospheric backgrounds, IceCube's estimate
+  time         2023-04-16 07:42:31.42 UTC (notice 2023-04-16 07:43:11.42)
+  event        GOLD track IceCube-230416A
+  run, event   137840, 57034692
+  notice       revision 0, initial (json)
   record """
 
 SEARCH = """\
-Neutrinos around a gravitational wave  S230914ak  initial  (json)
-  time         2023-04-16 07:42:31.42 UTC  (notice 2023-04-16 07:43:11.42)
-  GW event     S230914ak  notice 2  Preliminary
-  coincident   2 neutrino(s)
-  most likely  RA 0.0000 deg  Dec -90.0000 deg  =  00:00:00.0 -90:00:00  J2000
-  p-values     generic 0.0191   bayesian 0.0549
-    #    dt [s]  RA [deg] Dec [deg]            error  p generic p bayesian
-    1   -261.14  345.8200   +9.1400  0.61 deg (90 %)     0.0191          -
-    2         -         -         -                -          -          -
-"""
+GW SEARCH S230914ak notice 2-Preliminary: 2 neutrinos, p 0.0378 after trials, T0+40 s
+  most likely  RA 0.0000 deg, Dec -90.0000 deg = 00:00:00.0 -90:00:00 J2000
+  p-values     generic 0.0191, bayesian 0.0549
+  coincident   2 neutrinos
+  neutrino 1   -261.14 s from the gravitational wave, RA 345.82 Dec +9.14 +-0.61 deg (90 %), p generic 0.0191
+  neutrino 2   -
+  time         2023-04-16 07:42:31.42 UTC (notice 2023-04-16 07:43:11.42)
+"""  # noqa: E501  # as it is printed
 
 
 def test_track() -> None:
@@ -67,7 +68,8 @@ def test_search() -> None:
 def test_record_that_states_nothing_invents_nothing() -> None:
     record = example_records()[-2]
     assert summary(record) == (
-        f"Track  without a name  (circular)\n  position     -\n  record       {record.id}\n"
+        "TRACK without a name\n  position     -\n  event        Track\n"
+        f"  notice       circular (circular)\n  record       {record.id}\n"
     )
 
 
@@ -86,7 +88,7 @@ def test_record_that_states_nothing_invents_nothing() -> None:
         ({"notice_time": None}, "  time         2023-04-16 07:42:31.42 UTC"),
         ({"charge_pe": 6214.9}, "  charge       6214.9 photo-electrons"),
         ({"signal_trackness": 0.91}, "  trackness    0.91"),
-        ({"n_coincident": 0}, "  coincident   0 neutrino(s)"),
+        ({"n_coincident": 0}, "  coincident   0 neutrinos"),
         ({"comments": ("a\nb",)}, "  comment      a b"),
         (
             {"p_values": (PValue(search="generic", value=None),)},
@@ -155,7 +157,9 @@ def test_error_region(changes: dict[str, Any], line: str) -> None:
 
 def test_unstated_error_has_no_line() -> None:
     place = make_localization(error_radius_deg=None)
-    assert "error" not in summary(make_record(localization=place))
+    text = summary(make_record(localization=place))
+    assert "error not stated" in text.splitlines()[0]
+    assert "\n  error" not in text
 
 
 def test_limit_is_no_value() -> None:
@@ -171,7 +175,7 @@ def test_significance_that_states_little() -> None:
     lines = summary(make_record(significances=(one,))).splitlines()
     start = lines.index("  significance generic, one-sided: p 0.0191, not corrected for trials")
     assert lines[start + 1] == "               after trials: p 0.0378"
-    assert lines[start + 2].startswith("  record")
+    assert lines[start + 2].startswith("  event")
 
 
 def test_every_kind_has_a_title() -> None:
@@ -184,7 +188,17 @@ def test_paint_is_called_with_tones() -> None:
         tense=Tense.TEST, concerns=(Concern(field="", found="", taken="", why=""),)
     )
     painted = summary(record, lambda text, tone: f"<{tone}>{text}")
-    assert [line[1:].split(">")[0] for line in painted.splitlines() if line[0] == "<"] == list(Tone)
+    assert [line[1:].split(">")[0] for line in painted.splitlines() if line[0] == "<"] == [
+        tone for tone in Tone if tone is not Tone.FACT
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("record", example_records(), ids=lambda record: record.id[:40])
+def test_lines_fit_the_screen_and_lose_nothing(record: Record, width: int) -> None:
+    lines = summary(record, width=width).splitlines()
+    assert [line for line in lines if len(line) > width and " " in line.strip()[13:]] == []
+    assert " ".join(summary(record, width=width).split()) == " ".join(summary(record).split())
 
 
 @given(st.text(st.characters(codec=None)))

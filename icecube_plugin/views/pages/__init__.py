@@ -20,10 +20,10 @@ Conventions
 Needs the extra ``report``. The sink ``html`` and ``icecube-alerts report`` write such a folder.
 """
 
+from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import Link, web_address
 
 from ._folder import Site
-from ._paths import page_path
 from ._site import TITLE, build
 from ._stories import Related, Story, tell
 from ._view import Fact, Glance, Page, Section, Table, glance, page

@@ -5,12 +5,7 @@ from __future__ import annotations
 from icecube_hooks import Record, WireFormat
 from icecube_plugin.alerts.file_names import event_file_stem, record_file_name
 
-__all__ = ["page_path", "record_path", "region_path", "voevent_path"]
-
-
-def page_path(key: str) -> str:
-    """Return the path of the page of an event."""
-    return f"events/{event_file_stem(key)}.html"
+__all__ = ["record_path", "region_path", "voevent_path"]
 
 
 def record_path(record: Record) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from icecube_hooks import AlertKind, Record
+from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.words import NOT_STATED, number_text, short_name, time_text
 from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
 
 from ._ds9 import ds9
-from ._paths import page_path, record_path, region_path, voevent_path
+from ._paths import record_path, region_path, voevent_path
 from ._stories import Story, tell
 from ._templates import markup, policy, render, source
 from ._view import headline_of, page

@@ -27,7 +27,7 @@ from icecube_hooks import (
 )
 from icecube_plugin.alerts import Notice, changes
 from icecube_plugin.alerts.file_names import event_file_stem
-from icecube_plugin.alerts.headline import RATE, headline
+from icecube_plugin.alerts.headline import RATE, decisive, sure_text
 from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
@@ -257,7 +257,7 @@ def _how_sure(story: Story) -> Section:
 
 def headline_of(story: Story) -> Significance | None:
     """Return the significance that counts for an event (`icecube_plugin.alerts.headline`)."""
-    return None if story.assessed is None else headline(story.assessed.significances)
+    return None if story.assessed is None else decisive(story.assessed.significances)
 
 
 def _best_facts(story: Story) -> Iterator[Fact]:
@@ -537,20 +537,8 @@ def glance(record: Record) -> Glance:
             NOT_STATED if place is None else f"{place.ra_deg:.3f}",
             NOT_STATED if place is None else f"{place.dec_deg:+.3f}",
             NOT_STATED if place is None else number_text(circularised_radius_deg(place)),
-            _sure(story),
+            sure_text(story.event.known, record.significances) or NOT_STATED,
             " ".join((*retracted, *unreal)),
         ),
         "alarm" if retracted else "aside" if unreal else alert.kind.value,
     )
-
-
-def _sure(story: Story) -> str:
-    """Return what most says how sure an alert is."""
-    alert, found = story.event.known, headline_of(story)
-    if found is not None:
-        if found.p_value_post is None:
-            return f"p {number_text(found.p_value)} before trials"
-        return f"p {number_text(found.p_value_post)} after trials"
-    if alert.signalness is not None:
-        return f"signalness {alert.signalness:.3g}"
-    return NOT_STATED if alert.far_per_year is None else f"FAR {alert.far_per_year:.3g} per year"
