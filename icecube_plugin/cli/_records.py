@@ -13,14 +13,17 @@ from urllib.parse import urlsplit
 from icecube_hooks import Alert, ConfigError, NoticeError, Record
 from icecube_plugin.sinks.database import numbered_records
 from icecube_plugin.sinks.json_lines import read_lines
+from icecube_plugin.sky.skymaps import Maps
 
 from ._common import configuration
 
 __all__ = [
     "Kept",
     "add_kept",
+    "add_maps",
     "error_cell",
     "kept_at",
+    "maps_of",
     "number_cell",
     "records_at",
     "records_in",
@@ -173,6 +176,22 @@ def add_kept(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--database", metavar="URL", help="URL, or path of an SQLite file")
     where.add_argument("--lines", metavar="FILE", help="file of the jsonl sink")
+
+
+def add_maps(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--maps``."""
+    parser.add_argument(
+        "--maps",
+        metavar="FOLDER",
+        help="sky maps, used in place of stated regions (default: those that plot --fetch fetched)",
+    )
+
+
+def maps_of(arguments: argparse.Namespace) -> Maps:
+    """Return the sky maps of ``--maps``, or those that were fetched."""
+    if arguments.maps is not None and not Path(arguments.maps).expanduser().is_dir():
+        raise ConfigError(f"{arguments.maps}: no such folder", key="--maps")
+    return Maps(arguments.maps or Path(configuration(arguments).data_folder) / "skymaps")
 
 
 def error_cell(alert: Alert) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from icecube_hooks import ConfigError, Direction, Localization
+from icecube_hooks import ConfigError, Localization
 from icecube_plugin.alerts import group
 from icecube_plugin.alerts.lookup import matches
 from icecube_plugin.alerts.words import clean, sigma_text, verdict_text
 from icecube_plugin.significance import Chance, PValueError, chance_of_sources
-from icecube_plugin.sky import Region, region, separation_deg
-from icecube_plugin.sky.directions import SKY_DEG2
-from icecube_plugin.sky.skymaps import read_skymap
+from icecube_plugin.sky import Area
+from icecube_plugin.sky.catalogues import Source, read_catalogue
+from icecube_plugin.sky.skymaps import MapRegion, read_skymap
 
 from ._common import add_json, print_json, table
-from ._records import add_kept, records_of
+from ._records import add_kept, add_maps, maps_of, records_of
 
 __all__ = ["add_arguments", "run"]
 
@@ -25,8 +26,8 @@ EXAMPLES: Final = """\
 examples:
   icecube-alerts chance --event IC191001A --class TDE --density 6e-4/deg2 --time-overlap 0.33
         how many tidal disruptions lie in the region of one alert
-  icecube-alerts chance --area 81.05 --class "bright TDE" --density 7.1e-5 --found 1
-        the same for areas added up elsewhere, here of 8 alerts
+  icecube-alerts chance --area 154.33 --class "bright flare" --density 1.7e-4 --found 2
+        the same for areas added up elsewhere
   icecube-alerts chance --event IC230416A notices/ --catalogue 4fgl.fits
         which sources of a catalogue lie inside, how far, and how many would by chance
   icecube-alerts chance --map skymap.fits --containment 0.9 --catalogue 4fgl.fits
@@ -35,43 +36,17 @@ Name every alert that was followed up, not only the one with a source. The class
 been chosen before looking; --trials says how many classes were tried.
 """
 
-NAMES: Final = {
-    "ra": ("ra", "raj2000", "ra_deg", "ra_icrs", "_raj2000", "radeg"),
-    "dec": ("dec", "dej2000", "decj2000", "dec_deg", "de_icrs", "_dej2000", "dedeg"),
-    "name": ("name", "source_name", "main_id", "id", "source", "designation", "object"),
-}
-"""How columns of catalogues are called, whatever the case."""
-
 MOST_SOURCES: Final = 40
 """So many sources of a catalogue are listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
-    """A source in a region, and how far from the best position it is [deg]."""
-
-    source: str
-    of: str
-    separation_deg: float
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Names and positions [deg, ICRS]."""
-
-    names: Sequence[str]
-    ra_deg: Any
-    dec_deg: Any
-
-
-@dataclass(frozen=True, slots=True)
 class Searched:
-    """A region that was searched: a name, its area [deg^2], and what tells who is inside."""
+    """A region that was searched: its name, its area [deg^2], and itself if it is known."""
 
     name: str
     area_deg2: float
-    middle: Direction | None = None
-    contains: Any = None
+    area: Area | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--class", dest="kind", default="source", metavar="WORDS", help="the class of source")
     add("--density", type=_density, metavar="PER_DEG2", help="sources of the class a square degree")
     add("--catalogue", metavar="FILE", help="instead: FITS, VOTable, ECSV or CSV")
-    add("--catalogue-area", type=float, default=SKY_DEG2, metavar="DEG2", help="sky that it covers")
+    add(
+        "--catalogue-area",
+        type=float,
+        metavar="DEG2",
+        help="sky that it covers evenly (default: its density around each region counts)",
+    )
+    add_maps(parser)
     add("--time-overlap", type=float, default=1.0, metavar="SHARE", help="share active at a time")
     add("--found", type=int, metavar="K", help="how many were found (default 1, or as counted)")
     add("--trials", type=float, metavar="N", help="classes of source that were tried")
@@ -102,12 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("no region", hint="name one with --event, --map or --area")
     if (arguments.density is None) == (arguments.catalogue is None):
         raise ConfigError("expected either --density or --catalogue")
-    inside: list[Inside] = []
+    inside: list[tuple[Searched, Source]] = []
     density, found = arguments.density, arguments.found
     if arguments.catalogue is not None:
-        catalogue = _catalogue(arguments.catalogue)
-        density = len(catalogue.names) / arguments.catalogue_area
-        inside = [one for place in searched for one in _inside(place, catalogue)]
+        catalogue = read_catalogue(arguments.catalogue, area_deg2=arguments.catalogue_area)
+        places = [(one, one.area) for one in searched if one.area is not None]
+        inside = [(one, source) for one, area in places for source in catalogue.inside(area)]
+        expected = math.fsum(catalogue.expected(area) for _, area in places)
+        density = expected / math.fsum(one.area_deg2 for one in searched)
         found = len(inside) if found is None else found
     try:
         chance = chance_of_sources(
@@ -143,80 +126,29 @@ def _events(arguments: argparse.Namespace) -> Iterator[Searched]:
     if not arguments.event:
         return
     events = group(record.alert for record in records_of(arguments))
+    areas = maps_of(arguments).area
     for name in arguments.event:
         found_events = matches(events, name)
         place: Localization | None = (
             found_events[0].latest("localization") if found_events else None
         )
-        if place is None:
-            raise ConfigError(f"no event {clean(name)!r} with a position")
-        found: Region = region(place)
-        middle = Direction(ra_deg=place.ra_deg, dec_deg=place.dec_deg)
-        yield Searched(name, found.area_deg2, middle, found.contains)
+        found = None if place is None else areas(place)
+        if found is None:
+            raise ConfigError(f"no event {clean(name)!r} with a position and its error")
+        of_map = ", sky map" if isinstance(found, MapRegion) else ""
+        yield Searched(f"{name}{of_map}", found.area_deg2, found)
 
 
 def _maps(arguments: argparse.Namespace) -> Iterator[Searched]:
-    share = arguments.containment
     for path in arguments.map:
-        found = read_skymap(path)
-        ra_deg, dec_deg = found.most_probable_deg()
-        yield Searched(
-            path,
-            found.area_deg2(share),
-            Direction(ra_deg=ra_deg, dec_deg=dec_deg),
-            lambda ra, dec, found=found: found.contains(ra, dec, share),
-        )
-
-
-def _catalogue(path: str) -> Catalogue:
-    """Read a catalogue with astropy; its columns by their usual names."""
-    import numpy as np
-    from astropy.table import Table
-
-    try:
-        rows = Table.read(path)
-    except Exception as error:  # astropy raises whatever its readers do
-        raise ConfigError(f"{path}: not a catalogue: {error}") from error
-    columns = {key: _column(rows.colnames, key, path) for key in ("ra", "dec")}
-    ra, dec = (
-        np.asarray(np.ma.filled(rows[columns[key]].astype(float), np.nan)) for key in columns
-    )
-    title = _named(rows.colnames, "name")
-    names = [f"row {n}" for n in range(1, len(rows) + 1)] if title is None else rows[title]
-    return Catalogue([clean(str(name).strip(), 60) for name in names], ra, dec)
-
-
-def _column(columns: Sequence[str], key: str, path: str) -> str:
-    found = _named(columns, key)
-    if found is None:
-        known = ", ".join(NAMES[key])
-        raise ConfigError(f"{path}: no column for {key}", hint=f"one of {known}, in degrees")
-    return found
-
-
-def _named(columns: Sequence[str], key: str) -> str | None:
-    lower = {column.casefold(): column for column in columns}
-    return next((lower[name] for name in NAMES[key] if name in lower), None)
-
-
-def _inside(place: Searched, catalogue: Catalogue) -> list[Inside]:
-    import numpy as np
-
-    middle = place.middle
-    if middle is None:
-        return []
-    found = []
-    for row in map(int, np.flatnonzero(place.contains(catalogue.ra_deg, catalogue.dec_deg))):
-        there = Direction(ra_deg=catalogue.ra_deg[row] % 360, dec_deg=catalogue.dec_deg[row])
-        apart = separation_deg(middle, there)
-        found.append(Inside(catalogue.names[row], place.name, apart))
-    return sorted(found, key=lambda one: one.separation_deg)
+        found = read_skymap(path).area(arguments.containment)
+        yield Searched(path, found.area_deg2, found)
 
 
 def _lines(
     chance: Chance,
     density: float,
-    inside: Sequence[Inside],
+    inside: Sequence[tuple[Searched, Source]],
     searched: Sequence[Searched],
     *,
     is_any: bool,
@@ -226,8 +158,8 @@ def _lines(
     yield ""
     if inside:
         sources = [
-            (one.source, f"{one.separation_deg:.2f}", clean(one.of, 60))
-            for one in inside[:MOST_SOURCES]
+            (clean(source.name, 60), f"{source.separation_deg:.2f}", clean(one.name, 60))
+            for one, source in inside[:MOST_SOURCES]
         ]
         yield table(sources, ("SOURCE", "DEG AWAY", "REGION"))
         if len(inside) > MOST_SOURCES:
@@ -248,7 +180,7 @@ def _lines(
 def _data(
     chance: Chance,
     density: float,
-    inside: Sequence[Inside],
+    inside: Sequence[tuple[Searched, Source]],
     searched: Sequence[Searched],
     *,
     is_any: bool,
@@ -260,5 +192,10 @@ def _data(
         "n_expected": chance.n_expected,
         "n_found": chance.n_found if is_any else 0,
         "significance": chance.significance.to_dict() if is_any else None,
-        "inside": [asdict(one) for one in inside],
+        "inside": [_inside(one, source) for one, source in inside],
     }
+
+
+def _inside(place: Searched, source: Source) -> dict[str, Any]:
+    found = asdict(source)
+    return {"source": found.pop("name"), "of": place.name, **found}

@@ -84,12 +84,12 @@ def chance_of_sources(
 
     Examples
     --------
-    AT2019dsg: 17 tidal disruptions that ZTF saw in 18 months on 28,000 deg^2, each for 6 months;
-    8 alerts with 81.05 deg^2; 2 of the 17 were as bright (Nature Astronomy 5 (2021) 510).
+    Two nuclear flares in the regions of alerts, 154.33 deg^2 together: ZTF had seen 12 as bright
+    ones in 2.5 years on 28,000 deg^2, each for about a year (PRL 128 (2022) 221101).
 
-    >>> found = chance_of_sources([81.05], 17 / 28_000, time_overlap=6 / 18 * 2 / 17)
-    >>> f"{found.significance.p_value:.1%}"
-    '0.2%'
+    >>> found = chance_of_sources([154.33], 12 / 28_000, time_overlap=1 / 2.5, n_found=2)
+    >>> f"{found.n_expected:.3f}, {found.significance.p_value:.3%}, {found.significance.sigma:.1f}"
+    '0.026, 0.034%, 3.4'
     """
     areas = [COUNT.number(area) for area in areas_deg2]
     if not areas:
@@ -123,7 +123,7 @@ def poisson_chance(k: int, expected: float) -> float:
 
     Examples
     --------
-    >>> f"{poisson_chance(2, 154.33 * 1.7e-4):.2g}"  # AT2019dsg and AT2019fdr
+    >>> f"{poisson_chance(2, 0.02645):.2g}"  # AT2019dsg and AT2019fdr
     '0.00034'
     """
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:

@@ -19,7 +19,8 @@ Conventions
 - The asymmetric errors of circulars make a box in right ascension and declination. They bound the
   contour that IceCube found, so the box holds at least what it states. It ends at a pole.
 - Importing this module is cheap: numpy and astropy are imported when a function needs them. Maps
-  (`skymaps`), places on the Earth (`site`) and nights (`observing`) are modules of their own.
+  (`skymaps`), catalogues of sources (`catalogues`), places on the Earth (`site`) and nights
+  (`observing`) are modules of their own.
 """
 
 from .directions import galactic_deg, separation_deg
@@ -34,6 +35,8 @@ from .points import (
     time,
 )
 from .regions import (
+    Area,
+    Areas,
     BoxRegion,
     CircleRegion,
     EllipseRegion,
@@ -48,6 +51,8 @@ from .regions import (
 )
 
 __all__ = [
+    "Area",
+    "Areas",
     "BoxRegion",
     "CircleRegion",
     "EllipseRegion",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
 EDGE_DEG: Final = 1e-9
 """Points this near to an edge of a box count as inside: their coordinates are rounded."""
 
+REACH: Final = 1.02
+"""Farther than the farthest point of an outline by this, for what lies between its points."""
+
 CORNER_DEG: Final = 1e-6
 """How near to the corners of a turned box its outline has points, by position angle."""
 
 
-def contains(of: Placed, coord: SkyCoord) -> Any:
+def contains(of: Placed, coord: SkyCoord, areas: Areas | None = None) -> Any:
     """Tell whether `coord` lies in the error region: a bool, or an array for an array.
+
+    Parameters
+    ----------
+    of : alert, coincident event or place
+    coord : SkyCoord
+    areas : callable, optional
+        Such as ``Maps(folder).area`` of `skymaps`: the map where there is one, instead of the
+        stated region.
 
     Raises
     ------
@@ -36,7 +48,10 @@ def contains(of: Placed, coord: SkyCoord) -> Any:
         If there is no position or no error.
     """
     point: Any = coord.icrs
-    return region(of).contains(point.ra.deg, point.dec.deg)
+    found = (areas or region_or_none)(place_of(of))
+    if found is None:
+        raise NotStatedError("error", name_of(of))
+    return found.contains(point.ra.deg, point.dec.deg)
 
 
 def cap_area_deg2(radius_deg: float) -> float:
@@ -106,6 +121,42 @@ def scale_radius(radius: float, from_containment: float, to_containment: float) 
     return radius * math.sqrt(math.log1p(-to_containment) / math.log1p(-from_containment))
 
 
+class Area(Protocol):
+    """What a stated region and that of a sky map have in common."""
+
+    @property
+    def ra_deg(self) -> float:
+        """Right ascension of the best position [deg, ICRS]."""
+        ...
+
+    @property
+    def dec_deg(self) -> float:
+        """Declination of it [deg, ICRS]."""
+        ...
+
+    @property
+    def containment(self) -> float | None:
+        """Probability that it holds the source, in (0, 1]."""
+        ...
+
+    @property
+    def area_deg2(self) -> float:
+        """Area on the sphere [deg^2]."""
+        ...
+
+    def contains(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Tell whether directions [deg, ICRS] are inside: a bool, or an array."""
+        ...
+
+    def reach_deg(self) -> float:
+        """Return a distance from the best position [deg] beyond which nothing is inside."""
+        ...
+
+
+Areas = Callable[[Localization], Area | None]
+"""What finds the region of a place: `region_or_none`, or a folder of maps."""
+
+
 class Region(Struct, frozen=True, kw_only=True):
     """Where the source is, with probability `containment`.
 
@@ -138,6 +189,11 @@ class Region(Struct, frozen=True, kw_only=True):
         comes before east. Without `SkyCoord`, whose making takes a hundred times longer.
         """
 
+    def reach_deg(self) -> float:
+        """Return a distance from the best position [deg] beyond which nothing is inside."""
+        distance, _ = polar_deg(*self.outline_deg(), self.ra_deg, self.dec_deg)
+        return min(REACH * float(distance.max()), 180.0)
+
     def boundary(self, points: int = 360) -> SkyCoord:
         """Return `outline_deg` as coordinates [ICRS]."""
         return coordinates(*self.outline_deg(points))
@@ -159,7 +215,7 @@ class _PolarRegion(Region, frozen=True, kw_only=True):
         """Integral of 1 - cos(radius) over the position angle, between kinks by Gauss's rule."""
         import numpy as np
 
-        nodes, weights = np.polynomial.legendre.leggauss(200)
+        nodes, weights = _gauss()
         edges = np.unique(np.mod(self._kinks_deg(), 360.0))
         low, high = edges, np.append(edges[1:], edges[0] + 360.0)
         angles = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * nodes
@@ -182,6 +238,14 @@ class _PolarRegion(Region, frozen=True, kw_only=True):
         """Go round by position angle."""
         angles = self._directions_deg(points)
         return moved_deg(self.ra_deg, self.dec_deg, angles, self._radius_deg(angles))
+
+
+@cache
+def _gauss() -> tuple[Floats, Floats]:
+    """Return nodes and weights of Gauss's rule; to find them takes longer than to use them."""
+    import numpy as np
+
+    return np.polynomial.legendre.leggauss(200)
 
 
 class CircleRegion(_PolarRegion, frozen=True, kw_only=True):

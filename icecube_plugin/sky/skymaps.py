@@ -17,7 +17,7 @@ Conventions
 - ICRS, degrees. The density within a pixel is constant.
 - The region at a containment is the smallest one that holds so much: pixels by falling density.
 - What the map does not cover has no probability; nor has a pixel that is NaN or infinite.
-- Nothing is fetched unless `fetch_skymap` is called.
+- Nothing is fetched unless `fetch_skymap` is called. `Maps` looks for what has been.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from icecube_hooks import ConfigError, IceCubePluginError
+from icecube_hooks import ConfigError, IceCubePluginError, Localization
 
 from .directions import SKY_DEG2, polar_deg
 from .points import scalar
+from .regions import Area, region_or_none
 
 if TYPE_CHECKING:
     import ssl
@@ -144,6 +148,10 @@ class Pixels(ABC):
         inside = self.contains(ra, dec, containment)
         distance: Floats = polar_deg(ra[inside], dec[inside], ra_deg, dec_deg)[0]
         return float((distance + _size_deg(self.order[inside])).max())
+
+    def area(self, containment: float = 0.9) -> MapRegion:
+        """Return the region at a containment, around the best pixel."""
+        return MapRegion(self, containment, *self.most_probable_deg())
 
     def _pixel(self, ra_deg: Any, dec_deg: Any) -> tuple[Any, Any]:
         """Return the pixels that hold positions, and whether there is one."""
@@ -320,6 +328,84 @@ class LikelihoodScan(Pixels):
         return self.contours[containment]
 
 
+@dataclass(frozen=True, slots=True)
+class MapRegion:
+    """The region of a sky map at a containment: an `Area`, as a circle is one.
+
+    Parameters
+    ----------
+    pixels : SkyMap or LikelihoodScan
+    containment : float
+        In (0, 1]; of a scan one that it states.
+    ra_deg, dec_deg : float
+        The best position [deg, ICRS], as stated beside the map, or of its best pixel.
+    """
+
+    pixels: Pixels
+    containment: float
+    ra_deg: float
+    dec_deg: float
+
+    @property
+    def area_deg2(self) -> float:
+        """Area of the smallest region that holds so much [deg^2]."""
+        return self.pixels.area_deg2(self.containment)
+
+    def contains(self, ra_deg: Any, dec_deg: Any) -> Any:
+        """Tell whether directions [deg, ICRS] are inside: a bool, or an array."""
+        return self.pixels.contains(ra_deg, dec_deg, self.containment)
+
+    def reach_deg(self) -> float:
+        """Return a distance from the best position [deg] beyond which nothing is inside."""
+        return self.pixels.reach_deg(self.ra_deg, self.dec_deg, self.containment)
+
+
+class Maps:
+    """The sky maps of a folder, found by the address that a notice states.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where `fetch_skymap` has put maps, or where they are under the last part of their address.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder).expanduser()
+
+    def of(self, place: Localization) -> SkyMap | LikelihoodScan | None:
+        """Return the map of a place; ``None`` if it states none or the folder has it not.
+
+        Raises
+        ------
+        SkyMapError, OSError
+            If the file is there and no usable map.
+        """
+        url = place.skymap_fits_url
+        if url is None:
+            return None
+        names = (_cached_name(url), PurePosixPath(urlsplit(url).path).name)
+        files = (self.folder / name for name in names)
+        file = next((file for file in files if file.is_file()), None)
+        return None if file is None else _read(file, file.stat().st_mtime_ns)
+
+    def area(self, place: Localization, containment: float = 0.9) -> Area | None:
+        """Return the region of the map where there is one, else the stated one, if there is one."""
+        found = self.of(place)
+        if found is None:
+            return region_or_none(place)
+        return MapRegion(found, containment, place.ra_deg, place.dec_deg)
+
+
+@lru_cache(8)
+def _read(file: Path, changed_ns: int) -> SkyMap | LikelihoodScan:
+    """Read a map once; `changed_ns` is part of the key only."""
+    return read_skymap(file)
+
+
+def _cached_name(url: str) -> str:
+    return f"{sha256(url.encode()).hexdigest()[:32]}.fits"
+
+
 def read_skymap(path: str | os.PathLike[str]) -> SkyMap | LikelihoodScan:
     """Read a sky map.
 
@@ -391,7 +477,7 @@ def fetch_skymap(
     OSError
         If the server cannot be reached or answers with an error.
     """
-    file = Path(cache).expanduser() / f"{sha256(url.encode()).hexdigest()[:32]}.fits"
+    file = Path(cache).expanduser() / _cached_name(url)
     if not file.exists():
         data = _download(url, context)
         parse_skymap(data)  # what is in the cache has been checked

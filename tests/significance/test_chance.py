@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,9 @@ from icecube_hooks import Ellipse, Localization, Message, Record
 from icecube_plugin.cli.command import main
 from icecube_plugin.significance import PValueError, chance_of_sources, poisson_chance
 from icecube_plugin.sky import region
+from icecube_plugin.sky.skymaps import read_skymap
 from tests.significance.alerts import track
+from tests.sky.test_skymaps import DEC, RA, uniq_file
 
 Run = Callable[..., str]
 PLACE = Localization(
@@ -81,10 +84,13 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     return call
 
 
-def test_at2019dsg(command: Run) -> None:
-    out = command("--area", 81.05, "--density", "7.1e-5/deg2", "--time-overlap", 0.3333)
-    assert "expected by chance: 0.00192 (7.1e-05 per deg2)" in out
-    assert "chance of 1 or more of 'source' in 1 region: 0.00192 (2.89 sigma, one-sided)" in out
+def test_at2019fdr(command: Run) -> None:
+    """PRL 128 (2022) 221101."""
+    out = command(
+        "--area", 154.33, "--density", "4.286e-4/deg2", "--time-overlap", 0.4, "--found", 2
+    )
+    assert "expected by chance: 0.0265 (0.000429 per deg2)" in out
+    assert "chance of 2 or more of 'source' in 1 region: 0.000344 (3.39 sigma, one-sided)" in out
     assert "not corrected for trials" in out
 
 
@@ -99,13 +105,46 @@ def test_a_catalogue(command: Run, tmp_path: Path) -> None:
     found = json.loads(command(*words, "--json"))
     assert {one["source"] for one in found["inside"]} == {f"S{n}" for n in np.flatnonzero(inside)}
     assert found["n_found"] == inside.sum()
-    assert found["n_expected"] == pytest.approx(3001 / 76.6 * region(PLACE).area_deg2)
+    area = region(PLACE).area_deg2
+    assert found["n_expected"] == pytest.approx(3000 / 76.6 * area)  # not with "nowhere"
     apart = [one["separation_deg"] for one in found["inside"]]
     assert apart == sorted(apart)
     assert max(apart) <= 3.0
     text = command(*words, "--class", "made up")
     assert f"chance of {inside.sum()} or more of 'made up' in 1 region" in text
     assert f"and {inside.sum() - 40} more" in text
+
+
+def test_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file with --map, and the one that the notice names with --maps, in place of its circle."""
+    (tmp_path / "map.fits.gz").write_bytes(gzip.compress(uniq_file()))
+    place = Localization(
+        ra_deg=RA, dec_deg=DEC, error_radius_deg=1, skymap_fits_url="https://a/map.fits.gz"
+    )
+    record = Record.of(Message(value=b"1"), track(place=place, event_names=("IceCube-230914A",)))
+    lines = tmp_path / "alerts.jsonl"
+    lines.write_text(json.dumps(record.to_dict()) + "\n")
+    (tmp_path / "sources.csv").write_text(f"name,ra,dec\nA,{RA},{DEC + 5}\nB,{RA},{DEC + 8}\n")
+    sources = ["--catalogue", str(tmp_path / "sources.csv")]
+    area = read_skymap(tmp_path / "map.fits.gz").area(0.9).area_deg2
+
+    def inside(*words: str) -> Any:
+        assert main(["chance", "--json", *sources, *words]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    by_file = inside("--map", str(tmp_path / "map.fits.gz"))
+    event = ("--event", "IC230914A", "--lines", str(lines))
+    by_name, circle = inside(*event, "--maps", str(tmp_path)), inside(*event)
+    for found in (by_file, by_name):
+        assert [one["source"] for one in found["inside"]] == ["A"]
+        assert found["area_deg2"] == pytest.approx(area)
+    assert by_name["inside"][0]["separation_deg"] == pytest.approx(5.0)
+    assert by_name["regions"][0]["name"] == "IC230914A, sky map"
+    assert (circle["inside"], circle["area_deg2"]) == ([], pytest.approx(3.1415, abs=1e-3))
+    halved = inside("--map", str(tmp_path / "map.fits.gz"), "--containment", "0.5")
+    assert (halved["inside"], halved["area_deg2"] < 0.4 * area) == ([], True)
+    assert main(["chance", *sources, *event, "--maps", "/nowhere"]) == 2
+    assert "no such folder" in capsys.readouterr().err
 
 
 def test_none_inside(command: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http.server
 import io
 import math
@@ -20,8 +21,12 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from scipy.optimize import brentq
 
+from icecube_hooks import Localization
+from icecube_plugin import sky
 from icecube_plugin.sky.skymaps import (
     LikelihoodScan,
+    MapRegion,
+    Maps,
     SkyMap,
     SkyMapError,
     fetch_skymap,
@@ -405,3 +410,60 @@ def test_a_stranger_and_a_missing_file(
 def test_only_https(url: str, tmp_path: Path) -> None:
     with pytest.raises(SkyMapError, match=r"^expected an https:// address"):
         fetch_skymap(url, tmp_path)
+
+
+URL = "https://roc.example.org/maps/run1.evt2.fits.gz?version=1"
+
+
+@pytest.mark.parametrize("name", ["run1.evt2.fits.gz", "as fetched"])
+def test_the_map_counts_where_it_is_at_hand(tmp_path: Path, name: str) -> None:
+    """A map of 3 deg around RA, DEC, beside a circle of 1 deg around a place 4 deg north."""
+    place = Localization(
+        ra_deg=RA, dec_deg=DEC + 4, error_radius_deg=1.0, containment=0.9, skymap_fits_url=URL
+    )
+    south, north = SkyCoord(RA, DEC - 3, unit="deg"), SkyCoord(RA + 9, DEC + 4, unit="deg")
+    maps = Maps(tmp_path)
+    assert sky.contains(place, south) is False
+    assert sky.contains(place, south, maps.area) is False
+    if name == "as fetched":
+        name = f"{hashlib.sha256(URL.encode()).hexdigest()[:32]}.fits"
+    (tmp_path / name).write_bytes(gzip.compress(uniq_file()))
+    area = maps.area(place)
+    assert isinstance(area, MapRegion)
+    assert (area.ra_deg, area.dec_deg, area.containment) == (RA, DEC + 4, 0.9)
+    assert sky.contains(place, south, maps.area) is True
+    assert sky.contains(place, north, maps.area) is False
+    half = maps.area(place, 0.5)
+    assert half is not None
+    assert half.area_deg2 / area.area_deg2 == pytest.approx(math.log(0.5) / math.log(0.1), rel=0.02)
+
+
+def test_nothing_reaches_beyond_the_reach_of_a_map() -> None:
+    area = parse_skymap(uniq_file()).area(0.9)
+    ra, dec = np.meshgrid(np.arange(0, 360, 2.0), np.arange(-89, 89, 2.0))
+    inside = area.contains(ra, dec)
+    there = SkyCoord(area.ra_deg, area.dec_deg, unit="deg")
+    apart = there.separation(SkyCoord(ra, dec, unit="deg")).deg
+    assert inside.any()
+    assert apart[inside].max() < area.reach_deg() < 1.2 * apart[inside].max()
+
+
+@pytest.mark.parametrize(
+    "url", [None, "https://a/..", "https://a/../../secret.fits", "https://a/%00", "https://a/"]
+)
+def test_an_address_leads_to_no_file_elsewhere(tmp_path: Path, url: str | None) -> None:
+    (tmp_path / "secret.fits").write_bytes(uniq_file())
+    (tmp_path / "maps").mkdir()
+    place = Localization(ra_deg=1.0, dec_deg=2.0, skymap_fits_url=url)
+    assert Maps(tmp_path / "maps").of(place) is None
+    assert Maps(tmp_path / "maps").area(place) is None
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    place = Localization(ra_deg=1.0, dec_deg=2.0, skymap_fits_url="https://a/map.fits")
+    file = tmp_path / "map.fits"
+    file.write_bytes(b"none")
+    with pytest.raises(SkyMapError):
+        Maps(tmp_path).of(place)
+    file.write_bytes(uniq_file())
+    assert Maps(tmp_path).of(place) is Maps(tmp_path).of(place) is not None
