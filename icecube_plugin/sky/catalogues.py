@@ -70,14 +70,14 @@ class Catalogue:
         area_deg2: float | None = None,
     ) -> None:
         import numpy as np
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         ra, dec = np.asarray(ra_deg, dtype=float), np.asarray(dec_deg, dtype=float)
         kept = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
         self.names = [names[row] for row in kept.tolist()]
         self.ra_deg, self.dec_deg = ra[kept] % 360.0, dec[kept]
         self.area_deg2 = area_deg2
-        self._tree: Any = cKDTree(_vectors(self.ra_deg, self.dec_deg)) if kept.size else None
+        self._tree: Any = KDTree(_vectors(self.ra_deg, self.dec_deg)) if kept.size else None
 
     def __len__(self) -> int:
         return len(self.names)
