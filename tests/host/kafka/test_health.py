@@ -225,6 +225,22 @@ def test_check_tries_to_read_each_topic(
     assert not (tmp_path / "data").exists()  # it changes nothing
 
 
+def test_a_topic_that_may_not_be_read(
+    oidc: OidcKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where READ is taken away from a host that runs, too; when it is given, it reads on."""
+    names = ("live.denied", "live.open")
+    for name in names:
+        oidc.broker.create_topic(name)
+    with watched(tmp_path, account(oidc, group_id="denied", topics=names, wait=True)) as (_, port):
+        wait_for(lambda: is_well(tmp_path, port, capsys))
+        with denied(oidc, names[:1]) as allow:
+            said = f"the credentials do not allow to read topic '{names[0]}'"
+            wait_for(lambda: is_said("topic-denied", said, tmp_path, port, capsys), SOON_S)
+            allow()
+            wait_for(lambda: is_well(tmp_path, port, capsys), SOON_S)
+
+
 def test_check_names_who_else_is_in_the_group(
     kafka: KafkaBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
