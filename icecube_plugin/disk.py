@@ -28,11 +28,12 @@ __all__ = [
     "is_at",
     "lock",
     "locked_folder",
-    "made_folder",
     "replace_file",
     "replacing",
     "sync_data",
     "sync_folder",
+    "usable_file",
+    "usable_folder",
     "write_all",
     "wrong",
 ]
@@ -61,21 +62,37 @@ def absolute(path: str | os.PathLike[str], key: str) -> Path:
         raise ConfigError(f"cannot expand {text!r}: {error}", key=key) from error
 
 
-def made_folder(folder: Path, key: str) -> Path:
-    """Make `folder` with its parents, unless it is there, and return it.
+def usable_folder(folder: Path, key: str) -> Path:
+    """Return `folder`, if it can be written into, or made; it is not made.
 
     Raises
     ------
     ConfigError
-        Under `key`, if it cannot be made or written into.
+        Under `key`, if not; from an `OSError`, for it may be a disk that is not there yet.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot create {folder}: {error.strerror}", key=key) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"cannot write into {folder}: Permission denied", key=key)
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise ConfigError(f"{there} is no folder", key=key) from NotADirectoryError(there)
+    if not os.access(there, os.W_OK | os.X_OK):
+        what = f"cannot write into {there}: Permission denied"
+        raise ConfigError(what, key=key) from PermissionError(there)
     return folder
+
+
+def usable_file(path: Path, key: str) -> Path:
+    """Return `path`, if a file is or can be there that we may write; it is not made.
+
+    Raises
+    ------
+    ConfigError
+        Under `key`, if not.
+    """
+    usable_folder(path.parent, key)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", key=key)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ConfigError(f"cannot write {path}: Permission denied", key=key)
+    return path
 
 
 def wrong(error: OSError, path: Path) -> RetryLater:

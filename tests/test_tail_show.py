@@ -219,4 +219,4 @@ def test_a_database_that_an_older_version_wrote(
     code = main(["query", "--database", str(path), "--event", "137840_57034692"])
     shown = capsys.readouterr()
     assert code == 2
-    assert "`icecube-alerts check` changes it to" in shown.err
+    assert "`icecube-alerts sinks --deliver`, changes it to" in shown.err

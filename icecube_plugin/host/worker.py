@@ -364,7 +364,7 @@ class Worker:
         """Make the sink if there is none; pause if that fails."""
         if self._sink is None:
             try:
-                self._sink = self._make()
+                self._sink = self._opened()
             except BaseException as error:  # isolation: even sys.exit in a sink is its own
                 if is_wrong_option(error) and not self.ready.is_set():
                     self.wrong = error
@@ -382,6 +382,16 @@ class Worker:
             if self._state.in_trouble:
                 self._note(None)
         return True
+
+    def _opened(self) -> Sink:
+        """Make the sink, and let it open what it writes into: not only when an alert comes."""
+        sink = self._make()
+        try:
+            getattr(sink, "flush", _nothing)()
+        except BaseException:
+            getattr(sink, "close", _nothing)()
+            raise
+        return sink
 
     def _note(self, error: SinkError | None) -> None:
         """Keep the state, and say so when it changes."""

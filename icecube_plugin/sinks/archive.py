@@ -34,7 +34,7 @@ from typing import Any, Final
 
 from icecube_hooks import Message, Record, SinkType, WireFormat, hookimpl
 from icecube_plugin.alerts.file_names import record_file_name
-from icecube_plugin.disk import absolute, made_folder, replace_file, sync_folder, wrong
+from icecube_plugin.disk import absolute, replace_file, sync_folder, usable_folder, wrong
 
 __all__ = ["Archive", "read_archive"]
 
@@ -63,7 +63,7 @@ class Archive:
     """
 
     def __init__(self, *, folder: str | os.PathLike[str] = "icecube-alerts-data/archive") -> None:
-        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self.folder = usable_folder(absolute(folder, "folder"), "folder")
 
     def write(self, records: Sequence[Record], /) -> None:
         """Write the messages of a batch.

@@ -23,7 +23,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, SinkType, hookimpl
+from icecube_hooks import ConfigError, Record, RefusedForGood, SinkError, SinkType, hookimpl
 
 from ._options import Wait
 from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
@@ -69,29 +69,38 @@ class Database:
     Raises
     ------
     ConfigError
-        If an option is wrong, a package is missing, or the database is another program's, of a
-        newer layout, or does not let us make tables. A server that cannot be reached is no such
-        error: `write` tries again.
+        If an option is wrong, or a package is missing.
     """
 
     def __init__(self, *, url: str, password_env: str | None = None, wait_s: Wait = 10.0) -> None:
         if not isinstance(url, str) or "://" not in url:
             hint = "such as postgresql://user@host/name or sqlite:///alerts.sqlite"
             raise ConfigError("expected the URL of a database", key="url", hint=hint)
-        self._open(address_of(url, password_env), wait_s, "url")
+        self._open(address_of(url, password_env), wait_s)
 
-    def _open(self, address: URL, wait_s: float, key: str) -> None:
-        self._place = place_of(address)
+    def _open(self, address: URL, wait_s: float) -> None:
+        self._address, self._place = address, place_of(address)
         self.engine = writing(address, wait_s)
         self._statements: Statements | None = None
-        try:
+
+    def flush(self) -> None:
+        """Make the tables, or change those of an older layout, before the first record comes.
+
+        Errors are those of `write`.
+        """
+        if self._statements is None:
             self._write(())
-        except RefusedForGood as error:
-            raise ConfigError(error.reason, key=key) from error
-        except RetryLater as error:
-            if file_of(address) is not None and "locked" not in error.reason:
-                raise ConfigError(error.reason, key=key) from error
-            log.warning("%s; trying again with the first record", error)
+
+    def probe(self) -> None:
+        """See whether the database can be reached, and is ours or empty; nothing is changed.
+
+        Errors are those of `write`.
+        """
+        file = file_of(self._address)
+        if file is not None and not file.exists():
+            return
+        with _connected(self._address, f"cannot use {self._place}") as connection:
+            layout_of(connection, self._place)
 
     def write(self, records: Sequence[Record], /) -> None:
         """Write a batch in one transaction: all of it or nothing.
@@ -212,7 +221,7 @@ def select(
     """
     with _reading(database, password_env) as (connection, layout):
         if layout < OLDEST_LAYOUT:
-            advice = f"a host or `icecube-alerts check` changes it to {LAYOUT}"
+            advice = f"a host, or `icecube-alerts sinks --deliver`, changes it to {LAYOUT}"
             raise RefusedForGood(f"it has layout {layout}; {advice}")
         yield from _asked(connection, query, parameters or {})
 
@@ -222,25 +231,32 @@ def _reading(
     database: str | os.PathLike[str], password_env: str | None
 ) -> Iterator[tuple[Connection, int]]:
     """Give a connection that cannot write, and the layout of what it reads."""
-    from sqlalchemy import exc
-
     address = address_of(database, password_env)
     place = place_of(address)
-    engine = reading(address)
     try:
-        with engine.connect() as connection:
+        with _connected(address, f"cannot read {place}") as connection:
             layout = layout_of(connection, place)
             if layout == 0:
                 raise RefusedForGood("it has no tables of ours")
             yield connection, layout
-    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, RefusedForGood) as error:
-        what = f"cannot read {place}"
-        reason = (
-            f"{what}: {error.reason}"
-            if isinstance(error, RefusedForGood)
-            else sink_error(error, what).reason
-        )
-        raise ConfigError(reason, key="url" if file_of(address) is None else "path") from error
+    except SinkError as error:
+        key = "url" if file_of(address) is None else "path"
+        raise ConfigError(error.reason, key=key) from error
+
+
+@contextlib.contextmanager
+def _connected(address: URL, what: str) -> Iterator[Connection]:
+    """Give a connection that cannot write; its errors are those of a sink."""
+    from sqlalchemy import exc
+
+    engine = reading(address)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        raise sink_error(error, what) from error
+    except RefusedForGood as error:
+        raise RefusedForGood(f"{what}: {error.reason}") from error
     finally:
         engine.dispose()
 

@@ -18,7 +18,7 @@ import os
 from collections.abc import Sequence
 
 from icecube_hooks import Record, SinkType, hookimpl
-from icecube_plugin.disk import absolute, made_folder, wrong
+from icecube_plugin.disk import absolute, usable_folder, wrong
 
 from ._options import Text
 
@@ -53,7 +53,7 @@ class Html:
     ) -> None:
         from icecube_plugin.views.pages import Site  # takes longer than importing all sinks
 
-        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self._site = Site(self.folder, title=title, sync=sync)
 
     def write(self, records: Sequence[Record], /) -> None:

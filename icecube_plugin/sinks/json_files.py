@@ -23,9 +23,9 @@ from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.disk import (
     absolute,
     indented_json,
-    made_folder,
     replace_file,
     sync_folder,
+    usable_folder,
     wrong,
 )
 
@@ -51,7 +51,7 @@ class JsonFiles:
     def __init__(
         self, *, folder: str | os.PathLike[str] = "icecube-alerts-data/json", sync: bool = True
     ) -> None:
-        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self.sync = sync
 
     def write(self, records: Sequence[Record], /) -> None:

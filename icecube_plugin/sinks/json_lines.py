@@ -34,15 +34,15 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
 
 from msgspec import Meta
 
-from icecube_hooks import ConfigError, Record, SinkType, hookimpl
+from icecube_hooks import Record, SinkType, hookimpl
 from icecube_plugin.disk import (
     absolute,
     is_at,
     lock,
-    made_folder,
     replacing,
     sync_data,
     sync_folder,
+    usable_file,
     write_all,
     wrong,
 )
@@ -89,16 +89,11 @@ class JsonLines:
         every: Literal["day", "month", "year"] | None = None,
         compress: bool = False,
     ) -> None:
-        self.path = absolute(path, "path")
+        self.path = usable_file(absolute(path, "path"), "path")
         self.sync = sync
         self.max_bytes = None if max_mb is None else 1e6 * max_mb
         self.period = None if every is None else _PERIODS[every]
         self.compress = compress
-        made_folder(self.path.parent, "path")
-        try:
-            os.close(_open(self.path))
-        except OSError as error:
-            raise ConfigError(f"cannot open {self.path}: {error.strerror}", key="path") from error
 
     def write(self, records: Sequence[Record], /) -> None:
         """Append a batch.

@@ -55,7 +55,7 @@ from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import web_address
 from icecube_plugin.alerts.merge import known
 from icecube_plugin.alerts.words import clean, notice_label
-from icecube_plugin.disk import absolute, made_folder
+from icecube_plugin.disk import absolute, usable_file
 
 from ._options import environment, file_text, text_option
 from .memory import SCHEMA, Memory, event_of, plain
@@ -132,13 +132,7 @@ class Notify:
             raise ConfigError("needs matplotlib", key="picture", hint=hint)
         self.site = None if site is None else site_of(site)
         self._targets = _targets(_all_urls(urls, urls_env, urls_file))
-        self.state = absolute(state, "state")
-        made_folder(self.state.parent, "state")
-        try:
-            with _state(self.state):
-                pass
-        except OSError as error:
-            raise ConfigError(f"cannot use {self.state}: {error}", key="state") from error
+        self.state = usable_file(absolute(state, "state"), "state")
 
     def write(self, records: Sequence[Record], /) -> None:
         """Tell of a batch, in order.
@@ -273,6 +267,7 @@ def _state(path: Path) -> Iterator[Memory]:
     """Open the state; make it if it is not there. Its errors are `OSError`."""
     import sqlite3
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
     try:

@@ -41,9 +41,9 @@ from icecube_plugin.alerts.columns import RECORD, RECORD_JSON, Kind, taker
 from icecube_plugin.disk import (
     absolute,
     locked_folder,
-    made_folder,
     replace_file,
     sync_folder,
+    usable_folder,
     wrong,
 )
 
@@ -85,7 +85,7 @@ class Parquet:
         if find_spec("pyarrow") is None:
             reason = "the sink parquet needs pyarrow"
             raise ConfigError(reason, key="type", hint="pip install 'icecube-plugin[parquet]'")
-        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self._ids: dict[Path, frozenset[str]] = {}
         self._old: set[Path] = set()
         self._has_written = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from icecube_hooks import SinkType, hookimpl
-from icecube_plugin.disk import absolute, made_folder
+from icecube_plugin.disk import absolute, usable_file
 
 from ._options import Wait
 from .database import Database
@@ -27,7 +27,7 @@ class Sqlite(Database):
     Raises
     ------
     ConfigError
-        If the file cannot be made, is no database, is another program's, or of a newer layout.
+        If the file cannot be made.
     """
 
     def __init__(
@@ -36,9 +36,8 @@ class Sqlite(Database):
         path: str | os.PathLike[str] = "icecube-alerts-data/alerts.sqlite",
         wait_s: Wait = 10.0,
     ) -> None:
-        self.path = absolute(path, "path")
-        made_folder(self.path.parent, "path")
-        self._open(address_of(self.path), wait_s, "path")
+        self.path = usable_file(absolute(path, "path"), "path")
+        self._open(address_of(self.path), wait_s)
 
 
 @hookimpl

@@ -38,9 +38,9 @@ from icecube_plugin.disk import (
     absolute,
     identity,
     locked_folder,
-    made_folder,
     replace_file,
     sync_folder,
+    usable_file,
     wrong,
 )
 
@@ -85,9 +85,7 @@ class Table:
             known = ", ".join(_FORMS)
             raise ConfigError(f"expected a file that ends in one of {known}", key="path")
         self.form = _FORMS[self.path.suffix]
-        if self.path.is_dir():
-            raise ConfigError(f"{self.path} is a folder", key="path")
-        made_folder(self.path.parent, "path")
+        usable_file(self.path, "path")
         self._table: Any | None = None
         self._file: tuple[int, int, int] | None = None
 

@@ -59,9 +59,9 @@ from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
     locked_folder,
-    made_folder,
     replace_file,
     sync_folder,
+    usable_folder,
     wrong,
 )
 
@@ -122,7 +122,7 @@ class VOEvents:
             raise ConfigError(f"expected an identifier, got {ivorn!r}", key="ivorn", hint=hint)
         self.ivorn = ivorn
         self.address = None if send_to is None else _address(send_to)
-        self.folder = made_folder(absolute(folder, "folder"), "folder")
+        self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self._written: dict[str, _Written | None] = {}
 
     def write(self, records: Sequence[Record], /) -> None:

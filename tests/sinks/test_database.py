@@ -50,6 +50,7 @@ BAD_OPTIONS: Sequence[dict[str, Any]] = (
 @pytest.fixture
 def sink(database_url: str) -> Iterator[Database]:
     with contextlib.closing(Database(url=database_url)) as sink:
+        sink.flush()
         yield sink
 
 
@@ -126,7 +127,8 @@ def test_columns_are_those_of_an_alert(
     expected = [*keys, *(column.name for column in TABLES[table])]
     assert [name for (name,) in columns] == expected
     file = tmp_path / "a.sqlite"
-    Sqlite(path=file).close()
+    with contextlib.closing(Sqlite(path=file)) as made:
+        made.flush()
     info = select(file, f"SELECT name FROM pragma_table_info('{table}')")
     assert [name for (name,) in info] == expected
 
@@ -267,8 +269,11 @@ def test_is_durable_where_the_server_is_not(sink: Database, database_url: str) -
 
 def test_database_of_another_program(database_url: str) -> None:
     run_sql(database_url, "CREATE TABLE records (x int)")
-    with pytest.raises(ConfigError, match=r"^url: .* has a table 'records' of another program$"):
-        Database(url=database_url)
+    with (
+        contextlib.closing(Database(url=database_url)) as sink,
+        pytest.raises(RefusedForGood, match=r"has a table 'records' of another program$"),
+    ):
+        sink.flush()
     with pytest.raises(ConfigError, match="has no tables of ours"):
         list(read_records(database_url))
     assert run_sql(database_url, "SELECT to_regclass('sightings')") == [(None,)]
@@ -277,8 +282,9 @@ def test_database_of_another_program(database_url: str) -> None:
 def test_newer_layout(sink: Database, database_url: str) -> None:
     sink.close()
     run_sql(database_url, "UPDATE icecube_layout SET version = 7")
-    with pytest.raises(ConfigError, match=r"^url: .* has layout 7, newer than the 4 of this"):
-        Database(url=database_url)
+    for look in (lambda: sink.write([make_record()]), sink.probe):
+        with pytest.raises(RefusedForGood, match=r"has layout 7, newer than the 4 of this"):
+            look()
     with pytest.raises(ConfigError, match=r"cannot read .* has layout 7"):
         list(read_records(database_url))
 
@@ -313,6 +319,7 @@ def test_an_old_database_is_changed_and_nothing_lost(old: str, tmp_path: Path) -
     run_sql(old, "CREATE TABLE notes (text TEXT)")
     before = list(read_records(old))
     with contextlib.closing(Database(url=old)) as sink:
+        sink.flush()
         assert run_sql(old, "SELECT version FROM icecube_layout") == [(LAYOUT,)]
         assert list(read_records(old)) == before
         sink.write(before)
@@ -363,7 +370,8 @@ def test_a_reader_cannot_write(sink: Database, database_url: str) -> None:
 
 def test_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> None:
     sink = Database(url="postgresql://u:hush@127.0.0.1:1/x?sslmode=disable", wait_s=0.1)
-    assert "cannot write x at 127.0.0.1:1: connection" in caplog.text
+    with pytest.raises(RetryLater, match=r"cannot use x at 127\.0\.0\.1:1: connection"):
+        sink.probe()
     with pytest.raises(RetryLater) as caught:
         sink.write([make_record()])
     shown = [caplog.text, str(caught.value), repr(sink), repr(vars(sink))]

@@ -114,6 +114,8 @@ class TestNotify(SinkConformance):
 
     def written_ids(self, sink: Sink) -> Sequence[str]:
         assert isinstance(sink, _Listening)
+        if not (self.folder / "s").exists():
+            return []
         with contextlib.closing(sqlite3.connect(self.folder / "s")) as state:
             notices = [row[0] for row in state.execute("SELECT notice FROM sent")]
         assert len(notices) == len(told(self.server))
@@ -421,11 +423,7 @@ def test_state_that_is_none(tmp_path: Path, server: HttpServer) -> None:
     (tmp_path / "state").mkdir()
     path = tmp_path / "state" / "notify.sqlite"
     path.write_bytes(b"no database at all, but long enough to look at" * 30)
-    with pytest.raises(ConfigError, match=r"^state: cannot use .*: file is not a database$"):
-        make(tmp_path, json_url(server))
-    path.unlink()
     sink = make(tmp_path, json_url(server))
-    path.write_bytes(b"no database at all, but long enough to look at" * 30)
     with pytest.raises(RetryLater, match=r"cannot write .*: file is not a database$"):
         sink.write([make_record()])
     assert told(server) == []

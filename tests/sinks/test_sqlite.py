@@ -50,7 +50,14 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def sink(path: Path) -> Iterator[Sqlite]:
     with contextlib.closing(Sqlite(path=path)) as sink:
+        sink.flush()
         yield sink
+
+
+def make(path: Path) -> None:
+    """Make a database, or change it."""
+    with contextlib.closing(Sqlite(path=path)) as sink:
+        sink.flush()
 
 
 def ask(path: Path, query: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -259,11 +266,13 @@ def test_locked(path: Path) -> None:
     assert list(read_records(path)) == [make_record()]
 
 
-def test_locked_when_it_is_made(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_locked_when_it_is_opened(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         sink = Sqlite(path=path, wait_s=0.01)
-        assert "database is locked; trying again with the first record" in caplog.text
+        for look in (sink.flush, sink.probe):
+            with pytest.raises(RetryLater, match="database is locked"):
+                look()
     with contextlib.closing(sink):
         sink.write([make_record()])
     assert list(read_records(path)) == [make_record()]
@@ -272,9 +281,10 @@ def test_locked_when_it_is_made(path: Path, caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize("text", ["not a database, but some text that is long enough\n" * 100])
 def test_other_file(path: Path, text: str) -> None:
     path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        Sqlite(path=path)
-    assert str(caught.value) == f"path: cannot write {path}: file is not a database"
+    sink = Sqlite(path=path)
+    for look in (sink.flush, sink.probe):
+        with pytest.raises(RefusedForGood, match=f" {path}: file is not a database$"):
+            look()
     with pytest.raises(ConfigError, match="file is not a database"):
         list(read_records(path))
     assert path.read_text() == text
@@ -283,19 +293,19 @@ def test_other_file(path: Path, text: str) -> None:
 def test_database_of_another_program(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE records (x)")
-    with pytest.raises(ConfigError) as caught:
-        Sqlite(path=path)
-    assert str(caught.value) == f"path: {path} is a database of another program"
+    sink = Sqlite(path=path)
+    for look in (sink.flush, sink.probe):
+        with pytest.raises(RefusedForGood, match=f"{path} is a database of another program$"):
+            look()
 
 
 def test_newer_layout(sink: Sqlite, path: Path) -> None:
     sink.close()
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version=7")
-    with pytest.raises(ConfigError) as caught:
-        Sqlite(path=path)
-    reason = f"{path} has layout 7, newer than the {LAYOUT} of this version"
-    assert str(caught.value) == f"path: {reason}; update icecube-plugin, or use another database"
+    reason = f"{path} has layout 7, newer than the {LAYOUT} of this version; update icecube-plugin"
+    with pytest.raises(RefusedForGood, match=reason):
+        sink.probe()
     with pytest.raises(RefusedForGood, match="has layout 7"):
         sink.write([make_record()])
 
@@ -317,6 +327,7 @@ def test_deleted_while_in_use(sink: Sqlite, path: Path) -> None:
 def test_folder_that_is_gone_for_a_while(path: Path) -> None:
     folder = path.parent / "sub"
     with contextlib.closing(Sqlite(path=folder / "a")) as sink:
+        sink.flush()
         shutil.rmtree(folder)
         folder.touch()
         with pytest.raises(RetryLater, match=r"cannot write .*sub/a: "):
@@ -381,6 +392,9 @@ def test_an_old_file_is_changed_and_nothing_lost(
     before = list(read_records(old))
     sightings = ask(old, 'SELECT topic, "offset", timestamp FROM sightings')
     with contextlib.closing(Sqlite(path=old)) as sink:
+        sink.probe()
+        assert not caplog.text  # to look changes nothing
+        sink.flush()
         assert re.search(rf"changing its tables of layout [12] to {LAYOUT}", caplog.text)
         assert list(read_records(old)) == before
         after = ask(old, 'SELECT topic, "offset", timestamp FROM sightings')
@@ -394,7 +408,7 @@ def test_an_old_file_is_changed_and_nothing_lost(
 
 
 def test_a_changed_file_holds_what_a_new_one_does(old: Path, tmp_path: Path) -> None:
-    Sqlite(path=old).close()
+    make(old)
     new = tmp_path / "new.sqlite"
     with contextlib.closing(Sqlite(path=new)) as sink:
         sink.write(list(read_records(old)))
@@ -422,14 +436,14 @@ def test_crash_in_the_change_leaves_the_old_layout(old: Path, after: int) -> Non
             count += statement.split()[0] in ("ALTER", "CREATE", "DROP", "INSERT", "UPDATE")
             if count > {after} or "user_version=" in statement:
                 os.kill(os.getpid(), 9)
-        Sqlite(path={str(old)!r})
+        Sqlite(path={str(old)!r}).flush()
     """
     layout = ask(old, "PRAGMA user_version")
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(crash)], capture_output=True)
     assert done.returncode == -signal.SIGKILL
     assert ask(old, "PRAGMA user_version") == layout
     assert len(list(read_records(old))) == 4
-    Sqlite(path=old).close()
+    make(old)
     assert len(list(read_records(old))) == 4
 
 
@@ -440,7 +454,7 @@ def test_questions_to_a_file_that_nobody_has_changed(old: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         list(select(old, "SELECT count(*) FROM events"))
     reason = f"path: cannot read {old}: it has layout {layout}"
-    advice = f"a host or `icecube-alerts check` changes it to {LAYOUT}"
+    advice = f"a host, or `icecube-alerts sinks --deliver`, changes it to {LAYOUT}"
     assert str(caught.value) == f"{reason}; {advice}"
 
 
@@ -487,7 +501,7 @@ def _make_all(folder: Path, barrier: Any, failures: Any) -> None:
     for number in range(20):
         barrier.wait(30)
         try:
-            Sqlite(path=folder / str(number)).close()
+            make(folder / str(number))
         except Exception as error:  # noqa: BLE001  # the test shows it
             failures.put(repr(error))
 
