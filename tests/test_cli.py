@@ -17,6 +17,7 @@ from icecube_hooks.testing import make_alert
 from icecube_plugin.cli._common import moment, table
 from icecube_plugin.cli.command import COMMANDS, main
 from icecube_plugin.host import Cursors, Journal
+from icecube_plugin.sinks.json_lines import read_lines
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -201,6 +202,43 @@ def test_a_wrong_configuration_is_one_line(
     done = run("--config", config, "replay", fixtures / "gcn.classic.text.ICECUBE_CASCADE")
     assert done.returncode == code
     assert message in one_line(done)
+
+
+def test_a_sink_is_tested_with_a_marked_alert(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('data_folder="data"\n[sinks.a]\ntype="jsonl"\npath="a.jsonl"\nwhen="False"')
+    done = run("--config", config, "sinks", "test", "a")
+    assert (done.returncode, done.stderr) == (0, "")
+    (record,) = read_lines(tmp_path / "a.jsonl")
+    assert done.stdout == "sink a has taken a test alert\n"
+    assert not record.alert.is_real
+    assert record.id.startswith("test:")
+    assert not (tmp_path / "data").exists()  # it is no alert: it is not in the journal
+    done = run("--config", config, "sinks", "test", "b")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_check_looks_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    sinks = {
+        "archive": "", "html": "", "json": "", "jsonl": "", "parquet": "", "sqlite": "",
+        "table": "", "notify": 'urls=["json://127.0.0.1:9"]',
+        "voevent": 'ivorn="ivo://example.org/neutrinos"',
+    }  # fmt: skip
+    config.write_text("\n".join(f'[sinks.{s}]\ntype="{s}"\n{more}' for s, more in sinks.items()))
+    done = run("--config", config, "check", "--offline")
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [config])
+    config.write_text(
+        '[sinks.a]\ntype="kafka"\nbootstrap_servers="127.0.0.1:9"\n'
+        '[sinks.b]\ntype="database"\nurl="postgresql://127.0.0.1:9/alerts"\n'
+        '[sinks.c]\ntype="skyportal"\nurl="http://127.0.0.1:9"\ntoken="x"\nallow_private=true\n'
+    )
+    config.chmod(0o600)
+    done = run("--config", config, "check", "--offline")
+    assert done.returncode == 2
+    assert "FAIL sink: a: no answer from 127.0.0.1:9: " in done.stdout
+    assert "FAIL sink: b: cannot use alerts at 127.0.0.1:9: " in done.stdout
+    assert "FAIL sink: c: " in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from icecube_hooks import ConfigError, Message, Record, SinkError, Tense
+from icecube_hooks import ConfigError, Message, Record, Tense
 from icecube_hooks.host import load_plugins, make_sink, nearest
 from icecube_plugin.alerts.words import clean, span_text
 from icecube_plugin.host import Config, Cursors, Host, Journal
@@ -64,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     if arguments.types:
         return _types(config, arguments.json)
+    if arguments.move is _test:
+        return _test(config, arguments)
     if arguments.move is not None:
         arguments.move(config, arguments)
     if arguments.deliver:
@@ -144,14 +147,10 @@ def _forget(config: Config, arguments: argparse.Namespace) -> None:
         raise ConfigError(f"nothing is known of a sink {arguments.name!r:.60}")
 
 
-def _test(config: Config, arguments: argparse.Namespace) -> None:
-    """Write a test alert with the time of now: by the sink alone, past cursor and filters.
+def _test(config: Config, arguments: argparse.Namespace) -> int:
+    """Write a test alert with the time of now: by the sink alone, past cursor and filters."""
+    from icecube_plugin.host.worker import write_once
 
-    Raises
-    ------
-    ConfigError
-        If the sink cannot be made, or does not take it.
-    """
     kind = _type_of(config, arguments.name)
     (sink,) = (one for one in config.sinks_or_defaults() if one.name == arguments.name)
     plugins = installed(config)
@@ -159,14 +158,13 @@ def _test(config: Config, arguments: argparse.Namespace) -> None:
     if "tests" in inspect.signature(plugins.sinks[kind].make).parameters:
         options["tests"] = True  # else it would keep quiet
     made = make_sink(plugins, sink.name, kind, options)
-    try:
-        made.write([_test_record(datetime.now(UTC))])
-    except SinkError as error:
-        raise ConfigError(f"sink {sink.name} did not take the test alert: {error}") from error
-    finally:
-        if (close := getattr(made, "close", None)) is not None:
-            close()
+    error = write_once(sink.name, made, [_test_record(datetime.now(UTC))])
+    getattr(made, "close", lambda: None)()
+    if error is not None:
+        print(clean(str(error)), file=sys.stderr)
+        return 1
     print(f"sink {clean(sink.name)} has taken a test alert")
+    return 0
 
 
 def _test_record(now: datetime) -> Record:

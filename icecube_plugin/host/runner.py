@@ -654,16 +654,27 @@ def _versions(plugins: PluginSet) -> dict[str, str]:
 
 
 def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
-    """Make and close every configured sink; return what is wrong, a line each."""
-    problems = []
-    for sink in config.sinks_or_defaults():
+    """Make, probe and close every configured sink; return what is wrong, a line each."""
+    found = (_problem_of(sink, plugins) for sink in config.sinks_or_defaults())
+    return [problem for problem in found if problem is not None]
+
+
+def _problem_of(sink: SinkConfig, plugins: PluginSet) -> str | None:
+    try:
+        make_filter(sink)
+        made = make_sink(plugins, sink.name, sink.type, sink.options)
         try:
-            make_filter(sink)
-            made = make_sink(plugins, sink.name, sink.type, sink.options)
+            getattr(made, "probe", lambda: None)()
+        finally:
             getattr(made, "close", lambda: None)()
-        except (ConfigError, SinkError, OSError) as error:
-            problems.append(str(error))
-    return problems
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # isolation: of third parties, too
+        reason = (
+            error.reason if isinstance(error, SinkError) else f"{type(error).__name__}: {error}"
+        )
+        return f"{sink.name}: {reason}"
+    return None
 
 
 def _tell_of_orphans(cursors: Cursors, workers: Sequence[Worker], last: int) -> None:

@@ -82,6 +82,7 @@ _FOR_GOOD: Final = (10, 17, 18, 29, 31, 87)
 record."""
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _STEP_S: Final = 0.2
+PROBE_S: Final = 5.0
 
 
 class Kafka:
@@ -178,6 +179,22 @@ class Kafka:
             self.close()
             raise
 
+    def probe(self) -> None:
+        """Ask the broker which topics there are: it can be reached, and the login is right.
+
+        Raises
+        ------
+        RetryLater
+        """
+        import confluent_kafka
+
+        producer = self._producer or self._new_producer()
+        try:
+            producer.list_topics(timeout=min(self.timeout_s, PROBE_S))
+        except confluent_kafka.KafkaException as error:
+            producer.poll(0)  # delivers the errors that explain it
+            raise self.reports.unreachable(error.args[0]) from error
+
     def close(self) -> None:
         """Drop the client with what it still holds: what `flush` has not confirmed may be lost."""
         if self._producer is not None:
@@ -268,6 +285,11 @@ class Reports:
         also = f", nor {others} other(s)" if others else ""
         reason = f"{self.where} did not take {record_id}{also}: {error.str()}{_advice(error)}"
         return RefusedForGood(reason) if error.code() in _FOR_GOOD else RetryLater(reason)
+
+    def unreachable(self, error: confluent_kafka.KafkaError) -> RetryLater:
+        """Return what to raise for a broker that gives no answer."""
+        why = self._last or error
+        return RetryLater(f"no answer from {self.where}: {why.str()}{_advice(why)}")
 
     def late(self, left: int) -> RetryLater:
         """Return what to raise for a batch that does not get through."""

@@ -142,6 +142,14 @@ class SkyPortal:
             for record in wanted:
                 self._post(_Api(self._endpoint, self._token), record)
 
+    def probe(self) -> None:
+        """Ask for an event of this moment: SkyPortal answers, and knows the token.
+
+        Errors are those of `write`.
+        """
+        with contextlib.closing(self._endpoint):
+            _Api(self._endpoint, self._token).event(_dateobs(datetime.now(UTC)))
+
     def _post(self, api: _Api, record: Record) -> None:
         if record.alert.trigger_time is None:
             log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
