@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     if arguments.types:
         return _types(config, arguments.json)
-    if arguments.move is _test:
+    if arguments.move == _test:
         return _test(config, arguments)
     if arguments.move is not None:
         arguments.move(config, arguments)
