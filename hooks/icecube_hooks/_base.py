@@ -23,6 +23,7 @@ __all__ = [
     "OpenName",
     "Probability",
     "RightAscension",
+    "WebAddress",
     "checked",
     "translated",
 ]
@@ -55,6 +56,8 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 RightAscension = Annotated[float, Meta(ge=0.0, le=360.0)]
 Declination = Annotated[float, Meta(ge=-90.0, le=90.0)]
 Moment = Annotated[datetime, Meta(tz=True)]
+WebAddress = Annotated[str, Meta(pattern=r"^https?://[!-~]+(?![\s\S])", max_length=2000)]
+"""``$`` would let a line break pass."""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
@@ -150,7 +153,25 @@ def checked(value: T) -> T:
     NoticeError
         Names the field and what is wrong with it.
     """
-    return type(value).from_dict(_builtins(value))
+    plain = _builtins(value)
+    try:
+        return type(value).from_dict(plain)
+    except NoticeError as error:
+        found = _at(plain, error.field or "")
+        raise NoticeError(error.reason, field=error.field, value=found) from error
+
+
+_STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def _at(data: Any, path: str) -> Any:
+    """Return what stands at a path of msgspec: ``coincident_events[1].localization``."""
+    for index, name in _STEP.findall(path):
+        try:
+            data = data[int(index)] if index else data[name]
+        except (LookupError, TypeError):
+            break
+    return data
 
 
 def _builtins(value: Contract) -> Any:

@@ -38,6 +38,7 @@ from ._base import (
     OpenName,
     Probability,
     RightAscension,
+    WebAddress,
     translated,
 )
 
@@ -610,8 +611,6 @@ class Annotation(Contract, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    provider : str
-        Name of the annotator.
     label : str
         A few words, for a heading.
     text : str
@@ -620,16 +619,18 @@ class Annotation(Contract, frozen=True, kw_only=True):
         An http(s) address.
     data : mapping
         The same for programs, as JSON has it.
+    provider : str
+        Name of the annotator; the host fills it in.
 
 
     .. versionadded:: 2.0
     """
 
-    provider: str
     label: str
     text: str
-    link: str | None = None
+    link: WebAddress | None = None
     data: Mapping[str, Any] = {}
+    provider: str = ""
 
     def __hash__(self) -> int:  # `data` has none
         return hash((self.provider, self.label, self.text, self.link))

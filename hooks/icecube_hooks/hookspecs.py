@@ -2,8 +2,10 @@
 
 A plugin is a module (or object) with functions marked by `hookimpl`. Hooks of the first group
 *register*: they are called once, when plugins are loaded, take nothing, do nothing but return
-values, and may be defined by any number of plugins. Hooks of the second group *observe*: they are
-called while a host runs, and what they return is ignored.
+values, and may be defined by any number of plugins. What they return has one shape: a name, a
+`make` that is called with the options of the configuration's table of that name, and a line for
+listings. Hooks of the second group *observe*: they are called while a host runs, and what they
+return is ignored.
 
 A host that knows only pluggy uses them as they are::
 
@@ -20,18 +22,20 @@ await it).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 import pluggy
 
-from ._errors import NoticeError
-from ._types import Alert, Message, Record, Significance
+from ._errors import NoticeError, PluginError
+from ._types import Alert, Message, Record
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "PROJECT_NAME",
+    "AnnotatorType",
+    "ObserverType",
     "ParserType",
     "SignificanceType",
     "Sink",
@@ -50,6 +54,11 @@ hookspec: Final = pluggy.HookspecMarker(PROJECT_NAME)
 hookimpl: Final = pluggy.HookimplMarker(PROJECT_NAME)
 
 
+def not_made(message: Message) -> Alert | Record | None:
+    """Stand in for `parse` of a parser that a host makes with its options."""
+    raise PluginError("this parser is made with options: a host's PluginSet does that")
+
+
 class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     """A parser, as a plugin registers it.
 
@@ -61,26 +70,32 @@ class ParserType(msgspec.Struct, frozen=True, kw_only=True):
         Kafka topics that carry such notices, with shell wildcards:
         ``gcn.classic.text.ICECUBE_*``.
     parse : callable
-        ``parse(message) -> Alert | Record | None``. A record is the answer where the message holds
-        one that another host has published, with the notice's own bytes. ``None`` means "not
-        mine", decided from a look at the content, for it is also called for messages without a
-        topic or on another topic. Raises `NoticeError` for "mine, and broken". No clock, no
-        network, no environment.
+        For a parser without options: ``parse(message) -> Alert | Record | None``. A record is the
+        answer where the message holds one that another host has published, with the notice's own
+        bytes. ``None`` means "not mine", decided from a look at the content, for it is also called
+        for messages without a topic or on another topic. Raises `NoticeError` for "mine, and
+        broken". No clock, no network, no environment.
     summary : str
         One line for listings.
     shared : bool
         Whether others publish on these topics too, as on ``gcn.circulars``. A message there that
         no parser knows is passed over; elsewhere it is refused, and kept as a dead letter.
+    make : callable
+        In place of `parse`: ``make(**options)`` returns such a function, or an object that has it
+        as method ``parse``. The options are the table ``[parsers.NAME]`` of the configuration.
 
 
     .. versionadded:: 1.0
+    .. versionchanged:: 2.0
+       `make`.
     """
 
     name: str
     topics: tuple[str, ...]
-    parse: Callable[[Message], Alert | Record | None]
+    parse: Callable[[Message], Alert | Record | None] = not_made
     summary: str = ""
     shared: bool = False
+    make: Callable[..., Any] | None = None
 
 
 class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +106,9 @@ class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
     name : str
         Short and unique; ends up in `Significance.provider`.
     make : callable
-        ``make(**options) -> assess``, called once with the options of the configuration table
-        of this name, where ``assess(alert) -> iterable of Significance`` is pure.
+        ``make(**options)``, called when first needed with the table ``[significance.NAME]`` of
+        the configuration. It returns ``assess(alert) -> iterable of Significance``, which is pure,
+        or an object that has it as method ``assess``.
     summary : str
         One line for listings.
 
@@ -101,20 +117,73 @@ class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    make: Callable[..., Callable[[Alert], Iterable[Significance]]]
+    make: Callable[..., Any]
+    summary: str = ""
+
+
+class AnnotatorType(msgspec.Struct, frozen=True, kw_only=True):
+    """An annotator, as a plugin registers it: it adds knowledge to records, never significance.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique; the host writes it into `Annotation.provider`.
+    make : callable
+        ``make(**options)``, called when first needed with the table ``[annotators.NAME]`` of the
+        configuration. It returns ``annotate(record) -> iterable of Annotation``, or an object that
+        has it as method ``annotate``. The alert waits for it: it may look into a file, and should
+        not wait for a network.
+    summary : str
+        One line for listings.
+
+
+    .. versionadded:: 2.0
+    """
+
+    name: str
+    make: Callable[..., Any]
+    summary: str = ""
+
+
+class ObserverType(msgspec.Struct, frozen=True, kw_only=True):
+    """An observer with options, as a plugin registers it.
+
+    Attributes
+    ----------
+    name : str
+        Short and unique.
+    make : callable
+        ``make(**options)``, called when first needed with the table ``[observers.NAME]`` of the
+        configuration. It returns an object whose methods are named like observing hooks.
+    summary : str
+        One line for listings.
+
+
+    .. versionadded:: 2.0
+    """
+
+    name: str
+    make: Callable[..., Any]
     summary: str = ""
 
 
 class Sink(Protocol):
     """Where records go.
 
-    Besides `write`, a sink may have ``flush()`` (called after each `write`) and ``close()``
-    (called once, at the end).
+    Besides `write`, a sink may have ``flush()`` (called after each `write`), ``close()`` (called
+    once, at the end) and ``probe()``: it sees whether the place can be written, changes nothing,
+    raises as `write` does, and may return a line for people, such as the version of a server.
 
     Delivery is at least once, so `write` must be idempotent by `Record.id`. When it returns, or
     when ``flush`` does where there is one, the records are durable. It raises `RetryLater` or
     `RefusedForGood`; any other exception counts as the latter. Calls come one at a time, not
-    always from the thread that made the sink; ``close`` may be called twice.
+    always from the thread that made the sink; ``close`` may be called twice. None of them is
+    ``async def``: nobody would await it, and such a sink is refused.
+
+
+    .. versionadded:: 1.0
+    .. versionchanged:: 2.0
+       ``probe``.
     """
 
     def write(self, records: Sequence[Record], /) -> None:
@@ -168,6 +237,22 @@ def register_significance() -> Sequence[SignificanceType]:  # type: ignore[empty
     """Return the significance providers of this plugin.
 
     .. versionadded:: 1.0
+    """
+
+
+@hookspec
+def register_annotators() -> Sequence[AnnotatorType]:  # type: ignore[empty-body]  # likewise
+    """Return the annotators of this plugin.
+
+    .. versionadded:: 2.0
+    """
+
+
+@hookspec
+def register_observers() -> Sequence[ObserverType]:  # type: ignore[empty-body]  # likewise
+    """Return the observers of this plugin that have options.
+
+    .. versionadded:: 2.0
     """
 
 

@@ -21,9 +21,14 @@ What it guarantees
   version and error, and the others go on.
 - Allow and block lists are applied before anything is imported.
 - A misspelt hook is an error of that plugin, not silence.
+- Significance providers, annotators, and parsers and observers with options are made when they are
+  first needed. One that cannot be made, or fails, costs only what it would say: the alert has a
+  `Concern` that names it, `PluginSet.failures` counts it.
+- What a plugin answers is checked with the types' own rules.
 - Of two plugins that register the same name, the first keeps it; the second name is reported with
   both parties. Plugins are ordered: given objects, distribution ``icecube-plugin``, then the rest
-  by distribution and entry point.
+  by distribution and entry point. Within that order, what is registered with ``tryfirst`` is asked
+  first, with ``trylast`` last.
 - Of several parsers for a topic, the first that does not answer ``None`` wins, in the same order.
   Parsers that claim the topic are asked first, then all others, by content; a notice found on a
   topic that its parser does not claim carries a `Concern`.
@@ -31,89 +36,82 @@ What it guarantees
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import inspect
 import logging
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
 from fnmatch import fnmatchcase
 from importlib import metadata
-from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar
 
-import msgspec
-import msgspec.inspect
 import pluggy
 
-from . import hookspecs
-from ._base import checked
-from ._errors import ConfigError, NoticeError, NotOurs, PluginError
-from ._types import Alert, Concern, Message, Record, Significance
+from ._base import Contract, checked
+from ._errors import ConfigError, IceCubePluginError, NoticeError, NotOurs, PluginError
+from ._loading import (
+    HOOKS,
+    KINDS,
+    OURS,
+    PluginInfo,
+    Registered,
+    Thing,
+    load,
+    manager_of,
+    matches,
+    ordered,
+)
+from ._options import build, check_options, nearest
+from ._sinks import check_sink
+from ._types import Alert, Annotation, Concern, Message, Record, Significance
 from .hookspecs import (
     ENTRY_POINT_GROUP,
-    PROJECT_NAME,
+    AnnotatorType,
+    ObserverType,
     ParserType,
     SignificanceType,
     Sink,
     SinkType,
 )
 
-__all__ = ["Assess", "PluginInfo", "PluginSet", "build", "load_plugins", "make_sink", "nearest"]
+__all__ = [
+    "Assess",
+    "Listener",
+    "PluginInfo",
+    "PluginSet",
+    "build",
+    "load_plugins",
+    "make_sink",
+    "nearest",
+]
 
 log = logging.getLogger(__name__)
 
-OURS = "icecube-plugin"
-"""The distribution that the contract comes with."""
-
-_PLAIN = (str, int, float, bool, list, tuple, dict, type(None), date, time)
-"""What a value in a configuration can be; TOML has dates and times."""
-
 Assess = Callable[[Alert], Iterable[Significance]]
-Thing = ParserType | SignificanceType | SinkType
+Tables = Mapping[str, Mapping[str, Any]]
+"""Options of things of one kind, by the name of the thing."""
 
-_REGISTRATIONS: dict[str, type[Thing]] = {
-    "register_parsers": ParserType,
-    "register_significance": SignificanceType,
-    "register_sinks": SinkType,
-}
+A = TypeVar("A", bound=Contract)
+
+_MOST_TOPICS: Final = 1000
+"""So many topics are remembered: they come from messages."""
 
 
-@dataclass(slots=True)
-class PluginInfo:
-    """One plugin in the inventory.
+class Listener(NamedTuple):
+    """One plugin that is told what a host does.
 
     Attributes
     ----------
     name : str
-        ``distribution:entry-point``, unique.
-    distribution, version, module : str
-        Where it comes from; empty for objects that a host hands over itself.
-    state : str
-        ``loaded``, ``blocked`` (by the lists) or ``failed``.
-    error : str or None
-        Why it failed.
-    hooks : tuple of str
-        Hooks that it implements.
-    provides : tuple of str
-        What it registered: ``sink sqlite``.
-    problems : list of str
-        What was refused of it, such as a name that another plugin has already.
+    hooks : frozenset of str
+        The observing hooks that it has.
+    tell : callable
+        ``tell(hook, **arguments)`` calls one of them; what it raises is logged.
     """
 
     name: str
-    distribution: str = ""
-    version: str = ""
-    module: str = ""
-    state: str = "loaded"
-    error: str | None = None
-    hooks: tuple[str, ...] = ()
-    provides: tuple[str, ...] = ()
-    problems: list[str] = field(default_factory=list)
-    manager: pluggy.PluginManager | None = field(default=None, repr=False)
+    hooks: frozenset[str]
+    tell: Callable[..., None]
 
 
 @dataclass(slots=True)
@@ -124,35 +122,69 @@ class PluginSet:
     ----------
     plugins : list of PluginInfo
         The inventory: every entry point found, in order, loaded or not.
-    parsers, significances, sinks : dict
+    parsers, significances, annotators, observers, sinks : dict
         What they registered, by name.
-    assessors : dict
-        The assess functions in use, by provider; `configure` makes them.
+    failures : Counter
+        How often a significance provider or an annotator has failed on a record, by its kind and
+        name: ``provider chance``.
+    problems : list of str
+        What in the allow and block lists matches no plugin.
     """
 
     plugins: list[PluginInfo] = field(default_factory=list)
     parsers: dict[str, ParserType] = field(default_factory=dict)
     significances: dict[str, SignificanceType] = field(default_factory=dict)
+    annotators: dict[str, AnnotatorType] = field(default_factory=dict)
+    observers: dict[str, ObserverType] = field(default_factory=dict)
     sinks: dict[str, SinkType] = field(default_factory=dict)
-    assessors: dict[str, Assess] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    _options: dict[str, Tables] = field(default_factory=dict)
+    _made: dict[tuple[type, str], Any] = field(default_factory=dict)
     _owners: dict[tuple[type, str], PluginInfo] = field(default_factory=dict)
+    _ranks: dict[tuple[type, str], int] = field(default_factory=dict)
     _by_topic: dict[str | None, tuple[tuple[ParserType, ...], int]] = field(default_factory=dict)
 
-    def configure(self, options: Mapping[str, Mapping[str, Any]] | None = None) -> PluginSet:
-        """Make the significance providers with their options, by provider name.
+    def configure(
+        self,
+        significance: Tables | None = None,
+        *,
+        annotators: Tables | None = None,
+        parsers: Tables | None = None,
+        observers: Tables | None = None,
+    ) -> PluginSet:
+        """Take the options of what is registered, by its name; nothing is made yet.
 
         Raises
         ------
         ConfigError
-            For a provider that is not there or an option that it does not take.
+            For a name that is not there, or an option that it does not take.
         """
-        options = options or {}
-        for name in options.keys() - self.significances.keys():
-            hint = nearest(name, self.significances)
-            raise ConfigError("no such provider", key=f"significance.{name}", hint=hint)
-        for name, provider in self.significances.items():
-            given = options.get(name, {})
-            self.assessors[name] = build(provider.make, given, f"significance.{name}")
+        given = {
+            "significance": significance or {},
+            "annotators": annotators or {},
+            "parsers": parsers or {},
+            "observers": observers or {},
+        }
+        for kind in KINDS.values():
+            for name, options in given.get(kind.section, {}).items():
+                self._check(kind.type, name, options)
+        self._options = given
+        self._made.clear()
+        return self
+
+    def prepare(self) -> PluginSet:
+        """Make what has options of its own now, so that a wrong one is an error at the start.
+
+        Raises
+        ------
+        ConfigError
+        """
+        for kind in KINDS.values():
+            for name in self._options.get(kind.section, {}):
+                thing = self._group(kind.type)[name]
+                if (kind.type, name) not in self._made:
+                    self._made[kind.type, name] = self._make(thing)
         return self
 
     def parse(self, message: Message) -> Alert:
@@ -167,19 +199,15 @@ class PluginSet:
         return self._read(message)[1]
 
     def assess(self, alert: Alert) -> tuple[Significance, ...]:
-        """Collect what every provider says; one that fails is logged and left out."""
-        results: list[Significance] = []
-        for name, assess in self.assessors.items():
-            try:
-                found = assess(alert)
-                is_ours = self._is_ours(SignificanceType, name)
-                results += found if is_ours else [checked(one) for one in found]
-            except (Exception, SystemExit):  # isolation: its failure must not cost the alert
-                log.exception("significance provider %s failed on %s", name, alert.notice_id)
-        return tuple(results)
+        """Collect what every provider says; one that fails is logged, counted and left out."""
+        return tuple(self._collected(self.significances, alert, Significance, []))
+
+    def annotate(self, record: Record) -> tuple[Annotation, ...]:
+        """Collect what every annotator adds; one that fails is logged, counted and left out."""
+        return tuple(self._collected(self.annotators, record, Annotation, []))
 
     def record(self, message: Message) -> Record:
-        """Parse and assess a message.
+        """Parse, assess and annotate a message.
 
         Raises
         ------
@@ -187,7 +215,14 @@ class PluginSet:
             As `parse`.
         """
         notice, alert = self._read(message)
-        record = Record.of(notice, alert, self.assess(alert))
+        doubts: list[Concern] = []
+        said = tuple(self._collected(self.significances, alert, Significance, doubts))
+        record = Record.of(notice, alert, said)
+        if self.annotators:
+            added = tuple(self._collected(self.annotators, record, Annotation, doubts))
+            record = record.replace(annotations=added)
+        if doubts:
+            record = record.replace(alert=alert.replace(concerns=(*alert.concerns, *doubts)))
         try:
             record.to_json()  # what has no JSON is refused here, and not in the middle of a sink
         except (TypeError, ValueError) as error:
@@ -196,17 +231,130 @@ class PluginSet:
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observing hook of every plugin; one that raises is logged."""
-        for plugin in self.plugins:
-            if plugin.manager is None or hook not in plugin.hooks:
-                continue
-            try:
-                getattr(plugin.manager.hook, hook)(**arguments)
-            except (Exception, SystemExit):  # isolation: observers must not disturb the stream
-                log.exception("plugin %s failed in %s", plugin.name, hook)
+        for listener in self.listeners(hook):
+            listener.tell(hook, **arguments)
+
+    def listeners(self, *hooks: str) -> list[Listener]:
+        """Return who has one of these hooks, in the order in which they are told.
+
+        An observer with options is made now. Where that fails it is none.
+        """
+        found = [_listener(p.name, p.manager) for p in self.plugins if p.manager is not None]
+        for name, observer in self.observers.items():
+            manager = self._function(observer)
+            if manager is not None:
+                rank, listener = _listener(f"observer {name}", manager)
+                found.append((rank or self._ranks.get((ObserverType, name), 0), listener))
+        wanted = (pair for pair in found if pair[1].hooks.intersection(hooks))
+        return [listener for _, listener in sorted(wanted, key=lambda pair: pair[0])]
 
     def owner(self, thing: Thing) -> PluginInfo:
         """Return the plugin that registered `thing`."""
         return self._owners[type(thing), thing.name]
+
+    def _group(self, kind: type[Thing]) -> dict[str, Any]:
+        groups: dict[type[Thing], dict[str, Any]] = {
+            ParserType: self.parsers,
+            SignificanceType: self.significances,
+            AnnotatorType: self.annotators,
+            ObserverType: self.observers,
+            SinkType: self.sinks,
+        }
+        return groups[kind]
+
+    def _check(self, kind: type[Thing], name: str, options: Mapping[str, Any]) -> None:
+        """Refuse options for what is not there, and those that it does not take."""
+        _, _, label, section, _ = KINDS[kind]
+        key, group = f"{section}.{name}", self._group(kind)
+        if name not in group:
+            word = _WORDS.get(label, label)
+            raise ConfigError(f"no such {word}", key=key, hint=self._why_missing(name, group))
+        if group[name].make is None:
+            raise ConfigError(f"the {label} {name} has no options", key=key)
+        check_options(group[name].make, options, key)
+
+    def _why_missing(self, name: str, group: Mapping[str, Thing]) -> str:
+        """Say what was meant, and which plugins are not there that may have it."""
+        absent = [f"{info.name} ({info.state})" for info in self.plugins if info.manager is None]
+        text = nearest(name, group)
+        foreign = [one for one in absent if not one.startswith(f"{OURS}:")]
+        return f"{text}; not loaded: {', '.join(foreign)}" if foreign else text
+
+    def _function(self, thing: Thing) -> Any:
+        """Return what `make` gives, made when first needed; ``None`` where that has failed."""
+        key = type(thing), thing.name
+        if key not in self._made:
+            try:
+                self._made[key] = self._make(thing)
+            except (Exception, SystemExit) as error:  # isolation: a plugin's own trouble
+                self._made[key] = None
+                self._note(thing, f"cannot be made: {_in_words(error)}")
+                log.debug("traceback of %s", thing.name, exc_info=error)
+        return self._made[key]
+
+    def _make(self, thing: Thing) -> Any:
+        kind = KINDS[type(thing)]
+        if thing.make is None:
+            raise PluginError(f"the {kind.label} has no options")
+        options = self._options.get(kind.section, {}).get(thing.name, {})
+        made = build(thing.make, options, f"{kind.section}.{thing.name}")
+        if not kind.method:
+            return manager_of(made, thing.name, _Unmarked)
+        function = made if callable(made) else getattr(made, kind.method, None)
+        if not callable(function):
+            text = f"make returned {type(made).__name__}, which has no method {kind.method}"
+            raise PluginError(text)
+        if inspect.iscoroutinefunction(function):
+            raise PluginError(f"{kind.method} is async: nobody would await it")
+        return function
+
+    def _note(self, thing: Thing, text: str) -> None:
+        """Keep and log what is wrong with a thing, once."""
+        owner, label = self.owner(thing), KINDS[type(thing)].label
+        problem = f"{label} {thing.name!r} {text}"
+        if problem not in owner.problems:
+            owner.problems.append(problem)
+            log.error("plugin %s: %s", owner.name, problem)
+
+    def _collected(
+        self,
+        group: Mapping[str, Thing],
+        about: Alert | Record,
+        kind: type[A],
+        doubts: list[Concern],
+    ) -> Iterator[A]:
+        """Yield what all of a group say; who fails is a doubt."""
+        for thing in group.values():
+            try:
+                yield from self._said(thing, about, kind)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # isolation: must not cost the alert
+                doubts.append(self._failed(thing, about, error))
+
+    def _said(self, thing: Thing, about: Alert | Record, kind: type[A]) -> list[A]:
+        """Return what one says, checked."""
+        function = self._function(thing)
+        if function is None:
+            raise PluginError("it cannot be made")
+        answer = function(about)
+        found = [] if answer is None else list(answer)
+        for one in found:
+            if not isinstance(one, kind):
+                raise PluginError(f"answered {type(one).__name__}, not {kind.__name__}")
+        if self._is_ours(type(thing), thing.name):
+            return found
+        given = {"provider": thing.name} if kind is Annotation else {}
+        return [checked(one.replace(**given)) for one in found]
+
+    def _failed(self, thing: Thing, about: Alert | Record, error: BaseException) -> Concern:
+        """Log and count a failure, and return what the record says of it."""
+        label = KINDS[type(thing)].label
+        name = f"{_WORDS.get(label, label)} {thing.name}"
+        alert = about.alert if isinstance(about, Record) else about
+        self.failures[name] += 1
+        log.error("%s failed on %s: %s", name, alert.notice_id, _in_words(error))
+        log.debug("traceback of %s", name, exc_info=error)
+        why = f"{name} failed: what it would say is missing"
+        return Concern(field=name, found=_in_words(error)[:500], taken=None, why=why)
 
     def _is_ours(self, kind: type, name: str) -> bool:
         """Whether a thing comes with the contract: its answers are checked by tests, not each time.
@@ -221,7 +369,7 @@ class PluginSet:
         if topic not in self._by_topic:
             claims = [p for p in self.parsers.values() if topic is not None and _claims(p, topic)]
             others = [p for p in self.parsers.values() if p not in claims]
-            if len(self._by_topic) > 1000:  # topics come from messages: keep the table bounded
+            if len(self._by_topic) > _MOST_TOPICS:
                 self._by_topic.clear()
             self._by_topic[topic] = (*claims, *others), len(claims)
         return self._by_topic[topic]
@@ -239,13 +387,24 @@ class PluginSet:
                 notice, alert = message, answer
             wrong = message.topic is not None and number >= claimed
             return notice, _with_concern(alert, message, parser) if wrong else alert
-        kind = NotOurs if any(parser.shared for parser in parsers[:claimed]) else NoticeError
+        raise self._unknown(message, parsers[:claimed])
+
+    def _unknown(self, message: Message, claiming: Sequence[ParserType]) -> NoticeError:
+        """Return why nobody has read a message."""
+        broken = [p.name for p in claiming if self._made.get((ParserType, p.name), p) is None]
+        if broken:  # it may be its, so it is kept
+            reason = f"parser {broken[0]} cannot be made, and no other recognises this message"
+            return NoticeError(reason, value=message.value).at(message)
+        kind = NotOurs if any(parser.shared for parser in claiming) else NoticeError
         reason = "no parser recognises this message" if message.value else "the message is empty"
-        raise kind(reason, value=message.value).at(message)
+        return kind(reason, value=message.value).at(message)
 
     def _ask(self, parser: ParserType, message: Message) -> Alert | Record | None:
+        parse = parser.parse if parser.make is None else self._function(parser)
+        if parse is None:
+            return None
         try:
-            answer: object = parser.parse(message)
+            answer: object = parse(message)
         except NoticeError as error:
             raise error.at(message) from error.__cause__
         except (Exception, SystemExit) as error:  # isolation: its bug is a refusal
@@ -263,9 +422,21 @@ class PluginSet:
                 return checked(answer)
         except NoticeError as error:
             reason = f"parser {parser.name} gave an alert that cannot be: {error.reason}"
-            raise NoticeError(reason, field=error.field).at(message) from error
+            raise NoticeError(reason, field=error.field, value=error.value).at(message) from error
         reason = f"parser {parser.name} answered {type(answer).__name__}, not Alert"
         raise NoticeError(reason).at(message)
+
+
+class _Unmarked(pluggy.PluginManager):
+    """Takes methods that are named like hooks for them: an observer's need no mark."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        marked = super().parse_hookimpl_opts(plugin, name)
+        return marked or ({} if name in HOOKS and callable(getattr(plugin, name)) else None)
+
+
+_WORDS: Final = {"significance": "provider"}
+"""What people call a kind, where that is not its label."""
 
 
 def load_plugins(
@@ -274,7 +445,10 @@ def load_plugins(
     block: Sequence[str] = (),
     extra: Mapping[str, object] | None = None,
     entry_points: Iterable[metadata.EntryPoint] | None = None,
-    significance: Mapping[str, Mapping[str, Any]] | None = None,
+    significance: Tables | None = None,
+    annotators: Tables | None = None,
+    parsers: Tables | None = None,
+    observers: Tables | None = None,
 ) -> PluginSet:
     """Find, import and register plugins, one by one.
 
@@ -290,8 +464,8 @@ def load_plugins(
         Plugins that the host hands over itself, by name. They come first.
     entry_points : iterable, optional
         Instead of those installed, for tests.
-    significance : mapping, optional
-        Options of the significance providers, see `PluginSet.configure`.
+    significance, annotators, parsers, observers : mapping, optional
+        Options of what is registered, by its name, see `PluginSet.configure`.
 
     Returns
     -------
@@ -304,15 +478,24 @@ def load_plugins(
     """
     plugins = PluginSet()
     for name, module in (extra or {}).items():
-        _load(plugins, PluginInfo(name=name), _returning(module))
+        _add_plugin(plugins, PluginInfo(name=name), _returning(module))
     found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
-    for info, point in _ordered(found):
-        if _is_allowed(info, point.name, allow, block):
-            _load(plugins, info, point.load)
+    points = list(ordered(found))
+    plugins.problems += _unmatched([info for info, _ in points], allow, block)
+    for info, point in points:
+        is_allowed = not allow or any(matches(info, pattern) for pattern in allow)
+        if is_allowed and not any(matches(info, pattern) for pattern in block):
+            _add_plugin(plugins, info, point.load)
         else:
             info.state = "blocked"
             plugins.plugins.append(info)
-    return plugins.configure(significance)
+    for kind in KINDS:
+        group = plugins._group(kind)
+        for name in sorted(group, key=lambda name, kind=kind: plugins._ranks[kind, name]):  # type: ignore[misc]  # bound now
+            group[name] = group.pop(name)
+    return plugins.configure(
+        significance, annotators=annotators, parsers=parsers, observers=observers
+    )
 
 
 def make_sink(plugins: PluginSet, name: str, kind: str, options: Mapping[str, Any]) -> Sink:
@@ -321,211 +504,76 @@ def make_sink(plugins: PluginSet, name: str, kind: str, options: Mapping[str, An
     Raises
     ------
     ConfigError
-        If there is no such type, or an option is unknown, missing or refused.
+        If there is no such type, an option is unknown, missing or refused, or what is made is no
+        sink.
     """
+    key = f"sinks.{name}"
     if kind not in plugins.sinks:
-        hint = nearest(kind, plugins.sinks)
-        raise ConfigError(f"no sink type {kind!r}", key=f"sinks.{name}.type", hint=hint)
-    sink: Sink = build(plugins.sinks[kind].make, options, f"sinks.{name}")
-    return sink
-
-
-def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any:
-    """Call ``make(**options)`` after a check of the options against its signature.
-
-    An option whose parameter is annotated is converted to that type, as `msgspec.convert` does: a
-    list becomes a tuple, text a `Path`, a `datetime` or an enumeration, a whole number a float.
-    What does not fit is an error. Annotations that msgspec does not know are left to `make`.
-
-    Raises
-    ------
-    ConfigError
-        Names `key` and the option; for an unknown one also the nearest known.
-    """
-    try:
-        parameters = inspect.signature(make).parameters.values()
-    except (TypeError, ValueError) as error:  # some built-in types have none
-        raise ConfigError(f"{make!r} has no signature to check options against", key=key) from error
-    known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    needed = {p.name for p in parameters if p.name in known and p.default is p.empty}
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for name in options:
-        if name not in known and not takes_any:
-            raise ConfigError("unknown option", key=f"{key}.{name}", hint=nearest(name, known))
-    for name in needed - options.keys():
-        raise ConfigError("is required", key=f"{key}.{name}")
-    given = {name: _converted(make, name, value, key) for name, value in options.items()}
-    try:
-        return make(**given)
-    except ConfigError as error:
-        error.key = f"{key}.{error.key}" if error.key else key
-        raise
-    except (TypeError, ValueError, OverflowError, SystemExit) as error:
-        raise ConfigError(str(error), key=key) from error
-
-
-def _converted(make: Callable[..., Any], name: str, value: Any, key: str) -> Any:
-    """Return an option as its parameter is annotated."""
-    hint = _known_part(_annotations(make).get(name, Any))
-    if not isinstance(value, _PLAIN):  # an object from Python, not from a configuration
-        return value
-    try:
-        return msgspec.convert(value, hint, dec_hook=_of_text)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        text = f"{reason[0].lower()}{reason[1:]}"
-        raise ConfigError(text, key=f"{key}.{name}{path[:-1]}") from error
-
-
-def _known_part(hint: Any) -> Any:
-    """Return of a type what a configuration can hold: of ``TextIO | Literal["-"]`` the latter."""
-    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    known = tuple(part for part in parts if part is Path or not _is_foreign(part))
-    return Union[known] if known else Any  # noqa: UP007  # made at run time
-
-
-def _is_foreign(part: Any) -> bool:
-    return isinstance(msgspec.inspect.type_info(part), msgspec.inspect.CustomType)
-
-
-def _annotations(make: Callable[..., Any]) -> dict[str, Any]:
-    """Return the types of the parameters; of none, where a name in them cannot be found."""
-    of: Any = getattr(make, "__init__") if isinstance(make, type) else make  # noqa: B009  # inherited or not
-    try:
-        return get_type_hints(of, include_extras=True)
-    except (NameError, TypeError, AttributeError):  # a name that only type checkers import
-        return {}
-
-
-def _of_text(kind: type, value: Any) -> Any:
-    """Make what msgspec does not know of what a configuration can hold."""
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise NotImplementedError
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of `known` comes nearest to `name`, or list them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+        hint = plugins._why_missing(kind, plugins.sinks)
+        raise ConfigError(f"no sink type {kind!r}", key=f"{key}.type", hint=hint)
+    made = build(plugins.sinks[kind].make, options, key)
+    owner = plugins.owner(plugins.sinks[kind]).name
+    return check_sink(made, f"{key}.type", f"sink type {kind!r} of {owner}")
 
 
 def _returning(value: object) -> Callable[[], object]:
     return lambda: value
 
 
-def _ordered(
-    found: Iterable[metadata.EntryPoint],
-) -> Iterator[tuple[PluginInfo, metadata.EntryPoint]]:
-    """Yield entry points with their inventory entry, in the order that the module promises."""
-    pairs = []
-    known: dict[int, tuple[str, str]] = {}  # by distribution: each look parses all its metadata
-    for point in found:
-        if id(point.dist) not in known:
-            known[id(point.dist)] = _name_and_version(point.dist)
-        name, version = known[id(point.dist)]
-        info = PluginInfo(
-            name=f"{name}:{point.name}", distribution=name, version=version, module=point.value
-        )
-        pairs.append((info, point))
-    return iter(sorted(pairs, key=lambda pair: _rank(*pair)))
+def _unmatched(
+    known: Sequence[PluginInfo], allow: Sequence[str], block: Sequence[str]
+) -> Iterator[str]:
+    """Say which patterns match nothing: a misspelt one must not pass in silence."""
+    names = {part for info in known for part in (info.distribution, info.name.rpartition(":")[2])}
+    for where, patterns in (("allow", allow), ("block", block)):
+        for pattern in patterns:
+            if not any(matches(info, pattern) for info in known):
+                problem = f"plugins.{where}: {pattern!r} matches no plugin"
+                yield f"{problem} ({nearest(pattern, names)})"
 
 
-def _name_and_version(distribution: metadata.Distribution | None) -> tuple[str, str]:
-    return ("", "") if distribution is None else (distribution.name, distribution.version)
-
-
-def _rank(info: PluginInfo, point: metadata.EntryPoint) -> tuple[bool, str, str]:
-    return info.distribution != OURS, info.distribution, point.name
-
-
-def _is_allowed(
-    info: PluginInfo, entry_point: str, allow: Sequence[str], block: Sequence[str]
-) -> bool:
-    names = (entry_point, info.distribution, info.name)
-
-    def matches(patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-    return (not allow or matches(allow)) and not matches(block)
-
-
-def _load(plugins: PluginSet, info: PluginInfo, load: Callable[[], object]) -> None:
-    """Import and register one plugin; what goes wrong ends up in `info`."""
+def _add_plugin(plugins: PluginSet, info: PluginInfo, get: Callable[[], object]) -> None:
     plugins.plugins.append(info)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # our output may be JSON
-            module = load()
-            info.manager = _manager(module, info)
-            things = _registered(info)
-    except (Exception, SystemExit) as error:  # isolation: reported, and the others go on
-        info.state = "failed"
-        info.error = f"{type(error).__name__}: {error}"
-        info.manager = None
-        log.warning("plugin %s %s failed: %s", info.name, info.version, info.error)
-        log.debug("traceback of %s", info.name, exc_info=error)
-        return
-    for thing in things:
-        _add(plugins, info, thing)
+    for registered in load(info, get):
+        _add(plugins, info, registered)
 
 
-def _manager(module: object, info: PluginInfo) -> pluggy.PluginManager:
-    """Register `module` with a manager of its own and check its hooks."""
-    manager = pluggy.PluginManager(PROJECT_NAME)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module, info.name)
-    manager.check_pending()
-    callers = manager.get_hookcallers(module) or []
-    info.hooks = tuple(sorted(caller.name for caller in callers))
-    for caller in callers:
-        for implementation in caller.get_hookimpls():
-            _check_function(implementation.function, caller.name)
-    return manager
-
-
-def _check_function(function: Callable[..., Any], hook: str) -> None:
-    if inspect.iscoroutinefunction(function):
-        raise PluginError(f"{hook} is async: nobody would await it")
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.default is not parameter.empty:
-            raise PluginError(f"{hook}: parameter {parameter.name!r} must not have a default")
-
-
-def _registered(info: PluginInfo) -> list[Thing]:
-    """Call the registering hooks of one plugin and check what they return."""
-    things: list[Thing] = []
-    for hook, kind in _REGISTRATIONS.items():
-        if hook not in info.hooks or info.manager is None:
-            continue
-        for answer in getattr(info.manager.hook, hook)():
-            for thing in answer:
-                if not isinstance(thing, kind):
-                    raise PluginError(
-                        f"{hook} returned {type(thing).__name__}, not {kind.__name__}"
-                    )
-                things.append(thing)
-    return things
-
-
-def _add(plugins: PluginSet, info: PluginInfo, thing: Thing) -> None:
+def _add(plugins: PluginSet, info: PluginInfo, registered: Registered) -> None:
     """Put one registered thing into the set, unless its name is taken."""
-    label = type(thing).__name__.removesuffix("Type").lower()
-    key = (type(thing), thing.name)
+    thing, rank = registered
+    key, label = (type(thing), thing.name), KINDS[type(thing)].label
     if key in plugins._owners:
         first = plugins._owners[key].name
         problem = f"{label} {thing.name!r} is already provided by {first}; this one is not used"
         info.problems.append(problem)
         log.warning("plugin %s: %s", info.name, problem)
         return
-    plugins._owners[key] = info
+    plugins._owners[key], plugins._ranks[key] = info, rank
     info.provides += (f"{label} {thing.name}",)
-    if isinstance(thing, ParserType):
-        plugins.parsers[thing.name] = thing
-    elif isinstance(thing, SignificanceType):
-        plugins.significances[thing.name] = thing
-    else:
-        plugins.sinks[thing.name] = thing
+    plugins._group(type(thing))[thing.name] = thing
+
+
+def _listener(name: str, manager: pluggy.PluginManager) -> tuple[int, Listener]:
+    """Return a plugin as one that is told things, and its rank."""
+    (plugin,) = manager.get_plugins()
+    callers = manager.get_hookcallers(plugin) or []
+    rank = sum(i.trylast - i.tryfirst for c in callers for i in c.get_hookimpls())
+    hooks = frozenset(caller.name for caller in callers)
+
+    def tell(hook: str, **arguments: Any) -> None:
+        if hook not in hooks:
+            return
+        try:
+            getattr(manager.hook, hook)(**arguments)
+        except (Exception, SystemExit):  # isolation: observers must not disturb the stream
+            log.exception("plugin %s failed in %s", name, hook)
+
+    return rank, Listener(name, hooks, tell)
+
+
+def _in_words(error: BaseException) -> str:
+    is_ours = isinstance(error, IceCubePluginError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
 def _claims(parser: ParserType, topic: str) -> bool:

@@ -37,6 +37,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
 
 from ._errors import ConfigError, RetryLater
@@ -446,6 +447,19 @@ class SinkConformance:
         with self._sink() as sink:
             _call(sink, "close")
 
+    def test_probe_changes_nothing(self) -> None:
+        """``probe`` writes nothing, and in trouble raises what ``write`` would."""
+        with self._sink() as sink:
+            if not hasattr(sink, "probe"):
+                _skip("the sink has no probe()")
+            _call(sink, "probe")
+            trouble = self.trouble(sink)
+            with trouble or contextlib.nullcontext():
+                failures = _raised(partial(_call, sink, "probe"))
+            if trouble is not None:
+                _check(_are_retries(failures), f"expected RetryLater in trouble, got {failures}")
+            self._expect(sink, ())
+
     def test_options_are_checked(self) -> None:
         """Unknown and bad options are a `ConfigError`, `TypeError` or `ValueError`."""
         make = type(self).factory
@@ -490,11 +504,16 @@ def _call(sink: Sink, method: str) -> None:
 
 def _write(sink: Sink, records: Sequence[Record], failures: list[BaseException]) -> None:
     """Write, and put what is raised into `failures`."""
+    failures += _raised(partial(sink.write, records)) or _raised(partial(_call, sink, "flush"))
+
+
+def _raised(call: Callable[[], object]) -> list[BaseException]:
+    """Return what a call raises."""
     try:
-        sink.write(records)
-        _call(sink, "flush")
+        call()
     except BaseException as error:  # noqa: BLE001  # whatever it is, the test reports it
-        failures.append(error)
+        return [error]
+    return []
 
 
 def _are_retries(failures: Sequence[BaseException]) -> bool:

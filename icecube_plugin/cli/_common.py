@@ -57,10 +57,9 @@ def configuration(arguments: argparse.Namespace) -> Config:
 
 def installed(config: Config) -> PluginSet:
     """Load the plugins that a configuration allows."""
-    from icecube_hooks.host import load_plugins
+    from icecube_plugin.host.plugins import configured_plugins
 
-    plugins = config.plugins
-    return load_plugins(allow=plugins.allow, block=plugins.block, significance=config.significance)
+    return configured_plugins(config)
 
 
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
@@ -193,6 +192,8 @@ def _print_summary(host: Host, summary: Summary) -> None:
             + (f", {failed} FAILED" if failed else "")
             + (f", {waiting} wait in the journal" if waiting else "")
         )
+    for name, number in summary.plugins_failed.items():
+        lines.append(f"  {name} FAILED for {number} of them")
     if summary.refused or summary.failed:
         lines.append(f"  kept in {host.journal.path}; see icecube-alerts dead-letters")
     print("\n".join(lines), file=sys.stderr)

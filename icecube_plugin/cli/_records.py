@@ -95,15 +95,10 @@ def records_in(sources: Sequence[str], arguments: argparse.Namespace) -> tuple[l
     ConfigError
         If a database is none of ours.
     """
-    from icecube_hooks.host import load_plugins
     from icecube_plugin.host import messages_from
+    from icecube_plugin.host.plugins import configured_plugins
 
-    config = configuration(arguments)
-    plugins = load_plugins(
-        allow=config.plugins.allow,
-        block=("sink-*", *config.plugins.block),
-        significance=config.significance,
-    )
+    plugins = configured_plugins(configuration(arguments), block=("sink-*",))
     found: list[Record] = []
     refused = 0
     for source in sources:

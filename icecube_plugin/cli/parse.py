@@ -51,11 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_hooks.host import load_plugins
     from icecube_plugin.host import messages_from
+    from icecube_plugin.host.plugins import configured_plugins
 
-    plugins = configuration(arguments).plugins
-    readers = load_plugins(allow=plugins.allow, block=("sink-*", *plugins.block))
+    readers = configured_plugins(configuration(arguments), block=("sink-*",))
 
     check = _checker(arguments.schema)
 

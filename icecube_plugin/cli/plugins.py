@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ._common import add_json, configuration, print_json, table
+from ._common import add_json, configuration, installed, print_json, table
 
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginInfo, PluginSet
@@ -25,12 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_hooks.host import load_plugins
-
-    config = configuration(arguments)
-    loaded = load_plugins(
-        allow=config.plugins.allow, block=config.plugins.block, significance=config.significance
-    )
+    loaded = installed(configuration(arguments))
     if arguments.json:
         print_json([_entry(info) for info in loaded.plugins])
     else:
@@ -61,6 +56,8 @@ def _print(loaded: PluginSet) -> None:
         for kind, group in (
             ("parser", loaded.parsers),
             ("significance", loaded.significances),
+            ("annotator", loaded.annotators),
+            ("observer", loaded.observers),
             ("sink", loaded.sinks),
         )
         for thing in group.values()

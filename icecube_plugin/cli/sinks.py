@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icecube_hooks import ConfigError, Message, Record, Tense
-from icecube_hooks.host import load_plugins, make_sink, nearest
+from icecube_hooks.host import make_sink, nearest
 from icecube_plugin.alerts.words import clean, span_text
 from icecube_plugin.host import Config, Cursors, Host, Journal
 from icecube_plugin.host.health import read_status
@@ -213,7 +213,7 @@ class _Nothing:
 
 
 def _types(config: Config, as_json: bool) -> int:
-    kinds = load_plugins(allow=config.plugins.allow, block=config.plugins.block).sinks
+    kinds = installed(config).sinks
     if as_json:
         print_json({name: kind.summary for name, kind in kinds.items()})
     else:

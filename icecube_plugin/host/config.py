@@ -31,6 +31,9 @@
     [significance.icecube]                 # options of the provider of that name
     gw_rate_high_per_year = 100.0
 
+    [annotators.crossmatch]                # likewise; and [parsers.NAME], [observers.NAME]
+    radius_deg = 1.0
+
     [sinks.archive]                        # any name; without any, the defaults are used
     type = "sqlite"
     path = "alerts.sqlite"                 # all other keys are options of the sink
@@ -242,6 +245,9 @@ class Config(Section, frozen=True, kw_only=True):
     plugins: PluginsConfig = PluginsConfig()
     health: HealthConfig = HealthConfig()
     significance: dict[str, dict[str, Any]] = {}
+    annotators: dict[str, dict[str, Any]] = {}
+    parsers: dict[str, dict[str, Any]] = {}
+    observers: dict[str, dict[str, Any]] = {}
     sinks: tuple[SinkConfig, ...] | None = None
     origin: str | None = None
 

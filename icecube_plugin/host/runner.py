@@ -38,7 +38,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, SinkError
-from icecube_hooks.host import PluginSet, load_plugins, make_sink
+from icecube_hooks.host import PluginSet, make_sink
 from icecube_plugin import __version__
 
 from .config import Config, HealthConfig, SinkConfig, kafka_with_group, load_config
@@ -49,6 +49,7 @@ from .health import HealthReporter, Problem, sink_problems
 from .health_server import HealthServer
 from .in_hand import InHand
 from .journal import KEPT, DeadLetter, Journal, Refusal, TooLarge
+from .plugins import configured_plugins
 from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
 from .take_over import take_over
@@ -119,7 +120,7 @@ class Host:
         on_batch: Callable[[Summary], None] | None = None,
     ) -> None:
         self.config = config if config is not None else load_config()
-        self.plugins = plugins if plugins is not None else _plugins(self.config)
+        self.plugins = plugins if plugins is not None else configured_plugins(self.config)
         self.summary = Summary()
         self.error: BaseException | None = None
         self._make_source = self._live if source is None else source
@@ -196,12 +197,14 @@ class Host:
         Raises
         ------
         ConfigError
-            If a sink has a wrong option. What else keeps a sink from being made is tried again.
+            If a sink or another plugin has a wrong option. What else keeps a sink from being made
+            is tried again.
         StoreError
             If the journal cannot be written.
         """
         with self._lock:
             if self._workers is None:
+                self.plugins.prepare()
                 self._workers = self._started()
                 note_versions(self.config.data_folder / "versions.jsonl", _versions(self.plugins))
                 options = dict(self.config.plugins.options)
@@ -440,6 +443,7 @@ class Host:
             source.commit()
             self.moved_at = began = self.summary.spent("commit", began)
             self.summary.count(self.sinks)
+            self.summary.plugins_failed = dict(self.plugins.failures)
             if batch and self._on_batch is not None:
                 self._on_batch(self.summary)
 
@@ -639,14 +643,6 @@ class Host:
             if (kind, name) not in self._unread and len(self._unread) < 10_000:
                 self._unread.add((kind, name))
                 log.info("field %s of %s notices is not read; it is kept", name, kind)
-
-
-def _plugins(config: Config) -> PluginSet:
-    return load_plugins(
-        allow=config.plugins.allow,
-        block=config.plugins.block,
-        significance=config.significance,
-    )
 
 
 def _versions(plugins: PluginSet) -> dict[str, str]:

@@ -52,6 +52,8 @@ class Summary:
     written, failed, waiting : dict
         Number by sink: records that it has; that it refused, or that were lost to it; entries of
         the journal that wait for it.
+    plugins_failed : dict
+        Number of records for which a significance provider or an annotator has failed, by its name.
     seconds : dict
         Time spent by stage: waiting for the source, reading, delivering, committing [s].
     """
@@ -65,6 +67,7 @@ class Summary:
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
+    plugins_failed: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def count(self, states: Sequence[SinkState]) -> None:

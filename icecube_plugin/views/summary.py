@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from icecube_hooks import (
     Alert,
     AlertKind,
+    Annotation,
     CoincidentEvent,
     Concern,
     Direction,
@@ -145,6 +146,7 @@ def facts(record: Record) -> Facts:
         rest=[
             *_gravitational_wave(alert),
             *_assessed(record.significances),
+            *(Line("added", _added(one)) for one in record.annotations),
             *_which(alert),
             *_sky_maps(alert),
             *(Line("comment", clean(comment)) for comment in alert.comments),
@@ -258,6 +260,11 @@ def _neutrino(one: CoincidentEvent) -> Iterator[str]:
     for search in ("generic", "bayesian"):
         if one.p_value(search) is not None:
             yield f"p {search} {number_text(one.p_value(search))}"
+
+
+def _added(one: Annotation) -> str:
+    link = "" if one.link is None else f"  {clean(one.link)}"
+    return f"{clean(one.label, 80)}: {clean(one.text)} (by {clean(one.provider, 80)}){link}"
 
 
 def _assessed(significances: Iterable[Significance]) -> Iterator[Line]:

@@ -326,14 +326,24 @@ def _stages(plugins: Any, stopwatch: Stopwatch) -> Iterator[None]:
     timed = stopwatch.timed
     for name, parser in plugins.parsers.items():
         plugins.parsers[name] = msgspec.structs.replace(parser, parse=timed("parse", parser.parse))
-    for name, assess in plugins.assessors.items():
-        plugins.assessors[name] = timed("significance", assess)
+    for name, provider in plugins.significances.items():
+        plugins.significances[name] = msgspec.structs.replace(
+            provider, make=_timed_provider(provider.make, timed)
+        )
     for name, kind in plugins.sinks.items():
         plugins.sinks[name] = msgspec.structs.replace(
             kind, make=_timed_sink(name, kind.make, timed)
         )
     with mock.patch.object(Record, "to_json", timed("encode", Record.to_json)):
         yield
+
+
+def _timed_provider(make: Callable[..., Any], timed: Any) -> Callable[..., Any]:
+    @functools.wraps(make)
+    def made(**options: Any) -> Any:
+        return timed("significance", make(**options))
+
+    return made
 
 
 def _timed_sink(name: str, make: Callable[..., Any], timed: Any) -> Callable[..., Any]:

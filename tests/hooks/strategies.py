@@ -55,6 +55,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def _bounded(kind: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
+    if meta.pattern is not None:
+        return st.from_regex(meta.pattern)
     if kind is not float:
         return _values(kind)
     return st.floats(meta.ge, meta.le, allow_nan=False, allow_infinity=False)

@@ -45,8 +45,8 @@ ENUMS = {n: t for n, t in PUBLIC.items() if isinstance(t, type) and issubclass(t
 
 
 def test_there_is_something_to_prove() -> None:
-    assert len(HOOKS) == 7
-    assert len(STRUCTS) == 18
+    assert len(HOOKS) == 9
+    assert len(STRUCTS) == 20
     assert len(ENUMS) == 6
     assert len(re.findall(r"```(?:python|toml)", README)) == len(BLOCKS) == 6
 
@@ -56,8 +56,8 @@ def test_hook_is_documented_with_its_arguments(name: str) -> None:
     arguments = ", ".join(inspect.signature(HOOKS[name]).parameters)
     section = SECTIONS[f"{name}({arguments})"]
     assert all(f"`{argument}`" in section for argument in inspect.signature(HOOKS[name]).parameters)
-    assert "Since 1.0" in section
-    assert ".. versionadded:: 1.0" in inspect.getdoc(HOOKS[name])  # type: ignore[operator]  # they have one
+    doc = inspect.getdoc(HOOKS[name]) or ""
+    assert re.findall(r"Since (\d\.\d)\.", section) == re.findall(r"versionadded:: (.*)", doc) != []
 
 
 def test_no_other_hook_is_documented() -> None:
@@ -130,7 +130,7 @@ def test_sink_keeps_the_rules(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^\d\d passed, 1 skipped in", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^\d\d passed, 2 skipped in", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_project_of_the_sink() -> None:

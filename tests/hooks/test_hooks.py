@@ -9,8 +9,11 @@ import pytest
 
 from icecube_hooks import (
     Alert,
+    Annotation,
+    AnnotatorType,
     Message,
     NoticeError,
+    ObserverType,
     ParserType,
     Record,
     Significance,
@@ -145,3 +148,47 @@ def test_observer_that_raises_disturbs_no_other(caplog: pytest.LogCaptureFixture
     plugins.notify("on_stop")
     assert observer.told == [()]
     assert "plugin broken failed in on_stop" in caplog.text
+
+
+def test_register_annotators() -> None:
+    class Plugin:
+        @hookimpl
+        def register_annotators(self) -> list[AnnotatorType]:
+            return [AnnotatorType(name="mine", make=self.make)]
+
+        def make(self, *, words: str = "") -> Any:
+            return lambda record: [Annotation(label=record.alert.kind, text=words)]
+
+    plugins = load_plugins(
+        extra={"p": Plugin()}, entry_points=(), annotators={"mine": {"words": "seen"}}
+    )
+    expected = Annotation(provider="mine", label="gold", text="seen")
+    assert plugins.annotate(make_record()) == (expected,)
+
+
+def test_register_observers() -> None:
+    class Counting:
+        def __init__(self, *, start: int = 0) -> None:
+            self.count = start
+
+        def on_record(self) -> None:
+            self.count += 1
+
+    made: list[Counting] = []
+
+    def make(*, start: int) -> Counting:
+        made.append(Counting(start=start))
+        return made[0]
+
+    class Plugin:
+        @hookimpl
+        def register_observers(self) -> list[ObserverType]:
+            return [ObserverType(name="counts", make=make)]
+
+    plugins = load_plugins(
+        extra={"p": Plugin()}, entry_points=(), observers={"counts": {"start": 5}}
+    )
+    assert made == []
+    plugins.notify("on_stop")
+    plugins.notify("on_record", record=make_record())
+    assert made[0].count == 6

@@ -175,7 +175,11 @@ def test_async_hook_is_an_error() -> None:
     [
         ([RecordingSink], "PluginError: register_sinks returned type, not SinkType"),
         (None, None),
-        (5, "TypeError: 'int' object is not iterable"),
+        (5, "PluginError: register_sinks returned int, not a list of SinkType"),
+        (
+            SinkType(name="a", make=RecordingSink),
+            "PluginError: register_sinks returned SinkType, not a list of SinkType",
+        ),
         ([], None),
     ],
 )
@@ -303,7 +307,8 @@ def test_provider_that_fails_costs_only_its_own(caplog: pytest.LogCaptureFixture
 
     plugins = load_plugins(extra={"a": Plugin()}, entry_points=())
     assert plugins.assess(make_alert()) == (make_significance(),)
-    assert "significance provider bad failed on gold:137840_57034692:0" in caplog.text
+    assert "provider bad failed on gold:137840_57034692:0" in caplog.text
+    assert plugins.failures == {"provider bad": 1}
     with pytest.raises(ConfigError) as caught:
         plugins.configure({"goood": {}})
     assert str(caught.value) == "significance.goood: no such provider (did you mean 'good'?)"

@@ -16,7 +16,18 @@ import icecube_hooks
 from icecube_hooks import ENTRY_POINT_GROUP, HOOKSPEC_VERSION, PROJECT_NAME
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["_base", "_errors", "_types", "hookspecs", "host", "messages", "testing"]
+MODULES = [
+    "_base",
+    "_errors",
+    "_loading",
+    "_options",
+    "_sinks",
+    "_types",
+    "hookspecs",
+    "host",
+    "messages",
+    "testing",
+]
 
 IMPORTED = """
 import sys, time

@@ -349,7 +349,7 @@ def test_providers_stay_apart_and_configuration_reaches_them() -> None:
     plugins = load_plugins(
         extra={"ours": plugin, "theirs": Second()}, entry_points=[], significance=options
     )
-    assert list(plugins.assessors) == ["icecube", "second"]
+    assert list(plugins.significances) == ["icecube", "second"]
     record = Record.of(Message(value=b""), lvk(0.1, 0.2), plugins.assess(lvk(0.1, 0.2)))
     assert [s.provider for s in record.significances] == ["icecube"] * 3 + ["second"]
     assert record.significances[0].n_trials == 10.0

@@ -112,20 +112,14 @@ def make_host() -> Host:
     ConfigError
         If they, or the file that they name, are wrong.
     """
-    from icecube_hooks.host import load_plugins
     from icecube_plugin.host import Host, load_config
+    from icecube_plugin.host.plugins import configured_plugins
 
     from . import sink
 
     found = _settings()
     config = _with_targets(load_config(found.get("CONFIG")), found.get("TARGETS", {}))
-    plugins = load_plugins(
-        allow=config.plugins.allow,
-        block=config.plugins.block,
-        significance=config.significance,
-        extra={"tom": sink},
-    )
-    return Host(config, plugins=plugins)
+    return Host(config, plugins=configured_plugins(config, extra={"tom": sink}))
 
 
 def _settings() -> Mapping[str, Any]:

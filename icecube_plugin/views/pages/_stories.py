@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from icecube_hooks import CoincidentEvent, Record
+from icecube_hooks import Annotation, CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
 from icecube_plugin.alerts.words import tense_word
 
@@ -59,6 +59,11 @@ class Story:
     def assessed(self) -> Record | None:
         """The newest record that has significances."""
         return next((record for record in reversed(self.records) if record.significances), None)
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What was added to the newest record to which something was."""
+        return next((r.annotations for r in reversed(self.records) if r.annotations), ())
 
     @property
     def placed(self) -> Record:

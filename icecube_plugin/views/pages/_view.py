@@ -134,6 +134,7 @@ def page(story: Story) -> Page:
     glance = (_where(story), _how_sure(story), _when(story), _what(story))
     sections = (
         _significance(story),
+        _added(story),
         _coincident(story),
         _history(story),
         _received(story),
@@ -360,6 +361,20 @@ def _sources(one: Significance) -> Iterator[str]:
         yield f"Rate, {quantity}: {one.far_source}."
     for note in one.notes:
         yield f"{quantity[:1].upper()}{quantity[1:]}: {note}."
+
+
+def _added(story: Story) -> Section:
+    """Return what annotators have added, with their names."""
+    facts = (
+        Fact(label=clean(one.label, 80), text=clean(one.text), note=f"by {clean(one.provider, 80)}")
+        for one in story.annotations
+    )
+    links = (
+        Link(text=clean(one.label, 80), href=one.link, note=f"by {clean(one.provider, 80)}")
+        for one in story.annotations
+        if one.link is not None
+    )
+    return Section(anchor="added", title="Added by plugins", facts=tuple(facts), links=tuple(links))
 
 
 def _coincident(story: Story) -> Section:
