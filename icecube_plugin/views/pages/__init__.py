@@ -15,7 +15,7 @@ Conventions
   http or https. File names are made of ``A-Za-z0-9._+-``.
 - ``index.html``; ``events/KEY.html``; ``data/`` with each record (JSON), VOEvents as they came, and
   regions for DS9.
-- Deterministic: no clock. What is not stated is a dash.
+- Deterministic: no clock but in the index that the sink writes. What is not stated is a dash.
 
 Needs the extra ``report``. The sink ``html`` and ``icecube-alerts report`` write such a folder.
 """

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -89,7 +90,7 @@ class Site:
             if event_file_stem(story.key) in stale:
                 self._write(event_files(story))
         self._write(dict(_moved(old, stories)))
-        self._write({"index.html": index(stories, self.title)})
+        self._write({"index.html": index(stories, self.title, written=datetime.now(UTC))})
         self._write({STATE: json.dumps(new).encode()})
         return len(stale)
 

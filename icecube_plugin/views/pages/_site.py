@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from icecube_hooks import AlertKind, Record
 from icecube_plugin.alerts.file_names import page_path
-from icecube_plugin.alerts.words import NOT_STATED, number_text, short_name, time_text
+from icecube_plugin.alerts.words import (
+    NOT_STATED,
+    clean,
+    number_text,
+    plural,
+    short_name,
+    time_text,
+)
 from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
 
@@ -94,13 +102,24 @@ def _maps(story: Story) -> Iterator[_Map]:
         return
 
 
-def index(stories: Sequence[Story], title: str) -> bytes:
-    """Return the page with all events."""
+def index(stories: Sequence[Story], title: str, *, written: datetime | None = None) -> bytes:
+    """Return the page with all events.
+
+    Parameters
+    ----------
+    stories : sequence of Story
+    title : str
+    written : datetime, optional
+        When [UTC], for a page that is kept up to date: the browser loads it again every minute.
+    """
     return render(
         "index.html",
         title=title,
+        written=None if written is None else time_text(written, 0),
+        heard=_heard(stories),
         summary=_summary(stories),
         map=_season(stories),
+        legend=_legend(stories),
         kinds=_kinds(stories),
         states=sorted({state for story in stories for state in _states(story)}),
         header=_HEADER,
@@ -108,6 +127,12 @@ def index(stories: Sequence[Story], title: str) -> bytes:
         script=markup(source("index.js")),
         policy=policy(source("index.js")),
     )
+
+
+def _heard(stories: Sequence[Story]) -> str:
+    """Return when the newest message came, as the broker has it; a dash for files."""
+    times = [r.message.timestamp for s in stories for r in s.records if r.message.timestamp]
+    return time_text(max(times, default=None), 0)
 
 
 def _kinds(stories: Sequence[Story]) -> list[tuple[str, str]]:
@@ -121,24 +146,35 @@ def _summary(stories: Sequence[Story]) -> str:
     counts = Counter(short_name(story.event.kind) for story in stories if story.state == "real")
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     total, others = counts.total(), len(stories) - counts.total()
-    real = f"{total} real {_plural('event', total)}" + (f": {kinds}." if kinds else ".")
+    real = f"{total} real event{plural(total)}" + (f": {kinds}." if kinds else ".")
     return f"{real} {others} not real." if others else real
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
 
 
 def _season(stories: Sequence[Story]) -> _Map | None:
     from icecube_plugin.views.plots import PlotError, svg_map
 
-    shown = [s for s in stories if s.state == "real" and s.placed.alert.localization][:MAPPED]
+    shown = _mapped(stories)
+    pages = {s.event.title: page_path(s.key) for s in shown}
     try:
-        svg = svg_map([story.placed for story in shown], with_bodies=False)
+        svg = svg_map([s.placed for s in shown], with_bodies=False, pages=pages)
     except PlotError:  # nothing with a position
         return None
-    many = _plural("event", len(shown))
+    many = f"event{plural(len(shown))}"
     return _Map(markup(svg), f"The newest {len(shown)} real {many} with a position.")
+
+
+def _mapped(stories: Sequence[Story]) -> list[Story]:
+    return [s for s in stories if s.state == "real" and s.placed.alert.localization][:MAPPED]
+
+
+def _legend(stories: Sequence[Story]) -> list[tuple[Any, str]]:
+    """Return the markers of the map with what they stand for."""
+    from icecube_plugin.views.plots import svg_marker
+
+    there = {story.event.kind for story in _mapped(stories)}
+    usual = [kind for kind in AlertKind if kind in there]
+    kinds = dict.fromkeys((*usual, *sorted(there)))
+    return [(markup(svg_marker(kind)), short_name(kind)) for kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +206,7 @@ class _Row:
     kind: str
     kind_text: str
     states: tuple[str, ...]
+    names: str
     time: str
     cells: tuple[str, ...]
 
@@ -182,6 +219,7 @@ def _row(story: Story) -> _Row:
         kind=story.event.kind.value,
         kind_text=short_name(story.event.kind),
         states=_states(story),
+        names=" ".join(_other_names(story)),
         time=time_text(time, 0),
         cells=tuple(_cells(story)),
     )
@@ -189,6 +227,15 @@ def _row(story: Story) -> _Row:
 
 def _states(story: Story) -> tuple[str, ...]:
     return (story.state, "retracted") if story.event.is_retracted else (story.state,)
+
+
+def _other_names(story: Story) -> Iterator[str]:
+    """Yield what else one may look for; the key is in the link of the row."""
+    numbers = (alert.circular_number for alert in story.event.circulars)
+    superevent = story.event.known.gw.superevent_id if story.event.known.gw is not None else None
+    for name in (*story.event.names, superevent, *numbers):
+        if name is not None and str(name) not in (story.event.title, story.key):
+            yield clean(str(name), 80)
 
 
 def _cells(story: Story) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from icecube_hooks import Annotation, CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
+from icecube_plugin.alerts.headline import headline
 from icecube_plugin.alerts.words import tense_word
 
 __all__ = ["Related", "Story", "tell"]
@@ -66,6 +67,13 @@ class Story:
         return next((r.annotations for r in reversed(self.records) if r.annotations), ())
 
     @property
+    def headline(self) -> str:
+        """What is now known of the event, in a line (`icecube_plugin.alerts.headline`)."""
+        significances = () if self.assessed is None else self.assessed.significances
+        record = self.placed.replace(significances=significances)
+        return headline(record, name=self.event.title)
+
+    @property
     def placed(self) -> Record:
         """The newest record, with what is known of the event: its place for one."""
         return self.records[-1].replace(alert=self.event.known)
@@ -82,7 +90,7 @@ def tell(records: Iterable[Record]) -> tuple[Story, ...]:
     Returns
     -------
     tuple of Story
-        By trigger time, latest first; those without a time at the end.
+        Real events before others; by trigger time, latest first; those without a time at the end.
     """
     known = sorted({record.id: record for record in records}.values(), key=lambda one: one.id)
     by_alert: dict[int, list[Record]] = {}  # two records may hold one and the same alert
@@ -113,6 +121,7 @@ def _linked(stories: dict[str, Story]) -> Iterator[Story]:
         yield replace(story, related=tuple(related.get(story.key, ())))
 
 
-def _age_s(story: Story) -> tuple[float, str]:
+def _age_s(story: Story) -> tuple[bool, float, str]:
     time = story.event.latest("trigger_time") or story.event.latest("notice_time")
-    return (float("inf") if time is None else -time.timestamp(), story.key)
+    age_s = float("inf") if time is None else -time.timestamp()
+    return (story.state != "real", age_s, story.key)

@@ -48,7 +48,8 @@ from icecube_plugin.alerts.words import (
     time_text,
     verdict_text,
 )
-from icecube_plugin.sky import circularised_radius_deg, galactic_deg
+from icecube_plugin.sky import circularised_radius_deg, galactic_deg, separation_deg
+from icecube_plugin.sky.observing import sun_and_moon
 
 from ._paths import record_path, region_path, voevent_path
 from ._stories import Related, Story, tell
@@ -106,8 +107,8 @@ class Page:
 
     Attributes
     ----------
-    title, kind, lead : str
-        Name, kind in words, one sentence.
+    title, kind, headline, lead, news : str
+        Name, kind in words, what is known in a line, one sentence, what changed since the first.
     names : tuple of str
         All other names.
     state : str
@@ -120,7 +121,9 @@ class Page:
 
     title: str
     kind: str
+    headline: str
     lead: str
+    news: str
     names: tuple[str, ...]
     state: str
     is_retracted: bool
@@ -146,7 +149,9 @@ def page(story: Story) -> Page:
     return Page(
         title=title,
         kind=long_name(story.event.kind),
+        headline=story.headline,
         lead=_lead(story),
+        news=_news(story),
         names=tuple(clean(name, 80) for name in story.event.names if clean(name, 120) != title),
         state=story.state,
         is_retracted=story.event.is_retracted,
@@ -162,8 +167,19 @@ def _lead(story: Story) -> str:
     time = story.event.latest("trigger_time")
     when = "" if time is None else f" of {time.astimezone(UTC):%-d %B %Y}"
     state = "" if story.state == "real" else f" ({story.state}, not a real event)"
-    last = ", retracted" if story.event.is_retracted else ""
-    return f"{long_name(story.event.kind)}{when}{state}: {notices}{last}."
+    newest = story.event.newest
+    made = "" if newest.notice_time is None else f" of {time_text(newest.notice_time, 0)} UTC"
+    last = f"{story.event.state.value}, the newest is {notice_label(newest)}{made}"
+    return f"{long_name(story.event.kind)}{when}{state}: {notices}, {last}."
+
+
+def _news(story: Story) -> str:
+    """Say what changed since the first notice; empty where there is one only."""
+    believed = story.event.standing
+    if len(believed) < 2:
+        return ""
+    found = "; ".join(change.text for change in changes(believed[0], story.event.known))
+    return clean(f"Since {notice_label(believed[0])}: {found or 'nothing that is stated'}.", 400)
 
 
 # -- at a glance ---------------------------------------------------------------------------
@@ -171,7 +187,8 @@ def _lead(story: Story) -> str:
 
 def _where(story: Story) -> Section:
     alert = story.placed.alert
-    facts = [] if alert.localization is None else list(_place_facts(alert.localization))
+    place, time = alert.localization, alert.trigger_time
+    facts = [] if place is None else list(_place_facts(place, time))
     likely = alert.most_probable_direction
     if likely is not None:
         facts.append(
@@ -184,11 +201,15 @@ def _where(story: Story) -> Section:
     return Section(anchor="where", title="Where", facts=tuple(facts), notes=notes)
 
 
-def _place_facts(place: Localization) -> Iterator[Fact]:
+def _place_facts(place: Localization, time: datetime | None) -> Iterator[Fact]:
     l_deg, b_deg = galactic_deg(place.ra_deg, place.dec_deg)
     yield Fact(label="Position (J2000)", text=_degrees(place.ra_deg, place.dec_deg))
     yield Fact(label="Sexagesimal", text=sexagesimal(place.ra_deg, place.dec_deg))
     yield Fact(label="Galactic", text=f"l {l_deg:.3f}°, b {b_deg:+.3f}°")
+    if time is not None:
+        bodies = sun_and_moon(time).items()
+        apart = ", ".join(f"{name} {separation_deg(place, at):.0f}°" for name, at in bodies)
+        yield Fact(label="Away from", text=apart, note="at the time of the event")
     error = region_text(place, "°")
     if error:
         about = (containment_text(place.containment), systematics_text(place))

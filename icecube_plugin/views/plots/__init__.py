@@ -28,7 +28,7 @@ from ._figure import to_pdf, to_png, to_svg
 from ._finder import finder
 from ._ladder import p_ladder
 from ._maps import sky_map
-from ._svg import svg_finder, svg_map
+from ._svg import svg_finder, svg_map, svg_marker
 from ._visibility import visibility
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "sky_map",
     "svg_finder",
     "svg_map",
+    "svg_marker",
     "to_pdf",
     "to_png",
     "to_svg",

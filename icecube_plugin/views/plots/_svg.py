@@ -10,13 +10,13 @@ kind.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final
 from xml.sax.saxutils import escape
 
-from icecube_hooks import Direction, Localization, Record
+from icecube_hooks import AlertKind, Direction, Localization, Record
 from icecube_plugin.sky import separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
@@ -41,9 +41,10 @@ from ._events import (
     ring_of,
     shapes_of,
     size_deg,
+    style_of,
 )
 
-__all__ = ["svg_finder", "svg_map"]
+__all__ = ["svg_finder", "svg_map", "svg_marker"]
 
 UNIT: Final = 1000
 """Units of the drawing per unit of the map's plane: all coordinates are whole numbers."""
@@ -76,7 +77,12 @@ _MARKERS: Final = {
 }
 
 
-def svg_map(records: Record | Iterable[Record], *, with_bodies: bool = True) -> str:
+def svg_map(
+    records: Record | Iterable[Record],
+    *,
+    with_bodies: bool = True,
+    pages: Mapping[str, str] | None = None,
+) -> str:
     """Return an all-sky map as an ``<svg>`` element to stand in an HTML page.
 
     Parameters
@@ -85,6 +91,9 @@ def svg_map(records: Record | Iterable[Record], *, with_bodies: bool = True) -> 
         One notice, the notices of one event (its moves are joined), or a season.
     with_bodies : bool
         Draw Sun and Moon at the time of the event, if there is one event only.
+    pages : mapping of str to str, optional
+        Addresses that the events link to, by their titles. Beside the map has to be a list with
+        the same links: these are for the mouse.
 
     Raises
     ------
@@ -97,8 +106,26 @@ def svg_map(records: Record | Iterable[Record], *, with_bodies: bool = True) -> 
     time = alone.time if with_bodies and alone is not None else None
     sky = {} if time is None else sun_and_moon(time)
     parts = [_background(), *(_body(name, at) for name, at in sky.items())]
-    parts += [part for one in events for part in _event(one)]
-    return _svg("-2080 -1080 4160 2160", f"Sky map: {title}", CONVENTION, parts)
+    parts += [part for one in events for part in _linked(one, pages or {})]
+    role = "group" if pages else "img"
+    return _svg("-2080 -1080 4160 2160", f"Sky map: {title}", CONVENTION, parts, role)
+
+
+def _linked(one: Drawn, pages: Mapping[str, str]) -> Iterator[str]:
+    page = pages.get(one.label)
+    yield "" if page is None else f'<a href="{escape(page)}" tabindex="-1">'
+    yield from _event(one)
+    yield "" if page is None else "</a>"
+
+
+def svg_marker(kind: AlertKind) -> str:
+    """Return the marker of a kind as a small ``<svg>`` element, for a legend."""
+    look = style_of(kind)
+    return (
+        '<svg class="marker" viewBox="-60 -60 120 120" aria-hidden="true" fill="none" '
+        f'stroke-width="10"><g class="k-{escape(kind)}" stroke="{look.colour}">'
+        f"{_marker((0, 0), look.marker)}</g></svg>"
+    )
 
 
 def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
@@ -120,9 +147,9 @@ def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
     )
 
 
-def _svg(box: str, title: str, text: str, parts: Iterable[str]) -> str:
+def _svg(box: str, title: str, text: str, parts: Iterable[str], role: str = "img") -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="icecube-map" viewBox="{box}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="icecube-map" viewBox="{box}" role="{role}"'
         ' fill="none" stroke="currentColor" stroke-width="8" fill-opacity=".3" fill-rule="evenodd">'
         f"<title>{escape(title)}</title><desc>{escape(text)}</desc>{''.join(parts)}</svg>"
     )
