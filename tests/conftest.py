@@ -29,6 +29,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+FULL = (
+    *("adapters/", "faults/", "fuzz/", "host/kafka/", "kafka_broker/", "report/", "security/"),
+    *("significance/test_monte_carlo", "supply_chain/", "test_tutorial", "test_write_a_sink"),
+)
+SERVERS = {
+    *("broker", "browser", "kafka", "kafka_cluster", "oidc", "peers", "postgres", "private_kafka"),
+    *("private_postgres", "proxy", "stream"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is not in the core suite: see ``full`` in pyproject.toml."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests").as_posix()
+        if place.startswith(FULL) or SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("full")
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """Our own notices."""

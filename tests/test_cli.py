@@ -47,6 +47,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_every_command_has_help_with_examples(run: Run, command: list[str]) -> None:
     done = run(*command, "--help")
@@ -379,7 +380,7 @@ def test_ctrl_c_ends_the_demonstration(tmp_path: Path, after_s: float) -> None:
         began = time.monotonic()
         demo.send_signal(signal.SIGINT)
         demo.stderr.read()
-        assert demo.wait(60) in (0, 130)  # it may have been done
+        assert demo.wait(60) in (0, 130, -2)  # it may have been done; -2 is 130 to a shell
         assert time.monotonic() - began < 20.0
 
 

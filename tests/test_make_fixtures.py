@@ -51,6 +51,7 @@ def test_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert (main(["--check"]), capsys.readouterr().err) == (0, "")
 
 
+@pytest.mark.full
 def test_check_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--folder", str(tmp_path)]) == 0
     (tmp_path / "README.md").write_text("something else")

@@ -388,9 +388,11 @@ class Worker:
         sink = self._make()
         try:
             getattr(sink, "flush", _nothing)()
-        except BaseException:
+        except SinkError:
             getattr(sink, "close", _nothing)()
             raise
+        except BaseException as error:  # it is judged when it comes again, with a record
+            log.debug("traceback of sink %s", self.config.name, exc_info=error)
         return sink
 
     def _note(self, error: SinkError | None) -> None:

@@ -170,6 +170,7 @@ def test_credentials_are_needed_for_gcn() -> None:
         LiveSource(KafkaConfig(group_id="g"), claimed=["a"])
 
 
+@pytest.mark.full
 def test_killed_anywhere_nothing_is_lost_or_doubled(kafka: KafkaBroker, tmp_path: Path) -> None:
     topic, total = "killed", 2000
     kafka.create_topic(topic, partitions=2)

@@ -202,6 +202,7 @@ def test_prefixes(name: str) -> None:
         assert found.alerts <= len(value) - len(value.rstrip()), "a part of it is no notice"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", SAMPLES)
 def test_one_bit_at_every_place(name: str) -> None:
     value = sample(name)

@@ -132,6 +132,7 @@ def test_an_alert_that_is_none_is_refused() -> None:
         _parse({"id": "a", "message": {}, "alert": 5, "significances": []})
 
 
+@pytest.mark.full
 @given(st.data())
 def test_any_value_anywhere_is_an_alert_or_a_notice_error(data: st.DataObject) -> None:
     record = data.draw(st.sampled_from(example_records())).to_dict()

@@ -146,6 +146,7 @@ def test_replay_reads_the_archive_again(
     capsys.readouterr()
 
 
+@pytest.mark.full
 def test_full_disk(tmp_path: Path) -> None:
     records = [make_record(event_id=n, raw=f"{n}".encode() + b"x" * 3000) for n in range(60)]
     with full_disk(tmp_path, "archive:Archive", {"folder": "a"}, records) as child:
@@ -157,6 +158,7 @@ def test_full_disk(tmp_path: Path) -> None:
         assert {file.read_bytes() for file in notices(folder)} == {r.message.value for r in records}
 
 
+@pytest.mark.full
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     for told in kill_often("archive:Archive", {"folder": str(tmp_path)}, times=8):
         whole = {path.stem for path in notices(tmp_path) if not path.name.startswith(".")}

@@ -340,6 +340,7 @@ def test_an_old_database_is_changed_and_nothing_lost(old: str, tmp_path: Path) -
         assert sorted(map(plain, select(old, query))) == sorted(map(plain, select(file, query)))
 
 
+@pytest.mark.full
 def test_many_open_an_old_database_at_once(old: str) -> None:
     context = multiprocessing.get_context("spawn")
     failures = context.SimpleQueue()
@@ -423,6 +424,7 @@ def _write_all(url: str, order: int, failures: Any) -> None:
         raise
 
 
+@pytest.mark.full
 def test_processes_write_at_once(database_url: str) -> None:
     """Neither has made the tables, and they send the same records in opposite order."""
     context = multiprocessing.get_context("spawn")
@@ -441,6 +443,7 @@ def test_processes_write_at_once(database_url: str) -> None:
     assert run_sql(database_url, "SELECT count(*) FROM sightings") == [(400,)]
 
 
+@pytest.mark.full
 def test_killed_writers_lose_and_double_nothing(database_url: str) -> None:
     kill_writers(database_url, rounds=20)
 

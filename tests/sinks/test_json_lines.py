@@ -171,6 +171,7 @@ def _append_singly(path: Path, number: int) -> None:
         sink.write([make_record(event_id=number, revision=revision, comments=("x" * 20_000,))])
 
 
+@pytest.mark.full
 def test_processes_do_not_interleave(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_append_singly, args=(tmp_path / "a", n)) for n in range(3)]
@@ -194,6 +195,7 @@ for number in range(10**9):
 """
 
 
+@pytest.mark.full
 def test_killed_writer_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a"
     for _ in range(3):
@@ -335,6 +337,7 @@ def _rotate(path: Path, number: int) -> None:
         sink.write([make_record(event_id=number, revision=revision, comments=("x" * 20_000,))])
 
 
+@pytest.mark.full
 def test_processes_that_rotate_lose_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     path = tmp_path / "a.jsonl"
@@ -369,6 +372,7 @@ def test_logrotate_may_rename_at_any_time(tmp_path: Path) -> None:
     assert {record.alert.revision for record in old} >= set(range(told))
 
 
+@pytest.mark.full
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     options = {"path": str(tmp_path / "a"), "max_mb": 0.2, "compress": True}
     for told in kill_often("json_lines:JsonLines", options, times=8):
@@ -377,6 +381,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             file.unlink()
 
 
+@pytest.mark.full
 def test_full_disk(tmp_path: Path) -> None:
     records = [make_record(event_id=number, comments=("x" * 3000,)) for number in range(60)]
     options = {"path": "a.jsonl", "max_mb": 0.03}

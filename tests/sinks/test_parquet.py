@@ -199,6 +199,7 @@ def _write(folder: Path) -> None:
     sink.close()
 
 
+@pytest.mark.full
 def test_processes_write_each_record_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write, args=(tmp_path,)) for _ in range(2)]
@@ -232,6 +233,7 @@ def test_polars_reads_it(tmp_path: Path) -> None:
     assert frame.filter(polars.col("kind") == "gold")["ra_deg"].max() == 345.82
 
 
+@pytest.mark.full
 def test_full_disk(tmp_path: Path) -> None:
     noise = random.Random(5)  # noqa: S311  # no secret; it does not compress
     records = [
@@ -247,6 +249,7 @@ def test_full_disk(tmp_path: Path) -> None:
         assert len(files(folder)) == 1
 
 
+@pytest.mark.full
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     for told in kill_often("parquet:Parquet", {"folder": str(tmp_path)}, times=4):
         assert set(told) <= {row["record_id"] for row in rows(tmp_path)}

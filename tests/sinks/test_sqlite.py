@@ -238,6 +238,7 @@ def test_is_durable(sink: Sqlite, path: Path) -> None:
     assert ask(path, "PRAGMA journal_mode") == [("wal",)]
 
 
+@pytest.mark.full
 def test_full_disk(tmp_path: Path) -> None:
     noise = random.Random(5)  # noqa: S311  # no secret
     records = [
@@ -354,6 +355,7 @@ def _write_all(path: Path, number: int, failures: Any) -> None:
         raise
 
 
+@pytest.mark.full
 def test_processes_write_at_once(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     failures = context.SimpleQueue()
@@ -367,6 +369,7 @@ def test_processes_write_at_once(path: Path) -> None:
     assert ask(path, "SELECT count(*) FROM sightings") == [(400,)]
 
 
+@pytest.mark.full
 def test_killed_writers_lose_and_double_nothing(tmp_path: Path) -> None:
     memory = Path("/dev/shm")  # noqa: S108  # what a killed process has written, the system has
     folder = memory if memory.is_dir() else tmp_path
@@ -424,6 +427,7 @@ def test_a_changed_file_holds_what_a_new_one_does(old: Path, tmp_path: Path) -> 
     assert ask(old, names) == ask(new, names)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("after", [1, 5, 20, 60])
 def test_crash_in_the_change_leaves_the_old_layout(old: Path, after: int) -> None:
     crash = f"""
@@ -506,6 +510,7 @@ def _make_all(folder: Path, barrier: Any, failures: Any) -> None:
             failures.put(repr(error))
 
 
+@pytest.mark.full
 def test_processes_make_the_file_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, failures = context.Barrier(4), context.SimpleQueue()

@@ -209,6 +209,7 @@ def test_folder_in_place_of_the_file(tmp_path: Path) -> None:
         Table(path=tmp_path / "a.ecsv")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "kilobytes"), [(FILES[0], 40), (FILES[1], 70)])
 def test_full_disk(tmp_path: Path, name: str, kilobytes: int) -> None:
     text = "x" * 300
@@ -223,6 +224,7 @@ def test_full_disk(tmp_path: Path, name: str, kilobytes: int) -> None:
         assert [path.name for path in child.folder.iterdir()] == [name]
 
 
+@pytest.mark.full
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "a.ecsv"
     for told in kill_often("tables:Table", {"path": str(path), "rows": "all"}, times=2):

@@ -388,6 +388,7 @@ def test_identifier_that_is_refused(tmp_path: Path, ivorn: str) -> None:
 # --- trouble ------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_full_disk(tmp_path: Path) -> None:
     start = datetime(2026, 5, 2, tzinfo=UTC)
     records = [
@@ -406,6 +407,7 @@ def test_full_disk(tmp_path: Path) -> None:
         assert len(cited(last)) == 19
 
 
+@pytest.mark.full
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     options = {"ivorn": STREAM, "folder": str(tmp_path / "a")}
     for told in kill_often("voevent:VOEvents", options, times=6):
