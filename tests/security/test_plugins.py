@@ -18,7 +18,6 @@ PROGRAM = """
 import argparse, json, os, sys
 from pathlib import Path
 import icecube_plugin.cli._common as common
-import icecube_hooks.host
 from icecube_hooks import Message, ParserType, SignificanceType, SinkType, hookimpl
 from icecube_plugin.host import Config, Host, SinkConfig
 
@@ -54,11 +53,11 @@ class Bad:
     @hookimpl
     def on_stop(self): harm("on_stop")
 
-load = icecube_hooks.host.load_plugins
+import icecube_plugin.host.plugins as of_host
+load = of_host.load_plugins
 def with_bad(**options):
     return load(**options | {"allow": ["icecube-plugin"], "extra": {"bad": Bad()}})
-import icecube_plugin.host.runner as runner
-runner.load_plugins = with_bad
+of_host.load_plugins = with_bad
 
 class Source:
     def __init__(self): self.committed = False
