@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "tail": "show the last alerts that were kept, and new ones as they come",
     "show": "show one event: its history, changes, significance and coincident events",
     "report": "make a page per event and an index, to look at or to publish",
+    "serve": "show the pages live, on this machine: for a control-room screen",
     "plot": "draw a sky map, finder, visibility, p-value ladder or cumulative numbers",
     "significance": "p-value, sigma, trials, false-alarm rate and verdict",
     "chance": "a source inside the region of an alert: how often by chance",

@@ -24,7 +24,7 @@ from ._common import table
 if TYPE_CHECKING:
     from icecube_plugin.host import Config, Summary
 
-__all__ = ["add_arguments", "fixtures_folder"]
+__all__ = ["MockCluster", "add_arguments", "fixtures_folder"]
 
 EXAMPLES: Final = """\
 examples:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     messages = list(_fixtures(fixtures_folder()))
     print(f"starting a Kafka mock cluster; publishing {len(messages)} notices ...", file=sys.stderr)
     began = time.perf_counter()
-    with _MockCluster() as cluster:
+    with MockCluster() as cluster:
         cluster.publish(messages)
         config = _config(Path(arguments.folder).expanduser(), cluster.bootstrap_servers, messages)
         summary = _receive(config, len(messages))
@@ -75,7 +75,7 @@ def _fixtures(folder: Path) -> Iterator[Message]:
     yield Message(value=broken.read_bytes(), topic=topic_of_broken)
 
 
-class _MockCluster:
+class MockCluster:
     """librdkafka's in-process cluster and the producer that owns it."""
 
     def __enter__(self) -> Self:

@@ -23,9 +23,6 @@ It reads what `icecube-alerts listen` with the same configuration writes into it
 few seconds. Exit code 1 if no host is running, or if it is not well: then it says why.
 """
 
-MISSED: Final = 4
-"""A host that has not written for so many of its intervals is not running."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -36,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host.health import read_status
+    from icecube_plugin.host.health import read_status, runs
 
     folder = configuration(arguments).data_folder
     now = read_status(folder)
@@ -44,23 +41,23 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"icecube-alerts: no host that listens has written into {folder}", file=sys.stderr)
         return 1
     age_s = (datetime.now(UTC) - datetime.fromisoformat(now["at"])).total_seconds()
-    runs = now["state"] == "running" and age_s < MISSED * now["every_s"]
+    is_running = runs(now, datetime.now(UTC))
     if arguments.json:
-        print_json(now | {"age_s": age_s, "runs": runs})
+        print_json(now | {"age_s": age_s, "runs": is_running})
     else:
-        print("\n".join(_lines(now, age_s, runs)))
-    return 0 if runs and not now["problems"] else 1
+        print("\n".join(_lines(now, age_s, is_running)))
+    return 0 if is_running and not now["problems"] else 1
 
 
-def _lines(now: Mapping[str, Any], age_s: float, runs: bool) -> list[str]:
+def _lines(now: Mapping[str, Any], age_s: float, is_running: bool) -> list[str]:
     ended = now["state"] if now["state"] != "running" else "NOT running: it does not write any more"
-    state = "running" if runs else clean(ended, 300)
+    state = "running" if is_running else clean(ended, 300)
     who = f"{now['program']}, process {now['pid']}, group {clean(now['group'])}"
     problems = [f"NOT WELL   {clean(text, 300)}" for text in now["problems"].values()]
     read = f"{now['records']} read, {now['refused']} refused, {now['passed']} of others"
     lines = [
         f"{state}: {who}, seen {span_text(age_s)} ago",
-        *(problems if runs else ()),
+        *(problems if is_running else ()),
         f"messages   {now['messages']}: {read}",
     ]
     if now["kinds"]:

@@ -43,7 +43,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -64,14 +64,18 @@ __all__ = [
     "Problem",
     "problems",
     "read_status",
+    "runs",
     "sink_problems",
     "status",
     "status_path",
+    "troubles",
 ]
 
 log = logging.getLogger(__name__)
 
 STATUS_VERSION: Final = 2
+MISSED: Final = 4
+"""A host that has not written for so many of its intervals is not running."""
 
 
 class Problem(NamedTuple):
@@ -106,6 +110,22 @@ def read_status(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("version") == STATUS_VERSION else None
+
+
+def runs(now: Mapping[str, Any], at: datetime) -> bool:
+    """Whether the host that wrote this status runs at a time."""
+    age_s = (at - datetime.fromisoformat(now["at"])).total_seconds()
+    return now["state"] == "running" and age_s < MISSED * float(now["every_s"])
+
+
+def troubles(folder: Path, at: datetime) -> list[str]:
+    """Return why no alerts flow into a data folder: there is no host, or it is not well."""
+    now = read_status(folder)
+    if now is None:
+        return ["no host that listens has written so far"]
+    if not runs(now, at):
+        return ["the host that listens does not run"]
+    return list(now["problems"].values())
 
 
 def status(host: Host, source: Source | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ Needs the extra ``report``. The sink ``html`` and ``icecube-alerts report`` writ
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import Link, web_address
 
+from ._asked import Asked
 from ._folder import Site
 from ._site import TITLE, build
 from ._stories import Related, Story, tell
@@ -30,6 +31,7 @@ from ._view import Fact, Glance, Page, Section, Table, glance, page
 
 __all__ = [
     "TITLE",
+    "Asked",
     "Fact",
     "Glance",
     "Link",

@@ -102,7 +102,13 @@ def _maps(story: Story) -> Iterator[_Map]:
         return
 
 
-def index(stories: Sequence[Story], title: str, *, written: datetime | None = None) -> bytes:
+def index(
+    stories: Sequence[Story],
+    title: str,
+    *,
+    written: datetime | None = None,
+    is_live: bool = False,
+) -> bytes:
     """Return the page with all events.
 
     Parameters
@@ -111,9 +117,13 @@ def index(stories: Sequence[Story], title: str, *, written: datetime | None = No
     title : str
     written : datetime, optional
         When [UTC], for a page that is kept up to date: the browser loads it again every minute.
+    is_live : bool
+        Whether a server tells it what is new (``icecube-alerts serve``).
     """
+    script = source("index.js") + (source("live.js") if is_live else "")
     return render(
         "index.html",
+        is_live=is_live,
         title=title,
         written=None if written is None else time_text(written, 0),
         heard=_heard(stories),
@@ -124,8 +134,8 @@ def index(stories: Sequence[Story], title: str, *, written: datetime | None = No
         states=sorted({state for story in stories for state in _states(story)}),
         header=_HEADER,
         rows=[_row(story) for story in stories],
-        script=markup(source("index.js")),
-        policy=policy(source("index.js")),
+        script=markup(script),
+        policy=policy(script, is_live=is_live),
     )
 
 

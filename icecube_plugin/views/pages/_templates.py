@@ -69,11 +69,16 @@ def markup(text: str) -> Any:
 
 
 @cache
-def policy(script: str = "") -> str:
-    """Return the policy of a page: our style and `script`, nothing else, and no network."""
+def policy(script: str = "", *, is_live: bool = False) -> str:
+    """Return the policy of a page: our style and `script`, nothing else, and no network.
+
+    A live page may ask its own server.
+    """
     scripts = f"'{_digest(script)}'" if script else "'none'"
+    connect = "connect-src 'self'; " if is_live else ""
     return (
-        f"default-src 'none'; style-src '{_digest(source('style.css'))}'; script-src {scripts}; "
+        f"default-src 'none'; {connect}"
+        f" style-src '{_digest(source('style.css'))}'; script-src {scripts}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
