@@ -9,22 +9,33 @@ from typing import Any
 
 import pytest
 
-from icecube_hooks import AlertKind, Record, Status, WireFormat
+from icecube_hooks import AlertKind, PValue, Record, Status, WireFormat
 from icecube_hooks.host import load_plugins, make_sink
 from icecube_hooks.testing import make_record
 from icecube_plugin.alerts import group
+from icecube_plugin.alerts.links import links_of, mission_link
 from icecube_plugin.alerts.merge import merged, trust
+from icecube_plugin.significance.provider import make_assess
 from icecube_plugin.sinks.database import read_records
 from icecube_plugin.sinks.sqlite import Sqlite
+from icecube_plugin.sinks.voevent import packet as voevent
 from icecube_plugin.views.message import compose
 from icecube_plugin.views.summary import summary
 
+NOW = datetime(2023, 4, 17, tzinfo=UTC)
 KIND, FORM = AlertKind("double-cascade"), WireFormat("avro")
 FIRST = make_record(kind=KIND, format=FORM, observatory="KM3NeT")
 RECORDS = [
     FIRST,
-    make_record(kind=KIND, format=FORM, revision=1, status=Status.UPDATE, energy_tev=None),
-    make_record(kind=KIND, revision=1, status=Status.UPDATE),
+    make_record(
+        kind=KIND,
+        format=FORM,
+        observatory="KM3NeT",
+        revision=1,
+        status=Status.UPDATE,
+        energy_tev=None,
+    ),
+    make_record(kind=KIND, observatory="KM3NeT", revision=1, status=Status.UPDATE),
 ]
 SINKS: dict[str, dict[str, str]] = {
     "archive": {"folder": "archive"},
@@ -47,9 +58,28 @@ def test_it_is_grouped_and_believed_least() -> None:
     assert merged(record.alert for record in RECORDS[1:]).format is WireFormat.JSON
 
 
+def test_it_is_nobody_elses() -> None:
+    p_values = (PValue(search="generic", value=0.01),)
+    name = ("KM3-230416A",)
+    theirs = make_record(observatory="KM3NeT", event_names=name, p_values=p_values)
+    ours = make_record()
+    assert len(group([theirs.alert, ours.alert])) == 2
+    assert make_assess()(theirs.alert) == ()
+    assert [one.quantity for one in make_assess(observatories=("KM3NeT",))(theirs.alert)]
+    event = group([theirs.alert])[0]
+    links = [*links_of(event, theirs.alert), *mission_link(event)]
+    assert links
+    assert not [link for link in links if "icecube" in link.href.casefold()]
+    packet = voevent(theirs, "ivo://example.org/neutrinos#1", [])
+    assert b'<ObservatoryLocation id="KM3NeT"' in packet
+    for text in (packet.decode(), summary(theirs), compose(theirs, now=NOW, site=None).text()):
+        assert "KM3NeT" in text
+        assert "IceCube" not in text
+
+
 def test_people_can_read_it() -> None:
     assert "DOUBLE-CASCADE" in summary(FIRST).upper()
-    text = compose(FIRST, now=datetime(2023, 4, 17, tzinfo=UTC), site=None).text()
+    text = compose(FIRST, now=NOW, site=None).text()
     assert "345.8" in text
 
 

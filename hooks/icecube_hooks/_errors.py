@@ -59,6 +59,21 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
 
 
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Return the package that somebody has not installed."""
+    return (error.name or "a package").partition(".")[0].replace("_", "-")
+
+
+def in_words(error: BaseException) -> str:
+    """Say any error in one line, with the line that installs what is missing."""
+    if isinstance(error, IceCubePluginError):
+        return str(error)
+    hint = ""
+    if isinstance(error, ModuleNotFoundError):
+        hint = f" (pip install {missing_package(error)})"
+    return one_line(f"{type(error).__name__}: {error}{hint}")
+
+
 class IceCubePluginError(Exception):
     """Base of all errors that the contract defines."""
 

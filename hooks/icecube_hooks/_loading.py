@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import pluggy
 
 from . import hookspecs
-from ._errors import PluginError
+from ._errors import PluginError, missing_package
 from ._options import nearest
 from ._types import HOOKSPEC_VERSION
 from .hookspecs import (
@@ -178,10 +178,17 @@ def load(info: PluginInfo, get: Callable[[], object]) -> list[Registered]:
     except (Exception, SystemExit) as error:  # isolation: reported, and the others go on
         info.state = "failed"
         info.error = f"{type(error).__name__}: {error}"
+        if isinstance(error, ModuleNotFoundError) and not _is_own(error, info):
+            info.error += f" (pip install {missing_package(error)})"
         info.manager = None
         log.warning("plugin %s %s failed: %s", info.name, info.version, info.error)
         log.debug("traceback of %s", info.name, exc_info=error)
         return []
+
+
+def _is_own(error: ModuleNotFoundError, info: PluginInfo) -> bool:
+    """Whether what is missing is the plugin's own module."""
+    return bool(error.name) and f"{info.module}.".startswith(f"{error.name}.")
 
 
 def _check_version(module: object, info: PluginInfo) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import msgspec
 import msgspec.inspect
 
-from ._errors import ConfigError
+from ._errors import ConfigError, missing_package
 
 __all__ = ["build", "check_options", "nearest"]
 
@@ -39,6 +39,9 @@ def build(make: Callable[..., Any], options: Mapping[str, Any], key: str) -> Any
     except ConfigError as error:
         error.key = f"{key}.{error.key}" if error.key else key
         raise
+    except ModuleNotFoundError as error:
+        name = missing_package(error)
+        raise ConfigError(f"needs {name}", key=key, hint=f"pip install {name}") from error
     except (TypeError, ValueError, OverflowError, SystemExit) as error:
         raise ConfigError(str(error), key=key) from error
 

@@ -41,6 +41,7 @@ from ._base import (
     WebAddress,
     translated,
 )
+from ._frozen import frozen
 
 __all__ = [
     "HOOKSPEC_VERSION",
@@ -444,7 +445,7 @@ class Alert(Contract, frozen=True, kw_only=True):
     concerns : tuple of Concern
         What in the notice is doubtful, and what was taken.
     unread : mapping
-        Fields that no reader understands, as decoded. Not to be changed in place.
+        Fields that no reader understands, as decoded. It cannot be changed in place.
     observatory : str
         Who saw it. What is said of IceCube's alerts, and its links, is for ``IceCube`` alone.
 
@@ -489,6 +490,10 @@ class Alert(Contract, frozen=True, kw_only=True):
     concerns: tuple[Concern, ...] = ()
     unread: Mapping[str, Any] = {}
     observatory: str = "IceCube"
+
+    def __post_init__(self) -> None:
+        if self.unread:
+            msgspec.structs.force_setattr(self, "unread", frozen(self.unread))
 
     def __hash__(self) -> int:  # `unread` has none
         return hash((self.kind, self.format, self.event_key, self.revision, self.notice_time))
@@ -631,6 +636,10 @@ class Annotation(Contract, frozen=True, kw_only=True):
     link: WebAddress | None = None
     data: Mapping[str, Any] = {}
     provider: str = ""
+
+    def __post_init__(self) -> None:
+        if self.data:
+            msgspec.structs.force_setattr(self, "data", frozen(self.data))
 
     def __hash__(self) -> int:  # `data` has none
         return hash((self.provider, self.label, self.text, self.link))

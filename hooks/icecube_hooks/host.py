@@ -48,7 +48,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import pluggy
 
 from ._base import Contract, checked
-from ._errors import ConfigError, IceCubePluginError, NoticeError, NotOurs, PluginError
+from ._errors import ConfigError, NoticeError, NotOurs, PluginError, in_words
 from ._loading import (
     HOOKS,
     KINDS,
@@ -80,6 +80,7 @@ __all__ = [
     "PluginInfo",
     "PluginSet",
     "build",
+    "in_words",
     "load_plugins",
     "make_sink",
     "nearest",
@@ -288,7 +289,7 @@ class PluginSet:
                 self._made[key] = self._make(thing)
             except (Exception, SystemExit) as error:  # isolation: a plugin's own trouble
                 self._made[key] = None
-                self._note(thing, f"cannot be made: {_in_words(error)}")
+                self._note(thing, f"cannot be made: {in_words(error)}")
                 log.debug("traceback of %s", thing.name, exc_info=error)
         return self._made[key]
 
@@ -310,8 +311,8 @@ class PluginSet:
 
     def _note(self, thing: Thing, text: str) -> None:
         """Keep and log what is wrong with a thing, once."""
-        owner, label = self.owner(thing), KINDS[type(thing)].label
-        problem = f"{label} {thing.name!r} {text}"
+        owner = self._owners.get((type(thing), thing.name)) or PluginInfo(name="the host's own")
+        problem = f"{KINDS[type(thing)].label} {thing.name!r} {text}"
         if problem not in owner.problems:
             owner.problems.append(problem)
             log.error("plugin %s: %s", owner.name, problem)
@@ -351,10 +352,10 @@ class PluginSet:
         name = f"{_WORDS.get(label, label)} {thing.name}"
         alert = about.alert if isinstance(about, Record) else about
         self.failures[name] += 1
-        log.error("%s failed on %s: %s", name, alert.notice_id, _in_words(error))
+        log.error("%s failed on %s: %s", name, alert.notice_id, in_words(error))
         log.debug("traceback of %s", name, exc_info=error)
         why = f"{name} failed: what it would say is missing"
-        return Concern(field=name, found=_in_words(error)[:500], taken=None, why=why)
+        return Concern(field=name, found=in_words(error)[:500], taken=None, why=why)
 
     def _is_ours(self, kind: type, name: str) -> bool:
         """Whether a thing comes with the contract: its answers are checked by tests, not each time.
@@ -512,8 +513,9 @@ def make_sink(plugins: PluginSet, name: str, kind: str, options: Mapping[str, An
         hint = plugins._why_missing(kind, plugins.sinks)
         raise ConfigError(f"no sink type {kind!r}", key=f"{key}.type", hint=hint)
     made = build(plugins.sinks[kind].make, options, key)
-    owner = plugins.owner(plugins.sinks[kind]).name
-    return check_sink(made, f"{key}.type", f"sink type {kind!r} of {owner}")
+    owner = plugins._owners.get((SinkType, kind))
+    whose = "" if owner is None else f" of {owner.name}"
+    return check_sink(made, f"{key}.type", f"sink type {kind!r}{whose}")
 
 
 def _returning(value: object) -> Callable[[], object]:
@@ -569,11 +571,6 @@ def _listener(name: str, manager: pluggy.PluginManager) -> tuple[int, Listener]:
             log.exception("plugin %s failed in %s", name, hook)
 
     return rank, Listener(name, hooks, tell)
-
-
-def _in_words(error: BaseException) -> str:
-    is_ours = isinstance(error, IceCubePluginError)
-    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
 def _claims(parser: ParserType, topic: str) -> bool:

@@ -271,8 +271,8 @@ _IDENTITY: Final = (
 _NOTICE: Final = (
     _text("observatory", "whose alert it is", "meta.id;instr.obsty"),
     _text("format", "form in which it arrived", "meta.code"),
-    _whole("run_id", "IceCube's run number", "meta.id"),
-    _whole("event_id", "IceCube's event number", "meta.id"),
+    _whole("run_id", "run number", "meta.id"),
+    _whole("event_id", "event number", "meta.id"),
     _text("amon_id", "AMON's number", "meta.id"),
     _text("ivorn", "identifier of the VOEvent", "meta.id"),
     _whole("stream", "AMON's stream number", "meta.id"),
@@ -380,8 +380,8 @@ SIGNIFICANCE: Final = (
 
 NEUTRINO: Final = (
     _real("delta_t_s", "neutrino time minus GW time", "time.interval", "s"),
-    _whole("run_id", "IceCube's run number", "meta.id"),
-    _whole("event_id", "IceCube's event number", "meta.id"),
+    _whole("run_id", "run number", "meta.id"),
+    _whole("event_id", "event number", "meta.id"),
     _text("event_key", "what the alert of the same neutrino has", "meta.id"),
     *_inside("localization", *_CIRCLE),
     _p_value("generic"),

@@ -123,10 +123,12 @@ class Claim:
 
 
 def realm(alert: Alert) -> str:
-    """Return what must be equal: empty for the sky, else the tense."""
+    """Return what must be equal: empty for IceCube's sky, else whose it is, and the tense."""
+    whose = "" if alert.observatory == "IceCube" else alert.observatory
     if alert.is_real:
-        return ""
-    return Tense.TEST if alert.tense in (None, Tense.OBSERVATION) else alert.tense
+        return whose
+    tense = Tense.TEST if alert.tense in (None, Tense.OBSERVATION) else alert.tense
+    return f"{whose} {tense}" if whose else tense
 
 
 def claim(alert: Alert) -> Claim:

@@ -55,6 +55,10 @@ class Link:
         return self.href.startswith(("http://", "https://"))
 
 
+OURS: Final = "IceCube"
+"""The observatory whose pages are known here."""
+
+
 def web_address(text: str | None) -> str | None:
     """Return an address of http or https as it may stand in a page, else ``None``.
 
@@ -77,6 +81,8 @@ def web_address(text: str | None) -> str | None:
 def links_of(event: Event, located: Alert) -> tuple[Link, ...]:
     """Return where to read on about an event, and about the places that `located` states.
 
+    IceCube's and GCN's pages of single events are for IceCube's.
+
     Nothing of an event that is not real: nobody else knows it.
     """
     if not event.newest.is_real:
@@ -84,7 +90,7 @@ def links_of(event: Event, located: Alert) -> tuple[Link, ...]:
     return (
         *_circulars(event),
         *_gravitational_wave(event.newest),
-        *_icecube(event),
+        *(_icecube(event) if event.newest.observatory == OURS else ()),
         *(link for label, place in places_of(located) for link in _catalogues(place, label)),
     )
 
@@ -135,12 +141,15 @@ def _icecube(event: Event) -> Iterator[Link]:
         yield Link(text="Notices at GCN", href=href, note="as text, all revisions")
 
 
-def mission_link(event: Event) -> Link:
-    """Return where IceCube and GCN tell of all events of this kind."""
+def mission_link(event: Event) -> Iterator[Link]:
+    """Yield where IceCube and GCN tell of all events of this kind; nothing for others' events."""
+    if event.newest.observatory != OURS:
+        return
     if event.kind is AlertKind.LVK_SEARCH:
         href = "https://roc.icecube.wisc.edu/public/LvkNuTrackSearch"
-        return Link(text="IceCube", href=href, note="results of all searches")
-    return Link(text="IceCube", href="https://gcn.nasa.gov/missions/icecube", note="at GCN")
+        yield Link(text="IceCube", href=href, note="results of all searches")
+    else:
+        yield Link(text="IceCube", href="https://gcn.nasa.gov/missions/icecube", note="at GCN")
 
 
 def skymap_links(event: Event) -> Iterator[Link]:

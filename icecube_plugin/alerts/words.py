@@ -32,6 +32,7 @@ __all__ = [
     "number_text",
     "plural",
     "region_text",
+    "said_by",
     "sexagesimal",
     "short_name",
     "sigma_text",
@@ -82,6 +83,11 @@ _NAMES: Final = {
     AlertKind.AMON: ("AMON", "AMON notice", "AMON notice"),
 }
 """Of each kind: what stands in a table, at the head of a summary, and in a sentence."""
+
+
+def said_by(words: str, alert: Alert) -> str:
+    """Return words about a number of IceCube's as those of the alert's own observatory."""
+    return words.replace("IceCube", clean(alert.observatory, 40))
 
 
 def clean(text: str, limit: int = CLEAN_CHARACTERS) -> str:

@@ -161,9 +161,10 @@ def _set_up_logging(arguments: argparse.Namespace) -> None:
 def _report(error: Exception) -> int:
     """Print one line that says what went wrong, and return the exit code for it."""
     from icecube_hooks import ConfigError, IceCubePluginError
+    from icecube_hooks.host import in_words
 
-    known = isinstance(error, IceCubePluginError)
-    text = str(error) if known or isinstance(error, OSError) else repr(error)
+    known = isinstance(error, IceCubePluginError | ModuleNotFoundError)
+    text = in_words(error) if known else str(error) if isinstance(error, OSError) else repr(error)
     hint = "" if known else " (--debug shows where)"
     print(f"icecube-alerts: {text}{hint}", file=sys.stderr)
     if isinstance(error, ConfigError):

@@ -19,7 +19,7 @@ from icecube_hooks import ConfigError, Message
 from icecube_plugin.alerts.words import UNCORRECTED, sigma_text
 from icecube_plugin.significance import superseded
 
-from ._common import table
+from ._common import configuration, table
 
 if TYPE_CHECKING:
     from icecube_plugin.host import Config, Summary
@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.perf_counter()
     with MockCluster() as cluster:
         cluster.publish(messages)
-        config = _config(Path(arguments.folder).expanduser(), cluster.bootstrap_servers, messages)
+        folder = Path(arguments.folder).expanduser()
+        config = _config(folder, cluster.bootstrap_servers, messages, configuration(arguments))
         summary = _receive(config, len(messages))
     _print(config, summary, time.perf_counter() - began)
     return 0 if summary.messages == len(messages) and not summary.failed else 1
@@ -98,7 +99,8 @@ class MockCluster:
         del self.producer
 
 
-def _config(folder: Path, bootstrap_servers: str, messages: list[Message]) -> Config:
+def _config(folder: Path, bootstrap_servers: str, messages: list[Message], given: Config) -> Config:
+    """Return the demonstration's configuration: of the given one, what it says of plugins."""
     from icecube_plugin.host import Config, KafkaConfig
     from icecube_plugin.host.config import default_sinks
 
@@ -109,6 +111,11 @@ def _config(folder: Path, bootstrap_servers: str, messages: list[Message]) -> Co
             group_id="icecube-alerts-demo",
             topics=tuple(sorted({str(message.topic) for message in messages})),
         ),
+        plugins=given.plugins,
+        significance=given.significance,
+        annotators=given.annotators,
+        parsers=given.parsers,
+        observers=given.observers,
         sinks=tuple(sink for sink in default_sinks(folder) if sink.type != "terminal"),
     )
 

@@ -48,11 +48,12 @@ from icecube_plugin.significance import (
 
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginSet
-from ._common import table
+from ._common import configuration, table
 
 __all__ = ["add_arguments", "run"]
 
 Row = tuple[str | None, Significance]
+Plugins = Callable[[], "PluginSet"]
 
 EXAMPLES: Final = """\
 examples:
@@ -126,13 +127,14 @@ def _forward(args: argparse.Namespace) -> str:
     sided = Sided(f"{args.sided}-sided")
     rows: list[Row] = []
     alerts: list[Alert] = []
+    plugins = cache(lambda: _plugins(args))  # for files only
     for item in args.p:
         p = _number(item)
         if p is None:
-            alerts += _read(Path(item))
+            alerts += _read(Path(item), plugins)
         else:
             rows.append((None, _of_number(p, args, sided)))
-    rows += _of_alerts(alerts, args, sided)
+    rows += _of_alerts(alerts, args, sided, plugins) if alerts else ()
     heard = {
         stream: season(alerts, stream=stream, n_searched=n, sided=sided)
         for stream, n in zip(STREAMS, args.searched or (None, None), strict=True)
@@ -198,27 +200,36 @@ def _of_number(p: float, args: argparse.Namespace, sided: Sided) -> Significance
     return assess_p(p, trials=args.trials, rate=rate, sided=sided, provider="command")
 
 
-def _of_alerts(alerts: Sequence[Alert], args: argparse.Namespace, sided: Sided) -> Iterator[Row]:
-    """Assess notices as the provider does, newly and with the options of this call."""
-    from icecube_plugin.significance.provider import make_assess
+def _of_alerts(
+    alerts: Sequence[Alert], args: argparse.Namespace, sided: Sided, get: Plugins
+) -> Iterator[Row]:
+    """Assess notices newly, as the configured providers do, with the options of this call."""
+    from icecube_plugin.significance.provider import PROVIDER
 
-    rates = {}
+    config = configuration(args)
+    given: dict[str, Any] = {**config.significance.get(PROVIDER, {}), "sided": sided.value}
+    if args.trials is not None:
+        given |= {"trials": args.trials, "observed": None}
     if args.rate is not None:
-        rates = {"gw_rate_high_per_year": args.rate, "gw_rate_low_per_year": args.rate}
-    assess = make_assess(sided=sided, trials=args.trials, **rates)
+        given |= dict.fromkeys(("gw_rate_high_per_year", "gw_rate_low_per_year"), args.rate)
+    plugins = get()
+    if PROVIDER in plugins.significances:
+        plugins.configure({**config.significance, PROVIDER: given})
     old = superseded(alerts)
     for alert in alerts:
         mark = " (superseded)" if alert.notice_id in old else ""
-        for found in assess(alert):
+        for found in plugins.assess(alert):
             yield f"{alert.notice_id}{mark}", found.replace(verdict=None) if mark else found
 
 
-def _read(path: Path) -> Iterator[Alert]:
+def _read(path: Path, plugins: Plugins) -> Iterator[Alert]:
     """Yield the alerts of a file."""
     try:
         with path.open("rb") as file:
             is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
-        yield from _from_sqlite(path) if is_sqlite else _from_bytes(path, path.read_bytes())
+        yield from (
+            _from_sqlite(path) if is_sqlite else _from_bytes(path, path.read_bytes(), plugins)
+        )
     except (OSError, sqlite3.Error) as error:
         raise _unreadable(str(error), path) from error
 
@@ -230,16 +241,16 @@ def _from_sqlite(path: Path) -> Iterator[Alert]:
             yield _record(json.loads(text), path).alert
 
 
-def _from_bytes(path: Path, data: bytes) -> Iterator[Alert]:
+def _from_bytes(path: Path, data: bytes, plugins: Plugins) -> Iterator[Alert]:
     """Read one notice, or one record or notice per line."""
     lines = [line for line in data.splitlines() if line.strip()]
     objects = [_json_object(line) for line in lines]
     if not lines or None in objects:
-        yield _parse(data, path)
+        yield _parse(data, path, plugins)
         return
     for line, found in zip(lines, objects, strict=True):
         is_record = found is not None and {"alert", "message"} <= found.keys()
-        yield _record(found, path).alert if is_record else _parse(line, path)
+        yield _record(found, path).alert if is_record else _parse(line, path, plugins)
 
 
 def _json_object(line: bytes) -> dict[str, Any] | None:
@@ -257,15 +268,14 @@ def _record(data: Any, path: Path) -> Record:
         raise _unreadable(f"not a record: {type(error).__name__}: {error}", path) from error
 
 
-def _parse(data: bytes, path: Path) -> Alert:
-    return _plugins().parse(Message(value=data, origin=str(path)))
+def _parse(data: bytes, path: Path, plugins: Plugins) -> Alert:
+    return plugins().parse(Message(value=data, origin=str(path)))
 
 
-@cache
-def _plugins() -> PluginSet:
-    from icecube_hooks.host import load_plugins
+def _plugins(args: argparse.Namespace) -> PluginSet:
+    from icecube_plugin.host.plugins import configured_plugins
 
-    return load_plugins()
+    return configured_plugins(configuration(args), block=("sink-*",))
 
 
 def _unreadable(reason: str, path: Path) -> NoticeError:

@@ -41,21 +41,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Record, Status, WireFormat
+from icecube_hooks import Alert, ConfigError, Direction, Record, Status
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
+from icecube_plugin.alerts.columns import RECORD, Kind
 from icecube_plugin.sinks.memory import SCHEMA, Memory, event_of, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
+from .expressions import NAMES, Test, check_name, expression
 from .store import Store
 
 __all__ = ["NAMES", "expression", "make_filter"]
 
 FOLLOWED: Final = "followed.sqlite"
-
-Test = Callable[[Record], bool | None]
-"""Whether a record passes; ``None`` where the notice does not state what is asked for."""
 
 Maker = Callable[[Any, str], Test]
 """Makes a test of the configured value; the second argument is its key, for errors."""
@@ -186,20 +184,19 @@ def _texts(value: Any, key: str) -> Sequence[str]:
 
 
 def _kinds(value: Any, key: str) -> Test:
-    kinds = _choice(value, key, list(AlertKind))
+    kinds = _choice(value, key, "kind")
     return lambda record: record.alert.kind in kinds
 
 
 def _formats(value: Any, key: str) -> Test:
-    formats = _choice(value, key, list(WireFormat))
+    formats = _choice(value, key, "format")
     return lambda record: record.alert.format in formats
 
 
-def _choice(value: Any, key: str, known: Sequence[str]) -> set[str]:
+def _choice(value: Any, key: str, field: str) -> set[str]:
     chosen = set(_texts(value, key))
-    for name in chosen.difference(known):
-        hint = nearest(name, known) or f"one of {', '.join(known)}"
-        raise ConfigError(f"{name!r:.40} is not known", key=key, hint=hint)
+    for name in chosen:
+        check_name(field, name, key)
     return chosen
 
 
@@ -258,56 +255,6 @@ def _circle(value: Any, key: str) -> tuple[Direction, float]:
     )
     return centre, _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0)
 
-
-def expression(text: str, key: str) -> Test:
-    """Return the test that an expression of `NAMES` is; it lets compare and calculate, no more.
-
-    ``None`` is its answer where the record does not state what it asks for.
-
-    Raises
-    ------
-    ConfigError
-        Under `key`, if it cannot be read, or has an unknown name.
-    """
-    import ast
-
-    from simpleeval import EvalWithCompoundTypes, InvalidExpression
-
-    evaluator = EvalWithCompoundTypes(functions={})
-    try:
-        tree = evaluator.parse(text)
-    except (InvalidExpression, SyntaxError, ValueError, RecursionError) as error:
-        raise ConfigError(f"cannot read {text!r:.80}: {error}", key=key) from error
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for name in sorted(names.difference(NAMES)):
-        hint = nearest(name, NAMES)
-        raise ConfigError(f"unknown name {name!r:.40}", key=key, hint=hint)
-    if any(isinstance(node, ast.Call | ast.Attribute | ast.Subscript) for node in ast.walk(tree)):
-        raise ConfigError("expected comparisons and arithmetic only", key=key)
-
-    def test(record: Record) -> bool | None:
-        evaluator.names = {name: NAMES[name](record) for name in names}
-        try:
-            return bool(evaluator.eval(text, previously_parsed=tree))
-        except (InvalidExpression, ArithmeticError, TypeError, ValueError):
-            return None  # it needs a value that is not stated
-
-    return test
-
-
-_COLUMNS: Final = by_name(RECORD)
-
-NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
-    **{name: column.get for name, column in _COLUMNS.items()},
-    "event": _COLUMNS["event_key"].get,
-    "far_per_year": lambda record: FAR_PER_YEAR.get(record.alert),
-    "p_post": _COLUMNS["headline_p_post"].get,
-    "real": _COLUMNS["is_real"].get,
-    "repeat": lambda record: record.is_repeat,
-    "sigma_post": _COLUMNS["headline_sigma_post"].get,
-    "topic": lambda record: record.message.topic,
-}
-"""What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
 
 _NUMBERS: Final = {column.name for column in RECORD if column.kind in (Kind.REAL, Kind.WHOLE)}
 _SIDES: Final = {

@@ -49,6 +49,7 @@ from .health import HealthReporter, Problem, sink_problems
 from .health_server import HealthServer
 from .in_hand import InHand
 from .journal import KEPT, DeadLetter, Journal, Refusal, TooLarge
+from .observers import Observers
 from .plugins import configured_plugins
 from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
@@ -148,6 +149,7 @@ class Host:
         )
         self._in_hand = InHand(folder / "in-hand")
         self._workers: list[Worker] | None = None
+        self._observers: Observers | None = None
         self._cursors: Cursors | None = None
         self._lock = threading.RLock()
 
@@ -209,7 +211,8 @@ class Host:
                 note_versions(self.config.data_folder / "versions.jsonl", _versions(self.plugins))
                 options = dict(self.config.plugins.options)
                 name = f"icecube-alerts {__version__}"
-                self.plugins.notify("on_start", host=name, options=options)
+                self._observers = Observers(self.plugins)
+                self._observers.tell("on_start", host=name, options=options)
         return self
 
     def handle(self, messages: Sequence[Message]) -> list[Record]:
@@ -288,7 +291,10 @@ class Host:
             workers, self._workers = self._workers, None
             if workers is not None:
                 self._end(workers)
-                self.plugins.notify("on_stop")
+            observers, self._observers = self._observers, None
+            if observers is not None:
+                observers.tell("on_stop")
+                observers.close()
             self.journal.close()
             self._in_hand.close()
 
@@ -462,14 +468,19 @@ class Host:
             last = self._keep(
                 lambda: self.journal.append(items, eager=next(attempts) == 0),
             )
-        for item in items:
-            if isinstance(item, Record):
-                self.plugins.notify("on_record", record=item)
-            else:
-                self.plugins.notify("on_refused", message=item.message, error=item.error)
+        self._tell(items)
         self._prune()
         self.summary.spent("deliver", began)
         return records, last
+
+    def _tell(self, items: Sequence[Record | Refusal]) -> None:
+        if self._observers is None:
+            return
+        for item in items:
+            if isinstance(item, Record):
+                self._observers.tell("on_record", record=item)
+            else:
+                self._observers.tell("on_refused", message=item.message, error=item.error)
 
     def _new(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Leave out what the live source has given us before, offset and bytes the same.

@@ -175,7 +175,7 @@ def season(
     limit = PROBABILITY.number(threshold)
     if limit == 0.0:
         raise PValueError("expected a threshold above 0", threshold)
-    given = [one for one in alerts if one.kind is AlertKind.LVK_SEARCH]
+    given = [a for a in alerts if a.kind is AlertKind.LVK_SEARCH and a.observatory == "IceCube"]
     by_notice = {one.event_key for one in given if one.format is not WireFormat.CIRCULAR}
     chosen = [one for one in newest(given) if stream in (None, gw_stream_of(one))]
     values = sorted(_values(chosen, search))

@@ -9,6 +9,8 @@ Conventions
 - Without `trials` nothing is corrected for trials, and there is no verdict.
 - A p-value that is not stated gives nothing; one stated as 0 is a limit without sigma, verdict and
   rate (older HESE notices hold such placeholders).
+- Alerts of other observatories give nothing, unless `observatories` names them: conventions,
+  searches and rates are IceCube's.
 - A retraction gives nothing: there is no event to assess.
 - Tests and mock events are assessed like others, with a note, and never counted as looks.
 
@@ -28,6 +30,8 @@ Options (table ``[significance.icecube]`` of the configuration)
     of the observing run (`GW_RUNS`).
 ``window_s``
     How long the observer watches all alerts [s]; one year.
+``observatories``
+    Whose alerts are assessed; ``["IceCube"]``.
 """
 
 from __future__ import annotations
@@ -81,6 +85,7 @@ def make_assess(
     gw_rate_low_per_year: float | None = None,
     window_s: float = YEAR_S,
     observed: str | None = None,
+    observatories: tuple[str, ...] = ("IceCube",),
 ) -> Assess:
     """Return ``assess(alert)`` with these options, see the module's docstring.
 
@@ -130,6 +135,8 @@ def make_assess(
         yield assess_far(alert, sided=convention)
 
     def assess(alert: Alert) -> tuple[Significance, ...]:
+        if alert.observatory not in observatories:
+            return ()
         if store is not None:
             store.add(alert)
         if alert.status is Status.RETRACTION:

@@ -60,7 +60,8 @@ def packet(
     _what(_child(root, "What"), record)
     if alert.trigger_time is not None or alert.localization is not None:
         _where_when(_child(root, "WhereWhen"), alert)
-    text = f"Made of an alert of IceCube by icecube-plugin, from the {alert.format} notice"
+    whose = one_line(alert.observatory)
+    text = f"Made of an alert of {whose} by icecube-plugin, from the {alert.format} notice"
     _child(_child(root, "How"), "Description", text)
     _why(_child(root, "Why"), alert)
     if alert.ivorn is not None and re.fullmatch(_IVORN, alert.ivorn):
@@ -124,7 +125,7 @@ def _p_values(group: Element, p_values: Sequence[Any]) -> None:
 
 def _where_when(parent: Element, alert: Alert) -> None:
     data = _child(parent, "ObsDataLocation")
-    _child(data, "ObservatoryLocation", id="IceCube")
+    _child(data, "ObservatoryLocation", id=one_line(alert.observatory))
     observed = _child(data, "ObservationLocation")
     _child(observed, "AstroCoordSystem", id=_FRAME)
     coords = _child(observed, "AstroCoords", coord_system_id=_FRAME)

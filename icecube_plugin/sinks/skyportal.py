@@ -262,8 +262,9 @@ def _event(alert: Alert, dateobs: str) -> dict[str, Any]:
 
 
 def _tags(alert: Alert) -> list[str]:
-    """Return the tags that SkyPortal gives to IceCube's notices, and our own marks."""
-    tags = ["IceCube", "Neutrino", _TAGS.get(alert.kind, alert.kind.capitalize())]
+    """Return the tags that SkyPortal gives to such notices, and our own marks."""
+    kind = _TAGS.get(alert.kind, alert.kind.capitalize())
+    tags = [alert.observatory[:40], "Neutrino", kind]
     if alert.status is Status.RETRACTION:
         tags.append("retracted")
     return tags if alert.is_real else [*tags, "test"]

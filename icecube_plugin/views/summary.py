@@ -39,6 +39,7 @@ from icecube_plugin.alerts.words import (
     number_text,
     plural,
     region_text,
+    said_by,
     sexagesimal,
     sigma_text,
     systematics_text,
@@ -216,11 +217,11 @@ def _sky_maps(alert: Alert) -> Iterator[Line]:
 
 def _what(alert: Alert) -> Iterator[Line]:
     if alert.signalness is not None:
-        yield Line("signalness", f"{alert.signalness:.3g} ({SIGNALNESS})")
+        yield Line("signalness", f"{alert.signalness:.3g} ({said_by(SIGNALNESS, alert)})")
     if alert.energy_tev is not None:
         yield Line("energy", f"{alert.energy_tev:.4g} TeV")
     if alert.far_per_year is not None:
-        yield Line("false alarms", f"{alert.far_per_year:.4g} {FALSE_ALARMS}")
+        yield Line("false alarms", f"{alert.far_per_year:.4g} {said_by(FALSE_ALARMS, alert)}")
     if alert.charge_pe is not None:
         yield Line("charge", f"{alert.charge_pe:.6g} photo-electrons")
     if alert.signal_trackness is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from icecube_hooks import ConfigError, Message, Record, Sighting, Status, Tense
+from icecube_hooks import AlertKind, ConfigError, Message, Record, Sighting, Status, Tense
 from icecube_hooks.testing import make_alert, make_record, make_significance
 from icecube_plugin.host import SinkConfig
 from icecube_plugin.host.filters import NAMES, make_filter
@@ -133,6 +133,21 @@ def test_expressions(when: str, record: Record, expected: bool) -> None:
             "sinks.s.when: unknown name 'signalnes' (did you mean",
         ),
         ("kind ==", {}, "sinks.s.when: cannot read 'kind =='"),
+        ('kind = "gold"', {}, "sinks.s.when: cannot read 'kind = \"gold\"': invalid syntax"),
+        ("kind == 'golden'", {}, "sinks.s.when: 'golden' is not known (did you mean 'gold'?)"),
+        ("kind in ('gold', 'bronz')", {}, "sinks.s.when: 'bronz' is not known (did you mean"),
+        ("status == 'new'", {}, "sinks.s.when: 'new' is not known (known: initial"),
+        (
+            "signalness > '0.5'",
+            {},
+            "sinks.s.when: 'signalness' is a number, \"'0.5'\" is a text: they cannot be compared",
+        ),
+        ("kind == 'gold' & real", {}, "sinks.s.when: '&' and '|' are not for this: write 'and'"),
+        ("import os", {}, "sinks.s.when: cannot read 'import os': invalid syntax"),
+        ("signalness", {}, "sinks.s.when: 'signalness' is a number, not true or false"),
+        ("kind == 'gold' and 'bronze'", {}, "sinks.s.when: \"'bronze'\" is a text, not true or"),
+        ("'gold'", {}, "sinks.s.when: \"'gold'\" is a text, not true or false"),
+        ("real == 1", {}, "sinks.s.when: 'real' is true or false, '1' is a number"),
         ("open('/etc/passwd')", {}, "sinks.s.when: "),
         ("kind.upper()", {}, "sinks.s.when: expected comparisons and arithmetic only"),
         ("().__class__", {}, "sinks.s.when: expected comparisons and arithmetic only"),
@@ -148,8 +163,16 @@ def test_what_is_wrong_is_named(when: str | None, wanted: dict[str, Any], messag
 def test_no_record_makes_a_filter_raise(record: Record) -> None:
     wanted = {"min_signalness": 0.5, "max_p_post": 0.1, "dec_deg": [0, 1], "real": True}
     circle = [{"ra_deg": 1, "dec_deg": 1, "radius_deg": 1}]
-    assert isinstance(passes(record, " and ".join(NAMES), within=circle, **wanted), bool)
-    assert isinstance(passes(record, "energy_tev ** 99999 > 1 or event > 3"), bool)
+    stated = " and ".join(f"{name} is not None" for name in NAMES)
+    assert isinstance(passes(record, stated, within=circle, **wanted), bool)
+    assert isinstance(passes(record, "energy_tev ** 99999 > 1 or event > 'a'"), bool)
+
+
+def test_kinds_of_third_parties_can_be_chosen() -> None:
+    theirs = changed(kind=AlertKind("km3net-track"))
+    assert passes(theirs, kinds=["km3net-track"])
+    assert passes(theirs, "kind == 'km3net-track'")
+    assert not passes(GOLD, "kind == 'km3net-track'")
 
 
 def test_expressions_know_every_value() -> None:

@@ -180,8 +180,9 @@ def _target_names(event: Event) -> list[str]:
     is_real = not colon or event.newest.is_real
     prefix = "" if is_real else f"{tense} "
     stated = [name for name in event.names if name.startswith(PUBLIC)]
-    numbers = [f"IceCube {name}" for name in event.names if not name.startswith(PUBLIC)]
-    names = [*stated, *numbers] or [f"IceCube {event.key}"]
+    whose = event.newest.observatory
+    numbers = [f"{whose} {name}" for name in event.names if not name.startswith(PUBLIC)]
+    names = [*stated, *numbers] or [f"{whose} {event.key}"]
     return [_text(prefix + name)[:LONGEST_NAME] for name in names]
 
 

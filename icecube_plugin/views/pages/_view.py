@@ -41,6 +41,7 @@ from icecube_plugin.alerts.words import (
     notice_label,
     number_text,
     region_text,
+    said_by,
     sexagesimal,
     short_name,
     sigma_text,
@@ -266,9 +267,21 @@ def _how_sure(story: Story) -> Section:
     facts = []
     signalness, rate = event.latest("signalness"), event.latest("far_per_year")
     if signalness is not None:
-        facts.append(Fact(label="Signalness", text=f"{signalness:.3g}", note=SIGNALNESS))
+        facts.append(
+            Fact(
+                label="Signalness",
+                text=f"{signalness:.3g}",
+                note=said_by(SIGNALNESS, story.event.newest),
+            )
+        )
     if rate is not None:
-        facts.append(Fact(label="False-alarm rate", text=f"{rate:.3g}", note=FALSE_ALARMS))
+        facts.append(
+            Fact(
+                label="False-alarm rate",
+                text=f"{rate:.3g}",
+                note=said_by(FALSE_ALARMS, story.event.newest),
+            )
+        )
     for p in event.latest("p_values") or ():
         text = "not run" if p.value is None else f"{p.value:.3g}"
         facts.append(Fact(label=f"p-value, {clean(p.search, 40)}", text=text, note="before trials"))
@@ -528,7 +541,7 @@ def _comments(story: Story) -> Section:
 
 def _elsewhere(story: Story) -> tuple[Link, ...]:
     event = story.event
-    return (*links_of(event, story.placed.alert), *skymap_links(event), mission_link(event))
+    return (*links_of(event, story.placed.alert), *skymap_links(event), *mission_link(event))
 
 
 def _downloads(story: Story) -> Section:

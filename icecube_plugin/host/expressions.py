@@ -1,0 +1,194 @@
+"""Expressions that choose records: ``kind == 'gold' and signalness > 0.5``.
+
+They compare and calculate with the names of `NAMES`, no more. What could only go wrong later is an
+error when the expression is read: an assignment, a text compared with a number, a kind that is
+nearly one that there is, a result that is neither true nor false.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from icecube_hooks import AlertKind, ConfigError, Record, Status, Tense, WireFormat
+from icecube_hooks.host import nearest
+from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
+
+__all__ = ["NAMES", "Test", "check_name", "expression"]
+
+Test = Callable[[Record], bool | None]
+"""Whether a record passes; ``None`` where the notice does not state what is asked for."""
+
+_COLUMNS: Final = by_name(RECORD)
+
+NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
+    **{name: column.get for name, column in _COLUMNS.items()},
+    "event": _COLUMNS["event_key"].get,
+    "far_per_year": lambda record: FAR_PER_YEAR.get(record.alert),
+    "p_post": _COLUMNS["headline_p_post"].get,
+    "real": _COLUMNS["is_real"].get,
+    "repeat": lambda record: record.is_repeat,
+    "sigma_post": _COLUMNS["headline_sigma_post"].get,
+    "topic": lambda record: record.message.topic,
+}
+"""What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
+
+_MORE: Final = {
+    "event": Kind.TEXT,
+    "far_per_year": Kind.REAL,
+    "p_post": Kind.REAL,
+    "real": Kind.FLAG,
+    "repeat": Kind.FLAG,
+    "sigma_post": Kind.REAL,
+    "topic": Kind.TEXT,
+}
+_KINDS: Final = {name: column.kind for name, column in _COLUMNS.items()} | _MORE
+_CHOICES: Final = {"kind": AlertKind, "format": WireFormat, "status": Status, "tense": Tense}
+_OPEN: Final = ("kind", "format")
+"""Third parties may have others of these: only what is nearly a known one is refused."""
+
+_NUMBER, _TEXT, _FLAG, _TIME, _ANY = "a number", "a text", "true or false", "a time", "nothing"
+_TYPES: Final = {
+    Kind.TEXT: _TEXT,
+    Kind.WHOLE: _NUMBER,
+    Kind.REAL: _NUMBER,
+    Kind.FLAG: _FLAG,
+    Kind.TIME: _TIME,
+}
+
+
+def expression(text: str, key: str) -> Test:
+    """Return the test that an expression is.
+
+    ``None`` is its answer where the record does not state what it asks for.
+
+    Raises
+    ------
+    ConfigError
+        Under `key`, if it cannot be read, has an unknown name, or compares what cannot be equal.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        hint = "one = sets a value: compare with ==" if _is_assignment(text) else None
+        reason = getattr(error, "msg", None) or str(error)
+        raise ConfigError(f"cannot read {text!r:.80}: {reason}", key=key, hint=hint) from error
+    try:
+        found = _type_of(tree.body, key)
+    except RecursionError as error:
+        raise ConfigError(f"cannot read {text!r:.80}: too deep", key=key) from error
+    if found != _FLAG:
+        raise ConfigError(f"{text!r:.80} is {found}, not true or false", key=key)
+    return _evaluated(text, tree.body, key)
+
+
+def check_name(field: str, value: str, key: str) -> None:
+    """Refuse a kind, format, status or tense that there is not.
+
+    Raises
+    ------
+    ConfigError
+    """
+    known = [one.value for one in _CHOICES[field]]
+    is_near = bool(difflib.get_close_matches(value, known, n=1, cutoff=0.7))
+    if value not in known and (is_near or field not in _OPEN):
+        raise ConfigError(f"{value!r:.40} is not known", key=key, hint=nearest(value, known))
+
+
+def _is_assignment(text: str) -> bool:
+    try:
+        return isinstance(ast.parse(text.strip()).body[0], ast.Assign)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, IndexError):
+        return False
+
+
+def _evaluated(text: str, tree: ast.expr, key: str) -> Test:
+    try:
+        from simpleeval import EvalWithCompoundTypes, InvalidExpression
+    except ImportError as error:
+        hint = "pip install simpleeval"
+        raise ConfigError("needs the package simpleeval", key=key, hint=hint) from error
+
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    evaluator = EvalWithCompoundTypes(functions={})
+
+    def test(record: Record) -> bool | None:
+        evaluator.names = {name: NAMES[name](record) for name in names}
+        try:
+            return bool(evaluator.eval(text, previously_parsed=tree))
+        except (InvalidExpression, ArithmeticError, TypeError, ValueError):
+            return None  # it needs a value that is not stated
+
+    return test
+
+
+def _type_of(node: ast.expr, key: str) -> str:
+    """Return what an expression gives; refuse what makes no sense.
+
+    Raises
+    ------
+    ConfigError
+    """
+    match node:
+        case ast.Constant(value=value):
+            return _type_of_constant(value, key)
+        case ast.Name(id=name):
+            if name not in NAMES:
+                hint = nearest(name, NAMES)
+                raise ConfigError(f"unknown name {name!r:.40}", key=key, hint=hint)
+            return _TYPES[_KINDS[name]]
+        case ast.BoolOp(values=values):
+            return _all(values, _FLAG, key)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _all([operand], _FLAG, key)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return _all([operand], _NUMBER, key)
+        case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
+            raise ConfigError("'&' and '|' are not for this: write 'and', 'or'", key=key)
+        case ast.BinOp(left=left, right=right):
+            return _all([left, right], _NUMBER, key)
+        case ast.Compare(left=left, comparators=rest):
+            for one, operator, other in zip([left, *rest], node.ops, rest, strict=False):
+                _check_pair(one, operator, other, key)
+            return _FLAG
+    raise ConfigError("expected comparisons and arithmetic only", key=key)
+
+
+def _type_of_constant(value: object, key: str) -> str:
+    if value is None:
+        return _ANY
+    if isinstance(value, bool):
+        return _FLAG
+    if isinstance(value, int | float):
+        return _NUMBER
+    if isinstance(value, str):
+        return _TEXT
+    raise ConfigError(f"{value!r:.40} is no number or text", key=key)
+
+
+def _all(nodes: list[ast.expr], wanted: str, key: str) -> str:
+    for node in nodes:
+        if (found := _type_of(node, key)) != wanted:
+            raise ConfigError(f"{ast.unparse(node)!r:.60} is {found}, not {wanted}", key=key)
+    return wanted
+
+
+def _check_pair(one: ast.expr, operator: ast.cmpop, other: ast.expr, key: str) -> None:
+    """Refuse a comparison that is the same for every record."""
+    if isinstance(operator, ast.In | ast.NotIn) and isinstance(other, ast.Tuple | ast.List):
+        for item in other.elts:
+            _check_pair(one, ast.Eq(), item, key)
+        return
+    types = _type_of(one, key), _type_of(other, key)
+    if types[0] != types[1] and _ANY not in types:
+        left, right = (ast.unparse(node) for node in (one, other))
+        text = f"{left!r:.40} is {types[0]}, {right!r:.40} is {types[1]}: they cannot be compared"
+        raise ConfigError(text, key=key)
+    for name, value in ((one, other), (other, one)):
+        if not (isinstance(name, ast.Name) and isinstance(value, ast.Constant)):
+            continue
+        is_one = isinstance(value.value, str) and not isinstance(operator, ast.In | ast.NotIn)
+        if is_one and name.id in _CHOICES:
+            check_name(name.id, str(value.value), key)
