@@ -1,8 +1,8 @@
 """Optional check of notices against their schemas: reports, never refuses.
 
 JSON notices are held against GCN's JSON schema, VOEvents against the VOEvent 2.0 schema that
-voevent-parse brings (extra ``voevent``, Python before 3.12 only). GCN's schema is not shipped; give the folder of a
-copy of ``nasa-gcn/gcn-schema``, in any of its versions (needs
+voevent-parse brings (extra ``voevent``, Python before 3.12 only). GCN's schema is not shipped; give
+the folder of a copy of ``nasa-gcn/gcn-schema``, in any of its versions (needs
 ``pip install icecube-plugin[schema]``)::
 
     from icecube_plugin.notices.schema import Checker
