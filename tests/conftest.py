@@ -39,9 +39,15 @@ SERVERS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long too")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is not in the core suite: see ``full`` in pyproject.toml."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is not in the core suite: see ``full`` in pyproject.toml; leave out what is long."""
+    if not config.getoption("--long"):
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if place.startswith(FULL) or SERVERS & set(getattr(item, "fixturenames", ())):

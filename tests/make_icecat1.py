@@ -13,9 +13,10 @@ alerts grows tenfold.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ FARS = (0.1, 0.13, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
 SIGNALNESSES = (0.0, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 THRESHOLDS = {"gold": (0.0, 0.3, 0.5), "bronze": (0.0, 0.3)}
 KNOTS = 41
+SIZES = 20
 HEAD = '''"""IceCat-1 in a few numbers, made by ``tests/make_icecat1.py``; see there.
 
 The track alerts of IceCat-1 (Abbasi et al., ApJS 269 (2023) 25, doi:10.7910/DVN/SCRUCD, with its
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     far_per_year: float
     signalness: float
     sin_dec: float
+    radius_deg: float
 
 
 def read(path: Path) -> list[Entry]:
@@ -64,10 +67,27 @@ def read(path: Path) -> list[Entry]:
             far_per_year=float(row["FAR"]),
             signalness=float(row["SIGNAL"]),
             sin_dec=math.sin(math.radians(float(row["DEC"]))),
+            radius_deg=radius_deg(row),
         )
         for row in rows
     ]
     return sorted(entries)
+
+
+def radius_deg(row: Mapping[str, str]) -> float:
+    """Return the radius of the circle with the area of the box that a row states [deg]."""
+    dec, low, high = (float(row[name]) for name in ("DEC", "DEC_ERR_MINUS", "DEC_ERR_PLUS"))
+    south, north = (math.sin(math.radians(x)) for x in (max(dec - low, -90), min(dec + high, 90)))
+    width = math.radians(float(row["RA_ERR_MINUS"]) + float(row["RA_ERR_PLUS"]))
+    return math.degrees(2 * math.asin(math.sqrt(width * (north - south) / (4 * math.pi))))
+
+
+def radii(values: Iterable[float]) -> list[float]:
+    """Return the root mean square of each of `SIZES` equal parts, by size."""
+    ranked = sorted(values)
+    edges = [round(n * len(ranked) / SIZES) for n in range(SIZES + 1)]
+    parts = [ranked[a:b] for a, b in itertools.pairwise(edges)]
+    return [math.sqrt(math.fsum(r * r for r in part) / len(part)) for part in parts]
 
 
 def counts(
@@ -142,7 +162,22 @@ def text(entries: Sequence[Entry]) -> str:
         'sin(declination) from -1 to 1; straight between them."""\n'
     )
     whole = "\n".join(parts[:-1]).replace("{\n\n", "{\n").replace("),\n\n", "),\n") + parts[-1]
-    return whole.replace("'", '"')
+    return (whole + sizes(entries)).replace("'", '"')
+
+
+def sizes(entries: Sequence[Entry]) -> str:
+    """Return the part of the module about the sizes of regions."""
+    rows = []
+    for kind in THRESHOLDS:
+        numbers = [f"{r:.2f}" for r in radii(e.radius_deg for e in entries if e.kind == kind)]
+        halves = numbers[: SIZES // 2], numbers[SIZES // 2 :]
+        body = "".join(f"        {' '.join(half) + ' '!r}\n" for half in halves)
+        rows.append(f"    {kind!r}: (\n{body}    ),\n")
+    title = f"RADII_DEG: Final = {{\n{''.join(rows)}}}\n"
+    return (
+        f'\n{title}"""By kind: sizes of 90 % regions, each of as many alerts, rising [deg]: root\n'
+        'mean squares of the radii of circles with the area of the stated box."""\n'
+    )
 
 
 if __name__ == "__main__":

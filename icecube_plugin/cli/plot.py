@@ -28,6 +28,7 @@ examples:
   icecube-alerts plot notice.xml --what visibility --site paranal
   icecube-alerts plot notice.xml --what visibility --site 28.76,-17.88,2350 --night 2026-05-02
   icecube-alerts plot alerts.sqlite --what ladder --event S231025a
+  icecube-alerts plot alerts.sqlite --what sorted --searched 125 2480
   icecube-alerts plot cascade.xml --what finder --skymap cascade.fits.gz
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
@@ -35,7 +36,7 @@ database of ours (SQLite file, or URL). Nothing is fetched, except with --fetch 
 notice names, over https; it stays in the data folder.
 """
 
-WHATS: Final = ("map", "finder", "visibility", "ladder", "cumulative")
+WHATS: Final = ("map", "finder", "visibility", "ladder", "sorted", "cumulative")
 WITH_SKYMAP: Final = ("map", "finder")
 FORMS: Final = ("png", "svg", "pdf")
 
@@ -59,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_date,
         metavar="DATE",
         help="local date of the evening; default: the event's",
+    )
+    parser.add_argument(
+        "--searched",
+        nargs=2,
+        type=int,
+        metavar=("N", "N_LOW"),
+        help="for sorted: how many significant and low-significance GW events were searched",
     )
     parser.add_argument("--skymap", metavar="FILE", help="HEALPix FITS file, for its contours")
     parser.add_argument("--fetch", action="store_true", help="fetch the notice's sky map (https)")
@@ -102,17 +110,23 @@ def _check(arguments: argparse.Namespace, file: Path) -> None:
         from icecube_plugin.sky.site import SITES
 
         raise ConfigError("--what visibility needs --site", hint=f"one of {', '.join(SITES)}")
+    if arguments.searched and arguments.what != "sorted":
+        raise ConfigError("--searched is for --what sorted")
     if (arguments.skymap or arguments.fetch) and arguments.what not in WITH_SKYMAP:
         raise ConfigError(f"--skymap and --fetch are for {' and '.join(WITH_SKYMAP)}")
 
 
 def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
+    from icecube_plugin.significance import STREAMS
     from icecube_plugin.views import plots as plot
 
     what = arguments.what
     size: dict[str, Any] = {} if arguments.size is None else {"size_in": arguments.size}
     if what == "cumulative":
         return plot.cumulative(records, **size)
+    if what == "sorted":
+        searched = dict(zip(STREAMS, arguments.searched or (), strict=False))
+        return plot.sorted_p(records, n_searched=searched, **size)
     if what == "ladder":
         chosen = None if arguments.event is None else _event(records, arguments).newest.event_key
         return plot.p_ladder(records, highlight=chosen, **size)

@@ -36,13 +36,23 @@ from ._assessment import (
 from ._chance import Chance, chance_of_sources, poisson_chance
 from ._coincidence import (
     Coincidence,
+    Multiplet,
     coincidence,
     earlier_alert,
     expected_alerts,
+    multiplet,
 )
 from ._combination import DEPENDENT_NOTE, Combined, fisher, stouffer
 from ._conversion import log_p_from_sigma, p_from_sigma, sigma_from_log_p, sigma_from_p
-from ._icecat1 import Density, alert_density, alert_share, alerts_per_year, circle_density
+from ._fluence import EffectiveArea, PowerLaw, poisson_limit, read_effective_area
+from ._icecat1 import (
+    Density,
+    alert_density,
+    alert_radii,
+    alert_share,
+    alerts_per_year,
+    circle_density,
+)
 from ._observed import ObservedEvents, spent_trials
 from ._rates import (
     ALERT_RATES,
@@ -84,14 +94,18 @@ __all__ = [
     "Coincidence",
     "Combined",
     "Density",
+    "EffectiveArea",
     "GWRun",
+    "Multiplet",
     "ObservedEvents",
     "PValueError",
+    "PowerLaw",
     "Rate",
     "Season",
     "SeasonEvent",
     "Trials",
     "alert_density",
+    "alert_radii",
     "alert_share",
     "alerts_per_year",
     "assess_far",
@@ -113,13 +127,16 @@ __all__ = [
     "gw_run_of",
     "gw_stream_of",
     "log_p_from_sigma",
+    "multiplet",
     "newest",
     "p_from_sigma",
     "poisson_chance",
+    "poisson_limit",
     "post_trial_log_p",
     "post_trial_p",
     "post_trial_sigma",
     "pre_trial_p",
+    "read_effective_area",
     "season",
     "sigma_from_log_p",
     "sigma_from_p",

@@ -34,11 +34,12 @@ from icecube_hooks import (
     Sided,
     Significance,
 )
-from icecube_plugin.sky import Region, cap_area_deg2, region_or_none, separation_deg
+from icecube_plugin.sky import Area, Areas, cap_area_deg2, region_or_none, separation_deg
 from icecube_plugin.sky.directions import SKY_DEG2
 
 from ._assessment import assess_p
-from ._icecat1 import Density, alert_density, alert_share, circle_density
+from ._chance import poisson_chance
+from ._icecat1 import Density, alert_density, alert_radii, alert_share, circle_density
 from ._rates import ALERT_RATES, Rate, count_text, expected_count
 from ._season import newest
 from ._trials import Trials
@@ -46,9 +47,11 @@ from ._values import RATE, TRIALS, PValueError
 
 __all__ = [
     "Coincidence",
+    "Multiplet",
     "coincidence",
     "earlier_alert",
     "expected_alerts",
+    "multiplet",
 ]
 
 _ICECAT1: Final = "density of alerts over declination as in IceCat-1"
@@ -129,6 +132,7 @@ def coincidence(
     density: Density | None = None,
     min_signalness: float = 0.0,
     transients: float = 1,
+    areas: Areas = region_or_none,
     sided: Sided | str = Sided.ONE,
     provider: str = "icecube",
 ) -> tuple[Coincidence, ...]:
@@ -159,6 +163,9 @@ def coincidence(
         Rate and density are then those of such alerts.
     transients : float
         How many transients (or positions, or windows) were tried, this one included.
+    areas : callable
+        Finds the region of an alert: ``Maps(folder).area`` of `icecube_plugin.sky.skymaps` takes
+        the sky map where there is one, instead of what the notice states.
 
     Raises
     ------
@@ -182,9 +189,9 @@ def coincidence(
     wanted = [alert for alert in newest(alerts) if (alert.signalness or 0.0) >= min_signalness]
     found = []
     for alert, place, when in _within(wanted, allowed, start, stop):
-        region = region_or_none(place)
+        region = areas(place)
         apart = separation_deg(place, position)
-        radius = max(apart, 0.0 if region is None else _radius_deg(region.area_deg2))
+        radius = max(apart, _size_deg(region))
         known = density or alert_density(alert.kind, min_signalness)
         share = alert_share(alert.kind, min_signalness)
         n_expected = share * _in_circle(alert.kind, window, position, radius, known, rates)
@@ -200,7 +207,7 @@ def coincidence(
             alert=alert,
             separation_deg=apart,
             is_contained=None if region is None else _holds(region, position),
-            containment=place.containment,
+            containment=None if region is None else region.containment,
             delta_t_s=(when - time).total_seconds(),
             n_expected=n_expected,
             significance=significance,
@@ -216,6 +223,7 @@ def earlier_alert(
     window_s: float,
     kinds: Iterable[AlertKind] = (AlertKind.GOLD, AlertKind.BRONZE),
     rates: Mapping[AlertKind, Rate] = ALERT_RATES,
+    areas: Areas = region_or_none,
     trials: float | Trials | None = None,
     provider: str = "icecube",
 ) -> Coincidence | None:
@@ -234,6 +242,8 @@ def earlier_alert(
         How far to look back [s], fixed beforehand.
     kinds : iterable of AlertKind
     rates : mapping
+    areas : callable
+        As of `coincidence`.
     trials : float or Trials, optional
         New alerts (and windows) that were looked at so.
 
@@ -247,11 +257,9 @@ def earlier_alert(
     if place is None or when is None:
         return None
     allowed = frozenset(kinds)
-    start = when - timedelta(seconds=RATE.number(window_s))
-    others = [one for one in newest(earlier) if one.event_key != alert.event_key]
     near = [
         (separation_deg(there, place), one, then, there)
-        for one, there, then in _within(others, allowed, start, when)
+        for one, there, then in _before(alert, when, earlier, window_s, allowed)
     ]
     if not near:
         return None
@@ -260,12 +268,12 @@ def earlier_alert(
     n_expected = math.fsum(
         _in_circle(kind, window_s, position, apart, alert_density(kind), rates) for kind in allowed
     )
-    region = region_or_none(there)
+    region = areas(there)
     return Coincidence(
         alert=one,
         separation_deg=apart,
         is_contained=None if region is None else _holds(region, position),
-        containment=there.containment,
+        containment=None if region is None else region.containment,
         delta_t_s=(then - when).total_seconds(),
         n_expected=n_expected,
         significance=assess_p(
@@ -278,10 +286,106 @@ def earlier_alert(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Multiplet:
+    """The earlier alerts whose regions overlap that of a new one, and how many do by chance.
+
+    Attributes
+    ----------
+    alerts : tuple of Alert
+        The nearest first.
+    n_expected : float
+        How many overlap by chance within the window.
+    significance : Significance or None
+        The chance of as many or more; ``None`` where none overlaps.
+    """
+
+    alerts: tuple[Alert, ...]
+    n_expected: float
+    significance: Significance | None
+
+
+def multiplet(
+    alert: Alert,
+    earlier: Iterable[Alert],
+    *,
+    window_s: float,
+    kinds: Iterable[AlertKind] = (AlertKind.GOLD, AlertKind.BRONZE),
+    rates: Mapping[AlertKind, Rate] = ALERT_RATES,
+    areas: Areas = region_or_none,
+    trials: float | Trials | None = None,
+    provider: str = "icecube",
+) -> Multiplet | None:
+    """Return which earlier alerts overlap a new one, and the chance of so many.
+
+    Two regions overlap if their best fits are nearer than their radii together, each the radius of
+    the circle with the region's area. Alerts come at the rates of their kinds, with the density
+    over declination and the sizes of IceCat-1; the new alert's place and size are taken as they
+    are. Of a region that is not stated the radius is 0.
+
+    Parameters
+    ----------
+    alert, earlier, window_s, kinds, rates, areas, trials
+        As of `earlier_alert`.
+
+    Returns
+    -------
+    Multiplet or None
+        ``None`` if the new alert states no place or time.
+
+    Raises
+    ------
+    PValueError
+        For kinds whose sizes are not known: other than gold and bronze.
+    """
+    place, when = alert.localization, alert.trigger_time
+    if place is None or when is None:
+        return None
+    allowed, radius = frozenset(kinds), _size_deg(areas(place))
+    apart = [
+        (separation_deg(place, there), radius + _size_deg(areas(there)), one)
+        for one, there, _ in _before(alert, when, earlier, window_s, allowed)
+    ]
+    near = [(far, one) for far, reach, one in apart if far <= reach]
+    found = tuple(one for _, one in sorted(near, key=lambda pair: pair[0]))
+    n_expected = math.fsum(
+        _in_circle(kind, window_s, place, radius + other, alert_density(kind), rates) / len(radii)
+        for kind, radii in ((kind, alert_radii(kind)) for kind in allowed)
+        for other in radii
+    )
+    significance = None
+    if found:
+        significance = assess_p(
+            poisson_chance(len(found), n_expected),
+            quantity=f"{count_text(len(found), 'earlier alert')} or more that overlap",
+            trials=trials,
+            provider=provider,
+            notes=(_ICECAT1,),
+        )
+    return Multiplet(alerts=found, n_expected=n_expected, significance=significance)
+
+
+def _before(
+    alert: Alert,
+    when: datetime,
+    earlier: Iterable[Alert],
+    window_s: float,
+    kinds: frozenset[AlertKind],
+) -> Iterator[tuple[Alert, Localization, datetime]]:
+    """Yield the alerts of other events in the window before an alert."""
+    start = when - timedelta(seconds=RATE.number(window_s))
+    others = [one for one in newest(earlier) if one.event_key != alert.event_key]
+    return _within(others, kinds, start, when)
+
+
+def _size_deg(area: Area | None) -> float:
+    return 0.0 if area is None else _radius_deg(area.area_deg2)
+
+
 def _in_circle(
     kind: AlertKind,
     window_s: float,
-    middle: Direction,
+    middle: Direction | Localization,
     radius_deg: float,
     density: Density | None,
     rates: Mapping[AlertKind, Rate],
@@ -317,6 +421,6 @@ def _within(
             yield alert, place, when
 
 
-def _holds(region: Region, position: Direction) -> bool:
+def _holds(region: Area, position: Direction) -> bool:
     found: bool = region.contains(position.ra_deg, position.dec_deg)
     return found

@@ -17,10 +17,17 @@ from typing import Final
 
 from icecube_hooks import Alert, AlertKind
 
-from ._icecat1_data import DENSITY, FAR_PER_YEAR, KINDS, SIGNALNESS, YEARS
+from ._icecat1_data import DENSITY, FAR_PER_YEAR, KINDS, RADII_DEG, SIGNALNESS, YEARS
 from ._values import PROBABILITY, RATE, PValueError
 
-__all__ = ["alert_density", "alert_share", "alerts_per_year", "circle_density", "compared"]
+__all__ = [
+    "alert_density",
+    "alert_radii",
+    "alert_share",
+    "alerts_per_year",
+    "circle_density",
+    "compared",
+]
 
 Density = Callable[[float], float]
 """``density(dec_deg)``: density of alerts at a declination [deg] relative to isotropy."""
@@ -118,7 +125,28 @@ def alert_density(kind: AlertKind, min_signalness: float = 0.0) -> Density | Non
     return density
 
 
-@lru_cache(1024)
+@cache
+def alert_radii(kind: AlertKind) -> tuple[float, ...]:
+    """Return how large alerts of a kind are: radii [deg] that are equally frequent, rising.
+
+    Each of the circle with the area of the box that the catalogue states at 90 %.
+
+    Raises
+    ------
+    PValueError
+        For a kind that IceCat-1 does not have.
+
+    Examples
+    --------
+    >>> [alert_radii(AlertKind.GOLD)[n] for n in (0, 10, -1)]
+    [0.44, 1.26, 6.96]
+    """
+    if kind.value not in KINDS:
+        raise PValueError("expected a kind of alert with known sizes", str(kind))
+    return tuple(map(float, RADII_DEG[kind.value].split()))
+
+
+@lru_cache(4096)
 def circle_density(density: Density, dec_deg: float, radius_deg: float) -> float:
     """Return the mean of a density over a circle on the sky around a declination [deg].
 

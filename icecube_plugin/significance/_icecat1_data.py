@@ -87,3 +87,16 @@ DENSITY: Final = {
 }
 """By kind and least signalness: density relative to isotropy at equal steps of
 sin(declination) from -1 to 1; straight between them."""
+
+RADII_DEG: Final = {
+    "gold": (
+        "0.44 0.57 0.65 0.71 0.74 0.81 0.94 1.09 1.16 1.22 "
+        "1.26 1.37 1.46 1.60 1.79 2.07 2.36 2.91 3.72 6.96 "
+    ),
+    "bronze": (
+        "0.41 0.73 0.91 1.01 1.13 1.27 1.38 1.50 1.64 1.77 "
+        "1.95 2.09 2.35 2.59 2.96 3.30 3.53 4.17 5.67 8.80 "
+    ),
+}
+"""By kind: sizes of 90 % regions, each of as many alerts, rising [deg]: root
+mean squares of the radii of circles with the area of the stated box."""

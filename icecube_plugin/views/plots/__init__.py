@@ -1,4 +1,4 @@
-"""Plots of alerts: all-sky map, finder, visibility, p-value ladder, cumulative numbers.
+"""Plots of alerts: all-sky map, finder, visibility, p-values, cumulative numbers.
 
 ::
 
@@ -28,6 +28,7 @@ from ._figure import to_pdf, to_png, to_svg
 from ._finder import finder
 from ._ladder import p_ladder
 from ._maps import sky_map
+from ._sorted import sorted_p
 from ._svg import svg_finder, svg_map, svg_marker
 from ._visibility import visibility
 
@@ -37,6 +38,7 @@ __all__ = [
     "finder",
     "p_ladder",
     "sky_map",
+    "sorted_p",
     "svg_finder",
     "svg_map",
     "svg_marker",
