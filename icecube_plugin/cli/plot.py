@@ -125,7 +125,8 @@ def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
     if what == "cumulative":
         return plot.cumulative(records, **size)
     if what == "sorted":
-        searched = dict(zip(STREAMS, arguments.searched or (), strict=False))
+        counts: Sequence[int] = arguments.searched or ()
+        searched = {str(stream): n for stream, n in zip(STREAMS, counts, strict=False)}
         return plot.sorted_p(records, n_searched=searched, **size)
     if what == "ladder":
         chosen = None if arguments.event is None else _event(records, arguments).newest.event_key
