@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
-from icecube_plugin.alerts.words import containment_text, region_text
+from icecube_plugin.alerts.words import clean, containment_text, region_text
 from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.projections import tangent
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from icecube_plugin.sky.skymaps import Pixels
 
 __all__ = ["finder"]
+
+SOURCE: Final = "#006d2c"
+"""Colour of sources of catalogues."""
 
 
 def finder(
@@ -82,12 +85,30 @@ def finder(
         axes.plot([0], [0], "x", color=INK, markersize=14, mew=2.2, zorder=6)
     if skymap is not None:
         _draw_finder_map(axes, field, skymap)
-    place_names(axes, _names(field), 6.5)
+    sources = list(_sources(record, field))
+    for _, east, north in sources:
+        axes.plot([east], [north], "+", color=SOURCE, markersize=8, zorder=5)
+    place_names(axes, (*_names(field), *sources[:NAMES_UP_TO]), 6.5)
     handles = [*_finder_entries(field), *(skymap_entries(skymap) if skymap is not None else ())]
+    handles += [entry("source of a catalogue", "+", color=SOURCE)] if sources else []
     legend(axes, handles, loc="upper left", bbox_to_anchor=(1.13, 1.0))
     write_heading(figure, f"{heading_of(field.event)}\n{_place_text(field.centre)}")
     caption(figure, (*_finder_caption(field), provenance([record])))
     return figure
+
+
+def _sources(record: Record, field: Field) -> Iterator[tuple[str, float, float]]:
+    """Yield the sources that annotators have found (``data["sources"]``), inside of the frame."""
+    for annotation in record.annotations:
+        listed = annotation.data.get("sources")
+        for one in listed if isinstance(listed, list | tuple) else ():
+            if not isinstance(one, Mapping):
+                continue
+            name, ra, dec = (one.get(key) for key in ("name", "ra_deg", "dec_deg"))
+            if isinstance(ra, int | float) and isinstance(dec, int | float):
+                east, north = tangent(ra, dec, field.centre.ra_deg, field.centre.dec_deg)
+                if max(abs(east), abs(north)) < field.half_deg:
+                    yield clean(str(name or ""), 30), float(east), float(north)
 
 
 def _place_text(place: Localization) -> str:
