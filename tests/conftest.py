@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is not in the core suite: see ``full`` in pyproject.toml; leave out what is long."""
+    """Mark what is not in the core suite (``full`` in pyproject.toml). Leave out what is long."""
     if not config.getoption("--long"):
         items[:] = [item for item in items if item.get_closest_marker("long") is None]
     for item in items:
