@@ -28,6 +28,7 @@ __all__ = [
     "is_at",
     "lock",
     "locked_folder",
+    "probe_file",
     "replace_file",
     "replacing",
     "sync_data",
@@ -93,6 +94,19 @@ def usable_file(path: Path, key: str) -> Path:
     if path.exists() and not os.access(path, os.W_OK):
         raise ConfigError(f"cannot write {path}: Permission denied", key=key)
     return path
+
+
+def probe_file(path: Path) -> None:
+    """See whether a file can be written or made, and make none.
+
+    Raises
+    ------
+    RetryLater
+    """
+    try:
+        usable_file(path, "path")
+    except ConfigError as error:
+        raise RetryLater(error.reason) from error
 
 
 def wrong(error: OSError, path: Path) -> RetryLater:

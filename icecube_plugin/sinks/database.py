@@ -24,6 +24,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, SinkError, SinkType, hookimpl
+from icecube_plugin.disk import probe_file
 
 from ._options import Wait
 from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
@@ -98,6 +99,7 @@ class Database:
         """
         file = file_of(self._address)
         if file is not None and not file.exists():
+            probe_file(file)
             return
         with _connected(self._address, f"cannot use {self._place}") as connection:
             layout_of(connection, self._place)

@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "brokers.md").read_text()
 PIP: Final = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 FAST: Final = ("--no-compile",)  # a third of the time; what is imported is compiled then
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 180.0
 
 # Sinks of a third party, installed beside ours: one whose every write fails, and one that ends the
 # process, as a power cut would, once the number of writes is done that stands in a file.

@@ -42,7 +42,7 @@ from .conftest import (
 TOM: Final = ("tomtoolkit==3.1.0", "tom-alertstreams[gcn,hopskotch]==1.3.0", "six")
 DOCUMENT: Final = (ROOT / "docs" / "brokers-comet-tom.md").read_text()
 FIXTURES: Final = ROOT / "fixtures"
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 180.0
 
 MANAGE = """
 import os, sys

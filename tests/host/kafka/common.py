@@ -137,7 +137,7 @@ def rows(folder: Path) -> int:
         return found
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
