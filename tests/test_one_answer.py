@@ -12,19 +12,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from astropy.table import QTable
 
-from icecube_hooks import Alert, Message, NoticeError, Record, Status
+from icecube_hooks import Alert, AlertKind, Message, NoticeError, Record, Sink, Status, WireFormat
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_record
-from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts import Event, group, tables
 from icecube_plugin.cli.query import Question, ask
 from icecube_plugin.sinks.database import Database, select
+from icecube_plugin.sinks.parquet import Parquet
+from icecube_plugin.sinks.tables import Table
 from icecube_plugin.views.pages import page, tell
 
 FOLDERS = ("raw", "voevent", "json", "circulars", "circulars_json", "circulars_2017")
 ORDERS = 20
-REPLAYS = 3
+REPLAYS = 5
 
 RETRACTED = {
     "130949_71165249": 22669,
@@ -45,6 +50,10 @@ Answer = dict[str, tuple[bool, tuple[float, float] | None]]
 
 @pytest.fixture(scope="module")
 def records(corpus: Path) -> list[Record]:
+    return corpus_records(corpus)
+
+
+def corpus_records(corpus: Path) -> list[Record]:
     plugins = load_plugins(block=("sink-*",))
     found: dict[str, Record] = {}
     for folder in FOLDERS:
@@ -94,13 +103,19 @@ def test_the_order_of_arrival_changes_nothing(records: list[Record]) -> None:
         assert whole(shuffled(records, seed)) == expected
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/a.sqlite"
+    found: str = request.getfixturevalue("database_url")
+    return found
+
+
 @pytest.mark.parametrize("seed", range(REPLAYS))
-def test_database_query_and_pages_agree(records: list[Record], tmp_path: Path, seed: int) -> None:
+def test_databases_query_and_pages_agree(records: list[Record], url: str, seed: int) -> None:
     order = shuffled(records, seed)
-    url = f"sqlite:///{tmp_path}/a.sqlite"
     with closing(Database(url=url)) as sink:
-        for start in range(0, len(order), 7):
-            sink.write(order[start : start + 7])
+        write(sink, order)
     in_view = in_the_view(url)
     stories = tell(order)
     expected = {k: v for k, v in said(s.event for s in stories).items() if k in in_view}
@@ -114,6 +129,42 @@ def test_database_query_and_pages_agree(records: list[Record], tmp_path: Path, s
     for story in stories:
         if story.key in expected:
             assert page(story).is_retracted is expected[story.key][0]
+
+
+def write(sink: Sink, records: Sequence[Record], size: int = 7) -> None:
+    for start in range(0, len(records), size):
+        sink.write(records[start : start + size])
+
+
+def test_files_agree(records: list[Record], tmp_path: Path) -> None:
+    order = shuffled(records, 1)
+    with closing(Table(path=tmp_path / "a.fits")) as catalogue:
+        write(catalogue, order, 60)
+    with closing(Parquet(folder=tmp_path / "a.parquet")) as columns:
+        write(columns, order, 60)
+    events = group(record.alert for record in order)
+    expected = said(events)
+    found = tables.read_table(tmp_path / "a.fits")
+    columns_of = (found["event_key"], found["ra"], found["dec"])
+    places = zip(
+        *(np.ma.MaskedArray(getattr(one, "value", one)).tolist() for one in columns_of), strict=True
+    )
+    retracted = QTable.read(tmp_path / "a.fits")["retracted"].tolist()
+    answer = {
+        key: (is_retracted, None if ra is None else (ra, dec))
+        for (key, ra, dec), is_retracted in zip(places, retracted, strict=True)
+    }
+    agrees(answer, expected)
+    by_id = {record.id: position(record.alert) for record in order}
+    rows = pq.read_table(tmp_path / "a.events.parquet").to_pylist()
+    assert {row["record_id"] for row in rows} == by_id.keys()
+    newest = [row for row in rows if row["is_newest"]]
+    agrees(
+        {row["event_key"]: (row["retracted"], by_id[row["record_id"]]) for row in newest}, expected
+    )
+    assert {row["event_key"]: row["n_notices"] for row in rows} == {
+        event.key: len(event.notices) for event in events
+    }
 
 
 def in_the_view(url: str) -> Answer:
@@ -140,13 +191,15 @@ def test_a_retraction_by_name_is_seen_by_sql(tmp_path: Path) -> None:
     """The name is tied to the number by a third notice, which comes last of all."""
     by_number = make_record(event_names=())
     retraction = make_record(
-        format="circular", kind="track", circular_number=35002, run_id=None, event_id=None,
-        revision=None, status=Status.RETRACTION, trigger_time=None, localization=None,
+        format=WireFormat.CIRCULAR, kind=AlertKind.TRACK, circular_number=35002,
+        run_id=None, event_id=None, revision=None, status=Status.RETRACTION,
+        trigger_time=None, localization=None,
         event_names=("IceCube-230416B",),
     )  # fmt: skip
     tie = make_record(
-        format="circular", circular_number=35001, revision=None, event_names=("IceCube_230416B",)
-    )
+        format=WireFormat.CIRCULAR, circular_number=35001, revision=None,
+        event_names=("IceCube_230416B",),
+    )  # fmt: skip
     url = f"sqlite:///{tmp_path}/a.sqlite"
     with closing(Database(url=url)) as sink:
         sink.write([by_number])

@@ -5,6 +5,8 @@
     alerts.parquet/
         2025/alerts-4be2c6a0d1f3b597.parquet
         2026/alerts-93c1a7e25d04f86b.parquet
+    alerts.events.parquet     # a file: which record is of which event, and how that stands
+    alerts.parquet.sqlite     # what that is made of
 
 Conventions
 -----------
@@ -16,6 +18,11 @@ Conventions
   and pandas cannot read that where one of them is null.
 - Each record is there once, by `Record.id`; the first one stays. Several processes may write to one
   folder on one machine.
+- Rows are never changed, so what later notices say of an event stands beside the folder, in
+  ``alerts.events.parquet``: a row per record with ``record_id``, and ``event_key``, ``state``,
+  ``is_newest`` (it stands for its event), ``retracted`` (the event is) and ``n_notices``, as in the
+  databases' table ``event_members``. The sink keeps a database like that of the sink ``sqlite`` for
+  it.
 - A batch is a new file in each of its years, complete or absent. A year with more than `MAX_FILES`
   files, and each year when the sink is closed, is merged into one. A process that is killed amid
   that leaves rows twice, until the next write; `read_records` gives each once.
@@ -38,6 +45,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RetryLater, SinkType, hookimpl
 from icecube_plugin.alerts.columns import RECORD, RECORD_JSON, Kind, taker
+from icecube_plugin.alerts.index import Member
 from icecube_plugin.disk import (
     absolute,
     locked_folder,
@@ -46,6 +54,9 @@ from icecube_plugin.disk import (
     usable_folder,
     wrong,
 )
+
+from .database import select
+from .sqlite import beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +71,11 @@ MAX_FILES: Final = 32
 LAYOUT: Final = "2"
 """Version of the columns, in the metadata of each file under ``icecube_alerts_layout``."""
 
+
+_MEMBERS: Final = f"""
+SELECT record_id, {", ".join(f"member.{name}" for name in Member._fields)}
+FROM records JOIN event_members AS member USING (record_number) ORDER BY record_number
+"""  # noqa: S608  # names of ours
 
 COLUMNS: Final = (*RECORD, RECORD_JSON)
 """The columns; see `icecube_plugin.alerts.columns`."""
@@ -86,6 +102,7 @@ class Parquet:
             reason = "the sink parquet needs pyarrow"
             raise ConfigError(reason, key="type", hint="pip install 'icecube-plugin[parquet]'")
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
+        self._index = beside(self.folder)
         self._ids: dict[Path, frozenset[str]] = {}
         self._old: set[Path] = set()
         self._has_written = False
@@ -106,12 +123,16 @@ class Parquet:
                 self._look()
                 self._add(records)
                 self._has_written = True
+                self._tell_events(records)
                 self._merge(MAX_FILES)
+        except ConfigError as error:
+            raise RetryLater(str(error)) from error
         except OSError as error:
             raise wrong(error, self.folder) from error
 
     def close(self) -> None:
         """Merge the files of each year; if that fails, they stay as they are."""
+        self._index.close()
         if not self._has_written:
             return
         self._has_written = False
@@ -146,6 +167,22 @@ class Parquet:
         for year, some in years.items():
             self._write_file(self.folder / year, table(some))
 
+    def _tell_events(self, records: Sequence[Record]) -> None:
+        """Write anew which record is of which event; of a folder without it, of all records."""
+        import pyarrow as pa
+
+        path = self.folder.with_suffix(".events.parquet")
+        self._index.write(records if path.exists() else list(read_records(self.folder)))
+        rows = zip(*select(self._index.path, _MEMBERS), strict=True)
+        found = pa.table(
+            [
+                pa.array(values).cast(field.type)
+                for values, field in zip(rows, _events(), strict=True)
+            ],
+            schema=_events(),
+        )
+        replace_file(path, _bytes(found), sync=True)
+
     def _merge(self, limit: int) -> None:
         """Leave one file where there are more than `limit` in a year, or one lacks columns."""
         import pyarrow as pa
@@ -169,6 +206,7 @@ class Parquet:
             folder.mkdir()
             sync_folder(self.folder)
         path = folder / f"alerts-{secrets.token_hex(8)}.parquet"
+        rows = rows.replace_schema_metadata(schema().metadata)  # merged ones have lost it
         replace_file(path, _bytes(rows), sync=True)
         sync_folder(folder)
         self._ids[path] = frozenset(rows["record_id"].to_pylist())
@@ -196,6 +234,15 @@ def schema() -> pa.Schema:
         stated = {key: text for key, text in about.items() if text}
         fields.append(pa.field(column.name, kinds[column.kind], metadata=stated))
     return pa.schema(fields, metadata={"icecube_alerts_layout": LAYOUT})
+
+
+def _events() -> pa.Schema:
+    """Return the columns of the file about events."""
+    import pyarrow as pa
+
+    types = {"is_newest": pa.bool_(), "retracted": pa.bool_(), "n_notices": pa.int64()}
+    names = ("record_id", *Member._fields)
+    return pa.schema([(name, types.get(name, pa.string())) for name in names])
 
 
 def table(records: Iterable[Record]) -> pa.Table:
@@ -286,7 +333,7 @@ def _bytes(rows: pa.Table) -> bytes:
     from pyarrow import parquet
 
     buffer = pa.BufferOutputStream()
-    parquet.write_table(rows.replace_schema_metadata(schema().metadata), buffer, compression="zstd")
+    parquet.write_table(rows, buffer, compression="zstd")
     found: bytes = buffer.getvalue().to_pybytes()
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from icecube_hooks import SinkType, hookimpl
 from icecube_plugin.disk import absolute, usable_file
@@ -11,7 +12,7 @@ from ._options import Wait
 from .database import Database
 from .database_engines import address_of
 
-__all__ = ["Sqlite"]
+__all__ = ["Sqlite", "beside"]
 
 
 class Sqlite(Database):
@@ -38,6 +39,20 @@ class Sqlite(Database):
     ) -> None:
         self.path = usable_file(absolute(path, "path"), "path")
         self._open(address_of(self.path), wait_s)
+
+
+def beside(path: Path) -> Sqlite:
+    """Return the database in which a sink of files keeps what it needs to know of events.
+
+    It stands beside the file or folder, with its name and ``.sqlite``: which records are of one
+    event, a file of columns does not tell (`icecube_plugin.sinks.database_events`).
+
+    Raises
+    ------
+    ConfigError
+        As `Sqlite`.
+    """
+    return Sqlite(path=path.with_name(f"{path.name}.sqlite"))
 
 
 @hookimpl

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from icecube_hooks import AlertKind, ConfigError, Message, Record, Sighting, Status, Tense
+from icecube_hooks import (
+    AlertKind,
+    ConfigError,
+    Message,
+    Record,
+    Sighting,
+    Status,
+    Tense,
+    WireFormat,
+)
 from icecube_hooks.testing import make_alert, make_record, make_significance
 from icecube_plugin.host import SinkConfig
 from icecube_plugin.host.filters import NAMES, make_filter
@@ -185,7 +194,9 @@ def test_an_event_is_followed_under_a_name_that_another_notice_ties_to_it(tmp_pa
     """The sink got the number, and never the circular that gives number and name."""
     config = SinkConfig(name="s", type="x", filter={"kinds": ["gold"]})
     by_number = changed(event_names=())
-    told: dict[str, Any] = {"format": "circular", "kind": "track", "revision": None}
+    told: dict[str, Any] = {
+        "format": WireFormat.CIRCULAR, "kind": AlertKind.TRACK, "revision": None,
+    }  # fmt: skip
     tie = changed(**told, circular_number=35001, signalness=0.1)
     by_name = changed(
         **told, circular_number=35002, run_id=None, event_id=None, trigger_time=None,

@@ -32,9 +32,10 @@ def test_page(
     for block in blocks("python"):
         exec(compile(block, "docs/files.md", "exec"), {})  # noqa: S102  # our own page
         said.append(capsys.readouterr().out)
-    lines, columns, schema, catalogue, archive = said
+    lines, columns, events, schema, catalogue, archive = said
     assert len(lines.splitlines()) == len(archive.splitlines()) > 20
     assert "136392_25495567" in columns
+    assert "141344_29341777" in events
     assert "energy_tev TeV most probable neutrino energy\n" in schema
     assert "141344_29341777" in catalogue
     assert len(list(Path("voevent").glob("*.xml"))) == len(lines.splitlines())

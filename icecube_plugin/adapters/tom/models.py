@@ -1,4 +1,4 @@
-"""The app's table: one row for each notice that has arrived.
+"""The app's tables: one row for each notice that has arrived, and its aliases.
 
 It refers to the TOM's Target, and nothing refers to it. Where a Target is deleted, its notices
 stay; the next revision of the event makes a new one.
@@ -12,7 +12,7 @@ from django.db import models
 
 from icecube_hooks import Record
 
-__all__ = ["Notice"]
+__all__ = ["Alias", "Notice"]
 
 
 class Notice(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no types
@@ -22,8 +22,6 @@ class Notice(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no
     ----------
     record_id, notice_id, event_key : str
         As `Record.id`, `Alert.notice_id`, `Alert.event_key`.
-    names : str
-        The event's names in their one spelling, ``|IceCube-230416A|``, to be searched.
     record_json : str
         The whole record. Text, not JSON: PostgreSQL has no JSON with a NUL in it.
     target : Target or None
@@ -35,7 +33,6 @@ class Notice(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no
     record_id = models.CharField(max_length=500, unique=True)
     notice_id = models.CharField(max_length=500)
     event_key = models.CharField(max_length=500, null=True, db_index=True)
-    names = models.TextField(default="")
     kind = models.CharField(max_length=20)
     status = models.CharField(max_length=20, null=True)
     revision = models.CharField(max_length=100)
@@ -59,3 +56,20 @@ class Notice(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no
     def record(self) -> Record:
         """Return the record as it came."""
         return Record.from_json(self.record_json)
+
+
+class Alias(models.Model):  # type: ignore[misc,unused-ignore]  # Django has no types
+    """Under what the notices are found that can be of one event.
+
+    Attributes
+    ----------
+    notice : Notice
+    alias : str
+        As `icecube_plugin.alerts.identity.aliases` has it.
+    """
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="aliases")
+    alias = models.CharField(max_length=500, db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.alias)

@@ -10,8 +10,11 @@ Conventions
 - A Target that bears one of these names already is taken: it gets the extra fields, and keeps the
   name and position that somebody gave it.
 - Extra fields start with ``icecube_``. Those that no notice states any more are deleted.
-- A retraction is ``icecube_retracted``; nothing is deleted. An event whose retraction comes first
-  gets no Target.
+- A retraction is ``icecube_retracted``. An event whose retraction comes first gets no Target.
+- Where a notice shows that two of our Targets are of one event, the later one is merged into the
+  first (TOM Toolkit's own `target_merge`: observations and data go along). Where it shows that a
+  notice is of another event, both are brought up to date.
+- Who has a Target gets what follows of its event, whatever kinds are wanted.
 
 Traps of TOM Toolkit 3.1
 ------------------------
@@ -27,26 +30,25 @@ Traps of TOM Toolkit 3.1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from django.apps import apps
 from django.db.models import Q
+from tom_targets.merge import target_merge
 from tom_targets.models import Target, TargetExtra, TargetName
 
 from icecube_hooks import Alert, AlertKind, Record, Significance
-from icecube_plugin.alerts import Event, group, normal_name
+from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.identity import aliases, claim
+from icecube_plugin.alerts.index import known_of, neighbours
 
-from .models import Notice
+from .models import Alias, Notice
 
 __all__ = ["PREFIX", "Wanted", "bearer", "extras", "update"]
 
 PREFIX: Final = "icecube_"
-
-SAME_EVENT: Final = timedelta(days=1)
-"""How far apart in time notices are looked at together; `events` then decides."""
 
 NONLOCALIZED: Final = "tom_nonlocalizedevents"
 
@@ -78,11 +80,15 @@ def update(record: Record, wanted: Wanted) -> None:
     notice, is_new = Notice.objects.get_or_create(record_id=record.id, defaults=_columns(record))
     if not is_new:
         return
-    event, rows = _event(notice, record)
-    if wanted.target:
-        _update_target(event, rows, notice, wanted.permissions)
-    if wanted.nonlocalized and apps.is_installed(NONLOCALIZED):
-        _update_nonlocalized(event, wanted.permissions)
+    names = sorted({_text(name) for name in aliases(record.alert, claim(record.alert))[0]})
+    Alias.objects.bulk_create(Alias(notice=notice, alias=name) for name in names)
+    for event, rows in _touched(notice, record):
+        is_told = any(row.target_id is not None for row, _ in rows)
+        is_new = any(row.pk == notice.pk for row, _ in rows)
+        if is_told or (is_new and wanted.target):
+            _update_target(event, rows, wanted.permissions)
+        if is_new and wanted.nonlocalized and apps.is_installed(NONLOCALIZED):
+            _update_nonlocalized(event, wanted.permissions)
 
 
 def _columns(record: Record) -> dict[str, Any]:
@@ -90,7 +96,6 @@ def _columns(record: Record) -> dict[str, Any]:
     return {
         "notice_id": _text(alert.notice_id),
         "event_key": None if alert.event_key is None else _text(alert.event_key),
-        "names": _text("".join(f"|{name}" for name in _names(alert)) + "|"),
         "kind": alert.kind.value,
         "status": None if alert.status is None else alert.status.value,
         "revision": _text(alert.revision_label)[:100],
@@ -105,41 +110,48 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:500]
 
 
-def _names(alert: Alert) -> list[str]:
-    return [name for name in map(normal_name, alert.event_names) if name is not None]
+def _touched(notice: Any, record: Record) -> list[tuple[Event, list[Row]]]:
+    """Return the event of a new notice, and those that a notice has left because of it.
+
+    Each with its rows in the order of `Event.alerts`; a row that has left has no Target any more.
+    """
+    rows: dict[int, Row] = {notice.pk: (notice, record)}
+
+    def find(names: list[str], known: Collection[int], room: int) -> dict[int, Alert]:
+        there = Notice.objects.filter(aliases__alias__in=list(map(_text, names)))
+        newest = there.exclude(pk__in=list(known)).distinct().order_by("-pk")[:room]
+        fresh = {row.pk: (row, row.record()) for row in newest}
+        rows.update(fresh)
+        return {key: found.alert for key, (_, found) in fresh.items()}
+
+    known = neighbours(known_of({notice.pk: record.alert}), find)
+    by_alert = {id(rows[key][1].alert): rows[key] for key in sorted(known)}
+    parts = [
+        (event, [by_alert[id(alert)] for alert in event.alerts])
+        for event in group(row[1].alert for row in by_alert.values())
+    ]
+    owners = {row.target_id: event.key for event, own in parts for row, _ in own if row.made_target}
+    touched = {event.key for event, own in parts if any(row.pk == notice.pk for row, _ in own)}
+    for event, own in parts:
+        for row, _ in own:
+            owner = owners.get(row.target_id, event.key)
+            if owner != event.key:
+                touched |= {owner, event.key}
+                row.target = None
+                row.save(update_fields=["target"])
+    return [(event, own) for event, own in parts if event.key in touched]
 
 
-def _event(notice: Any, record: Record) -> tuple[Event, list[Row]]:
-    """Return the event of a notice, and its rows in the order of `Event.alerts`."""
-    near = _near(record.alert).exclude(pk=notice.pk)
-    rows: list[Row] = [(notice, record), *((other, other.record()) for other in near)]
-    by_alert = {id(row[1].alert): row for row in rows}
-    for event in group(row[1].alert for row in rows):
-        if any(alert is record.alert for alert in event.alerts):
-            return event, [by_alert[id(alert)] for alert in event.alerts]
-    raise AssertionError("every alert is in one event")
-
-
-def _near(alert: Alert) -> Any:
-    """Return the notices that may be of the same event."""
-    query = Q(event_key=alert.event_key) if alert.event_key else Q(pk__in=[])
-    for name in _names(alert):
-        query |= Q(names__contains=f"|{name}|")
-    if alert.trigger_time is not None:
-        start, stop = alert.trigger_time - SAME_EVENT, alert.trigger_time + SAME_EVENT
-        query |= Q(trigger_time__range=(start, stop))
-    return Notice.objects.filter(query, is_real=alert.is_real)
-
-
-def _update_target(event: Event, rows: Sequence[Row], notice: Any, permissions: str | None) -> None:
+def _update_target(event: Event, rows: Sequence[Row], permissions: str | None) -> None:
     target, is_ours = _known_target(event, rows)
     if target is None:
         if event.is_retracted or event.latest("localization") is None:
             return
-        target, is_ours = Target(name=_target_names(event)[0], type=Target.SIDEREAL), True
+        target, is_ours = Target(name=_free_name(event), type=Target.SIDEREAL), True
         if permissions is not None:
             target.permissions = permissions
-        notice.made_target = True
+        rows[-1][0].made_target = True
+        rows[-1][0].save(update_fields=["made_target"])
     if is_ours:
         _place(target, event)
     known = extras(event, [record for _, record in rows])
@@ -149,19 +161,31 @@ def _update_target(event: Event, rows: Sequence[Row], notice: Any, permissions: 
     ).delete()
     if is_ours:
         _add_names(target, event)
-    notice.target_id = target.pk
-    notice.save(update_fields=["target", "made_target"])
-    others = [row.pk for row, _ in rows if row.target_id is None]
-    Notice.objects.filter(pk__in=others).update(target=target.pk)
+    Notice.objects.filter(pk__in=[row.pk for row, _ in rows]).update(target=target.pk)
 
 
 def _known_target(event: Event, rows: Sequence[Row]) -> tuple[Any, bool]:
     """Return the event's Target, or one that bears its name, and whether it is our own."""
-    keys = sorted(row.target_id for row, _ in rows if row.target_id is not None)
-    target = Target.objects.filter(pk__in=keys[:1]).first()
-    if target is not None:
-        return target, Notice.objects.filter(target=target.pk, made_target=True).exists()
-    return bearer(_target_names(event)), False
+    keys = {row.target_id for row, _ in rows} - {None}
+    target, *others = Target.objects.filter(pk__in=keys).order_by("pk") or [None]
+    if target is None:
+        named = (bearer([name]) for name in _target_names(event))
+        free = (one for one in named if one is not None and not _is_ours(one))
+        return next(free, None), False
+    for other in others:
+        if _is_ours(other):
+            target_merge(target, other)
+    return target, _is_ours(target)
+
+
+def _is_ours(target: Any) -> bool:
+    return bool(Notice.objects.filter(target=target.pk, made_target=True).exists())
+
+
+def _free_name(event: Event) -> str:
+    """Return the best name that no Target bears: two events of a day have had one name."""
+    names = _target_names(event)
+    return next((name for name in names if bearer([name]) is None), names[-1])
 
 
 def bearer(names: Iterable[str]) -> Any:
