@@ -38,7 +38,10 @@ VERDICTS = (
 
 
 def records(**options: Any) -> list[Record]:
-    plugins = load_plugins(significance={"icecube": options})
+    catalogues = {"4FGL": str(ROOT / "tests" / "sky" / "sources_4fgl.csv")}
+    plugins = load_plugins(
+        significance={"icecube": options}, annotators={"counterparts": {"catalogues": catalogues}}
+    )
     folders = [path for path in (ROOT / "fixtures").iterdir() if path.name.startswith("gcn.")]
     found = []
     for message in messages_from([str(folder) for folder in sorted(folders)]):
@@ -53,9 +56,9 @@ def figures(kept: list[Record]) -> Iterator[tuple[str, str]]:
     pytest.importorskip("matplotlib")
     from matplotlib.text import Text
 
-    from icecube_plugin.views.plots import cumulative, p_ladder
+    from icecube_plugin.views.plots import cumulative, p_ladder, sorted_p
 
-    for draw in (p_ladder, cumulative):
+    for draw in (p_ladder, sorted_p, cumulative):
         figure: Any = draw(kept)
         texts: list[Any] = figure.findobj(Text)
         yield f"plot {draw.__name__}", " ".join(one.get_text() for one in texts).replace("\n", " ")

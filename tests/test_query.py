@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ from icecube_plugin.cli.query import Question, ask
 from icecube_plugin.cli.tail import New
 from icecube_plugin.sinks.database import Database, read_records, select
 from icecube_plugin.sinks.database_tables import cell
+from icecube_plugin.sky.skymaps import Maps
+from tests.plot.places import at, circle
 from tests.postgres.fixture import Postgres
+from tests.sky.test_skymaps import DEC, RA, uniq_file
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "database.md").read_text("utf-8")
@@ -169,6 +173,31 @@ def test_near(
     assert sorted(map(str, keys(url, near=near, radius_deg=radius_deg))) == expected
 
 
+def test_regions_that_hold_a_place(tmp_path: Path) -> None:
+    """Without a radius: the stated region, or the sky map in its place where there is one."""
+    url = "https://a/map.fits"
+    places = {
+        "holds": make_localization(ra_deg=RA, dec_deg=DEC, error_radius_deg=6.0),
+        "not": make_localization(ra_deg=RA, dec_deg=DEC, error_radius_deg=4.0),
+        "by map": circle(RA, DEC, 4.0, skymap_fits_url=url),
+        "no region": at(RA, DEC),
+    }
+    records = [
+        make_record(run_id=2, event_id=n, localization=place, event_names=())
+        for n, place in enumerate(places.values())
+    ]
+    question = Question(near=(RA, DEC + 5))
+    database = filled(f"sqlite:///{tmp_path}/a.sqlite", records)
+
+    def held(asked: Question) -> list[bool | None]:
+        return [one.is_inside for one in ask(database, asked)]
+
+    assert held(question) == [True]
+    assert held(replace(question, radius_deg=6.0)) == [True, False, False, None]
+    (tmp_path / "map.fits").write_bytes(uniq_file())
+    assert held(replace(question, areas=Maps(tmp_path).area)) == [True, True]
+
+
 def test_near_a_neutrino_of_a_search(file: str, server: str) -> None:
     (search, *_) = (r for r in read_records(file) if r.alert.coincident_events and r.alert.is_real)
     place = search.alert.coincident_events[0].localization
@@ -214,7 +243,7 @@ def test_output(
         assert main([*words, "--database", url]) == 0
         header, row = capsys.readouterr().out.splitlines()
         assert header.split()[:3] == ["KIND", "EVENT", "NAME"]
-        assert (row.split()[1], row.split()[-1]) == ("130033_50579430", "0.097")
+        assert (row.split()[1], row.split()[-2:]) == ("130033_50579430", ["0.097", "yes"])
     config = tmp_path / "c.toml"
     config.write_text(f'[sinks.a]\ntype = "database"\nurl = "{server}"\n')
     assert main(["--config", str(config), *words, "--json"]) == 0
@@ -277,7 +306,7 @@ def test_tail_follows_a_database(postgres: Postgres) -> None:
     [
         (["--columns", "energy", "--database", "{file}"], "no column 'energy' (did you mean"),
         (["--when", "energy > 5", "--database", "{file}"], "unknown name 'energy' (did you mean"),
-        (["--near", "1", "2"], "--near and --radius go together"),
+        (["--radius", "2"], "--radius and --maps go with --near"),
         (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
         (["--since", "soon"], "'soon' is no time"),
         (["--database", "postgresql://u@h:hush/x"], "expected the URL of a database"),

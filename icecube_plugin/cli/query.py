@@ -16,10 +16,10 @@ from icecube_plugin.alerts.lookup import alias_of
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.filters import NAMES, expression
 from icecube_plugin.sinks.database import select
-from icecube_plugin.sky import separation_deg
+from icecube_plugin.sky import Areas, region_or_none, separation_deg
 
 from ._common import add_json, moment, print_json, table
-from ._records import error_cell, kept_at, number_cell
+from ._records import add_maps, error_cell, kept_at, maps_of, number_cell
 
 __all__ = ["Found", "Question", "add_arguments", "ask"]
 
@@ -28,17 +28,21 @@ examples:
   icecube-alerts query --kind gold bronze --since 2023-01-01 --until 2024-01-01
   icecube-alerts query --event 137840_57034692 --all-revisions
   icecube-alerts query --near 77.36 5.69 --radius 2
+        best positions so near
+  icecube-alerts query --near 77.36 5.69
+        those whose error region holds this place
   icecube-alerts query --kind lvk-search --max-p-post 0.01 --json
   icecube-alerts query --when "energy_tev > 200" --columns event_key trigger_time energy_tev
   icecube-alerts query --database postgresql://reader@host/alerts --since 30d
 
 Of each event its newest revision, unless --all-revisions; times are those of the neutrino or of the
 gravitational wave. --near also looks at the neutrinos of an LVK search, and sorts by separation.
+The region is that of the sky map where it has been fetched (plot --fetch) or --maps has it.
 """
 
 HEADER: Final = (
     "KIND", "EVENT", "NAME", "REV", "STATUS", "TIME (UTC)", "RA", "DEC", "ERROR", "SIGNAL",
-    "FAR/YR", "P POST", "SEP",
+    "FAR/YR", "P POST", "SEP", "INSIDE",
 )  # fmt: skip
 
 
@@ -59,8 +63,10 @@ class Question:
         Trigger time, from and before [UTC].
     near : (float, float), optional
         Right ascension and declination [deg, ICRS].
-    radius_deg : float
-        Largest separation from `near`.
+    radius_deg : float, optional
+        Largest separation from `near`. If there is none, the error region must hold it.
+    areas : callable
+        Finds the region of a place, as of `icecube_plugin.sky.skymaps.Maps`.
     max_p_post : float, optional
         Largest post-trial p-value, after all searches (`icecube_plugin.alerts.headline`).
     when : str, optional
@@ -73,7 +79,8 @@ class Question:
     since: datetime | None = None
     until: datetime | None = None
     near: tuple[float, float] | None = None
-    radius_deg: float = 0.0
+    radius_deg: float | None = None
+    areas: Areas = region_or_none
     max_p_post: float | None = None
     when: str | None = None
     all_revisions: bool = False
@@ -82,12 +89,17 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A record that answers, its event, whether that is retracted, and how far away it is [deg]."""
+    """A record that answers, its event, whether that is retracted, and how far away it is [deg].
+
+    `is_inside` tells whether the place that is asked for lies in its error region; ``None`` if no
+    region is stated.
+    """
 
     record: Record
     event_key: str
     retracted: bool
     separation_deg: float | None = None
+    is_inside: bool | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--until", metavar="TIME", help="before this time")
     add("--near", nargs=2, type=float, metavar=("RA", "DEC"), help="position [deg, ICRS]")
     add("--radius", type=float, metavar="DEG", help="largest separation from --near")
+    add_maps(parser)
     add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
     add("--when", metavar="EXPR", help='as a sink\'s: "energy_tev > 200 and dec_deg > -5"')
     add("--columns", nargs="+", metavar="NAME", help="show these columns; see docs/database.md")
@@ -157,13 +170,16 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     if question.near is None:
         yield from found
         return
-    near = [one for one in found if _separation(one) <= question.radius_deg]
+    radius = question.radius_deg
+    near = [
+        one for one in found if (one.is_inside if radius is None else _separation(one) <= radius)
+    ]
     yield from sorted(near, key=_separation)
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    if (arguments.near is None) != (arguments.radius is None):
-        raise ConfigError("--near and --radius go together")
+    if arguments.near is None and (arguments.radius is not None or arguments.maps is not None):
+        raise ConfigError("--radius and --maps go with --near")
     ra_deg, dec_deg = arguments.near or (0.0, 0.0)
     radius_deg = arguments.radius or 0.0
     if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90 and 0 <= radius_deg <= 180):
@@ -174,7 +190,8 @@ def _question(arguments: argparse.Namespace) -> Question:
         since=None if arguments.since is None else moment(arguments.since),
         until=None if arguments.until is None else moment(arguments.until),
         near=(ra_deg, dec_deg) if arguments.near else None,
-        radius_deg=radius_deg,
+        radius_deg=arguments.radius,
+        areas=maps_of(arguments).area if arguments.near else region_or_none,
         max_p_post=arguments.max_p_post,
         when=arguments.when,
         all_revisions=arguments.all_revisions,
@@ -215,14 +232,15 @@ def _sql(question: Question) -> tuple[str, dict[str, object]]:
     asked += ["true"] if question.with_tests else ["is_real"]
     asked += [] if question.all_revisions else ["member.is_newest"]
     asked += [f"kind IN ({', '.join(f':{name}' for name in kinds)})"] if kinds else []
-    asked += [] if question.near is None else [_NEAR]
+    radius_deg = question.radius_deg
+    asked += [] if question.near is None or radius_deg is None else [_NEAR]
     parameters: dict[str, object] = {
         "since": question.since,
         "until": question.until,
         "event": question.event,
         "alias": alias_of(question.event or ""),
-        "south": dec_deg - question.radius_deg - _ROUNDING_DEG,
-        "north": dec_deg + question.radius_deg + _ROUNDING_DEG,
+        "south": dec_deg - (radius_deg or 0.0) - _ROUNDING_DEG,
+        "north": dec_deg + (radius_deg or 0.0) + _ROUNDING_DEG,
         **kinds,
     }
     records = "notices" if question.all_revisions else "records"
@@ -234,13 +252,16 @@ def _found(text: str, key: str, retracted: bool, question: Question) -> Found:
     if question.near is None:
         return Found(record=record, event_key=key, retracted=retracted)
     here = Direction(ra_deg=question.near[0], dec_deg=question.near[1])
-    distances = [
-        separation_deg(here, place)
-        for place in (record.alert.localization, *_neutrino_places(record))
-        if place is not None
-    ]
-    apart = min(distances, default=None)
-    return Found(record=record, event_key=key, retracted=retracted, separation_deg=apart)
+    stated = (record.alert.localization, *_neutrino_places(record))
+    places = [place for place in stated if place is not None]
+    areas = [area for area in map(question.areas, places) if area is not None]
+    return Found(
+        record=record,
+        event_key=key,
+        retracted=retracted,
+        separation_deg=min((separation_deg(here, place) for place in places), default=None),
+        is_inside=any(area.contains(*question.near) for area in areas) if areas else None,
+    )
 
 
 def _wanted(question: Question) -> Callable[[Record], bool]:
@@ -271,6 +292,7 @@ def _entry(found: Found) -> dict[str, Any]:
         "notice_id": alert.notice_id,
         "retracted": found.retracted,
         "separation_deg": found.separation_deg,
+        "is_inside": found.is_inside,
     }
     return derived | found.record.to_dict()
 
@@ -292,6 +314,7 @@ def _row(found: Found) -> list[str]:
         number_cell(alert.far_per_year),
         number_cell(p_post(found.record.significances)),
         "-" if found.separation_deg is None else f"{found.separation_deg:.3f}",
+        {None: "-", True: "yes", False: "no"}[found.is_inside],
     ]
     return [clean(cell, 60) for cell in cells]
 
@@ -306,6 +329,6 @@ def _chosen_columns(found: Sequence[Found], names: Sequence[str]) -> str:
 
 
 def _table(found: Sequence[Found]) -> str:
-    """Return the table, with a column of separations only where they were asked for."""
-    width = len(HEADER) if found[0].separation_deg is not None else len(HEADER) - 1
+    """Return the table, with separations only where they were asked for."""
+    width = len(HEADER) if found[0].separation_deg is not None else len(HEADER) - 2
     return table([_row(one)[:width] for one in found], HEADER[:width])

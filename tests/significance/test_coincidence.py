@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from icecube_hooks import (
     YEAR_S,
     AlertKind,
     Direction,
+    Ellipse,
     Localization,
     Status,
     Tense,
 )
 from icecube_plugin.significance import (
+    Coincidence,
     PValueError,
     alert_density,
     alert_share,
@@ -26,7 +33,10 @@ from icecube_plugin.significance import (
     expected_alerts,
     post_trial_p,
 )
+from icecube_plugin.sky.skymaps import parse_skymap
+from tests.plot.places import circle
 from tests.significance.alerts import T0, track
+from tests.sky.test_skymaps import DEC, RA, uniq_file
 
 DAY = 86_400.0
 HERE = Direction(ra_deg=77.36, dec_deg=5.69)
@@ -190,3 +200,59 @@ def test_the_nearest_earlier_alert() -> None:
     assert alone.significance.verdict is None
     assert earlier_alert(new, [new], window_s=30 * DAY) is None
     assert earlier_alert(new.replace(localization=None), earlier, window_s=DAY) is None
+
+
+@settings(max_examples=40)
+@given(
+    st.floats(0, 359),
+    st.floats(-80, 80),
+    st.floats(0.2, 8),
+    st.floats(0.1, 1),
+    st.floats(0, 180),
+)
+def test_an_ellipse_counts_with_its_area(
+    ra: float, dec: float, major: float, ratio: float, angle: float
+) -> None:
+    """Any axes, angle and place: the plane's pi a b, less what the sphere takes."""
+    shape = Ellipse(semi_major_deg=major, semi_minor_deg=major * ratio, position_angle_deg=angle)
+    place = Localization(ra_deg=ra, dec_deg=dec, ellipse=shape, containment=0.9)
+    alert = track(place=place, kind=AlertKind.CASCADE)
+    here = Direction(ra_deg=ra, dec_deg=dec)
+
+    def coincident(where: Direction) -> Coincidence:
+        half = YEAR_S / 2
+        kinds = [AlertKind.CASCADE]
+        (one,) = coincidence(where, T0, [alert], kinds=kinds, before_s=half, after_s=half)
+        return one
+
+    found = coincident(here)
+    share = math.pi * major**2 * ratio / 41_252.96
+    assert found.n_expected == pytest.approx(8 * share, rel=0.01)
+    assert found.is_contained is True
+    beyond = moved(ra, dec, angle + 90, 1.01 * major * ratio)
+    outside = coincident(beyond)
+    assert outside.is_contained is False
+    assert outside.n_expected == pytest.approx(found.n_expected, rel=0.03)
+
+
+def moved(ra: float, dec: float, angle: float, distance: float) -> Direction:
+    start: Any = SkyCoord(ra * u.deg, dec * u.deg)
+    there = start.directional_offset_by(angle * u.deg, distance * u.deg)
+    return Direction(ra_deg=float(there.ra.deg), dec_deg=float(there.dec.deg))
+
+
+def test_a_map_takes_the_place_of_the_circle() -> None:
+    """3 deg around RA, DEC, where the notice states 1 deg."""
+    area = parse_skymap(uniq_file()).area(0.9)
+    alert = track(place=circle(RA, DEC, 1.0))
+    here = Direction(ra_deg=RA, dec_deg=DEC + 3)
+    (stated,) = coincidence(here, T0, [alert], before_s=1e6, after_s=1e6)
+    (mapped,) = coincidence(here, T0, [alert], before_s=1e6, after_s=1e6, areas=lambda place: area)
+    assert (stated.is_contained, mapped.is_contained) == (False, True)
+    assert mapped.containment == 0.9
+    by_area = alert_density(AlertKind.GOLD)
+    assert by_area is not None
+    radius = math.degrees(2 * math.asin(math.sqrt(area.area_deg2 / 41_252.96)))
+    cap = expected_alerts(AlertKind.GOLD, 2e6, area.area_deg2)
+    density = circle_density(by_area, DEC + 3, radius)
+    assert mapped.n_expected == pytest.approx(cap * density)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 from icecube_hooks import ConfigError
+from icecube_plugin.cli.command import main
 from icecube_plugin.significance import (
     EffectiveArea,
     PowerLaw,
@@ -83,6 +85,24 @@ def test_a_file_of_a_release(tmp_path: Path) -> None:
     assert list(north.area_cm2) == [100.0, 200.0]
     assert north.edges_tev[1] == pytest.approx((10.0, 100.0))
     assert list(read_effective_area(file, dec_deg=-0.1).area_cm2) == [5.0]
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fluence", str(EHE), "--dec", "5.7", "--energies", "200", "10000", "--pivot", "1000"]
+    assert main([*words, "--days", "182.625", "--seen", "1"]) == 0
+    first, one, flux, limit, _, last = capsys.readouterr().out.splitlines()
+    assert first == "E^-2 from 200 to 10000 TeV, declination +5.7 deg"
+    assert one.startswith("one neutrino expected at E^2 F = 0.000915 erg/cm2 at 1000 TeV, in all")
+    assert flux.startswith("  over 182.625 d: 5.8e-11 erg/cm2/s")
+    assert limit.startswith("upper limit (1 seen, 90%): E^2 F = 0.00356 erg/cm2")
+    assert last.startswith("one alert does not measure a flux")
+    assert main([*words, "--e2", "0.001", "--json"]) == 0
+    expected = json.loads(capsys.readouterr().out)["n_expected"]
+    assert expected == pytest.approx(0.001 / 0.000915, rel=1e-3)
+    assert main([*words, "--confidence", "2"]) == 2
+    assert "got 2.0" in capsys.readouterr().err
+    assert main(["fluence", "/nowhere", "--dec", "1", "--energies", "1", "2"]) == 2
+    assert "no effective area" in capsys.readouterr().err
 
 
 def test_a_table_states_its_units(tmp_path: Path) -> None:
