@@ -1526,7 +1526,8 @@ Moon are computed with astropy.
   table is. EHE as VOEvent: charge and energy (not in the table).
 - The layouts of EHE, NU_EM and HESE as text are put together from the documented field names; we
   had no complete notice of these to compare with. All other layouts are those of real notices:
-  `tests/notices/test_layouts.py` compares the fields.
+  `tests/notices/test_layouts.py` compares the fields. Of COINC there is no public notice: GCN's list
+  of types calls it "not yet public". Public code was searched for all four again in November 2026.
 
 ## What is where
 

@@ -6,9 +6,12 @@ is known, and whether somebody has got it. The file is the caller's; it is bound
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from icecube_hooks import Alert
@@ -17,13 +20,15 @@ from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
 from icecube_plugin.alerts.merge import content_digest
 
-__all__ = ["SCHEMA", "Memory", "event_of", "key_of", "plain"]
+__all__ = ["SCHEMA", "Memory", "event_of", "key_of", "opened", "plain"]
 
 log = logging.getLogger(__name__)
 
 KEPT_SENT: Final = 100_000
 KEPT_ALERTS: Final = 50_000
 """Rows; a notice has some eight, one for each alias."""
+WAIT_S: Final = 10.0
+"""How long to wait for another process that holds the file."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sent (
@@ -54,6 +59,11 @@ class Memory:
         """Note that somebody was told."""
         self.database.execute("INSERT OR IGNORE INTO sent VALUES (?, ?)", (who, notice))
 
+    def who_was_told(self, notice: str) -> list[str]:
+        """Return who was told of a notice, in that order."""
+        query = "SELECT url FROM sent WHERE notice = ? ORDER BY rowid"
+        return [who for (who,) in self.database.execute(query, (notice,))]
+
     def story(self, alert: Alert) -> dict[str, Alert]:
         """Return the other notices that can be of an alert's event, by `key_of`, as they came."""
         key = key_of(alert)
@@ -81,6 +91,27 @@ class Memory:
         fresh = {key: text for key, text in rows if key not in known}
         newest = list(fresh.items())[-room:]
         return {key: alert for key, text in newest for alert in _alerts(text)}
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Memory]:
+    """Open a file; make it, readable by its owner only, if it is not there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
+    try:
+        database.executescript(SCHEMA)
+        yield Memory(database)
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+    finally:
+        database.close()
 
 
 def event_of(alert: Alert, story: Iterable[Alert]) -> Event:

@@ -58,7 +58,7 @@ from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, usable_file
 
 from ._options import environment, file_text, text_option
-from .memory import SCHEMA, Memory, event_of, plain
+from .memory import Memory, event_of, opened, plain
 
 if TYPE_CHECKING:
     from icecube_plugin.views.message import Announcement
@@ -69,8 +69,6 @@ log = logging.getLogger(__name__)
 
 FEWEST_CHARACTERS: Final = 100
 DAY_S: Final = 86_400.0
-WAIT_S: Final = 10.0
-"""How long to wait for another process that holds the state."""
 
 _HEADED: Final = ("matrix", "matrixs")
 """Apprise writes a literal ``#`` before their titles: the headline is the first line instead."""
@@ -147,7 +145,7 @@ class Notify:
             return
         failures: dict[str, str] = {}
         try:
-            with _state(self.state) as state:
+            with opened(self.state) as state:
                 for record in wanted:
                     self._tell(record, state, failures)
                 state.forget()
@@ -260,23 +258,6 @@ def _around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
     earlier = known(before, is_retracted=False) if before else None
     is_last = event.history[index].alert is event.newest
     return earlier, None if is_last or index == len(event.history) - 1 else event.newest
-
-
-@contextlib.contextmanager
-def _state(path: Path) -> Iterator[Memory]:
-    """Open the state; make it if it is not there. Its errors are `OSError`."""
-    import sqlite3
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
-    try:
-        database.executescript(SCHEMA)
-        yield Memory(database)
-    except sqlite3.Error as error:
-        raise OSError(str(error)) from error
-    finally:
-        database.close()
 
 
 class _Target:

@@ -23,10 +23,13 @@ header ``Authorization: token ...``; each answer is ``{"status": "success", "dat
 
 Conventions
 -----------
+- SkyPortal knows events by their time, `icecube_plugin.alerts` which notice is of which event: a
+  circular that rounds the time, or takes an event back by its name, goes to the time under which
+  the event was posted first. What was posted where stands in the state, one SQLite file.
 - A record whose comment is there is not posted again. Two processes at the same time may post two.
 - A search around a gravitational wave becomes a comment on the event of that wave, which SkyPortal
   receives by itself; it never makes that event. Where there is none, the search is passed over.
-- Notices without a trigger time have no place there; they, and, unless ``tests = true``, those that
+- Events without a trigger time have no place there; they, and, unless ``tests = true``, those that
   are not real, are passed over.
 - The token needs the permission to comment. An event that another user posted can only be updated
   by a token with rights to it.
@@ -39,6 +42,7 @@ import contextlib
 import json
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -54,10 +58,12 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
 from ._http import Endpoint, Reply, refusal
 from ._options import Seconds, secret_text
+from .memory import event_of, key_of, opened
 
 __all__ = ["SkyPortal"]
 
@@ -84,6 +90,8 @@ class SkyPortal:
         A token of it, or the environment variable or file that holds one; exactly one of them.
     group_ids : list of int, optional
         Groups that may see the comments; by default all groups of the token's user.
+    state : str or path
+        File that remembers which event was posted under which time.
     tests : bool
         Whether notices that are not real are posted, too.
     allow_private : bool
@@ -105,6 +113,7 @@ class SkyPortal:
         token_env: str | None = None,
         token_file: str | None = None,
         group_ids: tuple[int, ...] = (),
+        state: str | os.PathLike[str] = "icecube-alerts-data/skyportal.sqlite",
         tests: bool = False,
         allow_private: bool = False,
         connect_timeout_s: Seconds = 5.0,
@@ -118,6 +127,7 @@ class SkyPortal:
         self.tests = tests
         self.group_ids = tuple(group_ids)
         self._token = secret
+        self.state = usable_file(absolute(state, "state"), "state")
         self._endpoint = Endpoint.of(
             url,
             "url",
@@ -140,7 +150,29 @@ class SkyPortal:
         wanted = [record for record in records if self.tests or record.alert.is_real]
         with contextlib.closing(self._endpoint):
             for record in wanted:
-                self._post(_Api(self._endpoint, self._token), record)
+                try:
+                    self._tell(record)
+                except OSError as error:
+                    raise RetryLater(f"cannot write {self.state}: {error}") from error
+
+    def _tell(self, record: Record) -> None:
+        """Post a record under the time of its event."""
+        alert, key = record.alert, key_of(record.alert)
+        with opened(self.state) as memory:
+            story = memory.story(alert)
+            event = event_of(alert, story.values())
+            mine = {id(one) for one in event.alerts}
+            earlier = [name for name, one in story.items() if id(one) in mine]
+            memory.keep(alert)
+            told = [time for name in earlier for time in memory.who_was_told(name)]
+            time = alert.trigger_time or event.latest("trigger_time")
+            if told or time is not None:
+                dateobs = told[0] if told else _dateobs(time)
+                self._post(_Api(self._endpoint, self._token), record, dateobs)
+                memory.told(dateobs, key)
+            else:
+                log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
+            memory.forget()
 
     def probe(self) -> None:
         """Ask for an event of this moment: SkyPortal answers, and knows the token.
@@ -150,11 +182,7 @@ class SkyPortal:
         with contextlib.closing(self._endpoint):
             _Api(self._endpoint, self._token).event(_dateobs(datetime.now(UTC)))
 
-    def _post(self, api: _Api, record: Record) -> None:
-        if record.alert.trigger_time is None:
-            log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
-            return
-        dateobs = _dateobs(record.alert.trigger_time)
+    def _post(self, api: _Api, record: Record, dateobs: str) -> None:
         event = api.event(dateobs)
         if record.alert.kind is AlertKind.LVK_SEARCH:
             if event is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, Message, NoticeError, Status, Tense
 from icecube_hooks.host import PluginSet, load_plugins
-from icecube_plugin.notices import binary, lvk, text, track, voevent
+from icecube_plugin.notices import binary, lvk, text, track, units, voevent
+from tests.notices.test_units import ALL, NONSENSE
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 FIELD = Path(__file__).parents[3] / "shared" / "field"
@@ -47,7 +49,7 @@ def voevent_with(name: str, value: str, unit: str | None) -> Alert:
     start = GOLD.index(f'<Param name="{name}"')
     end = GOLD.index(">", start)
     closed = " /" if GOLD[end - 1] == "/" else ""
-    stated = "" if unit is None else f' unit="{unit}"'
+    stated = "" if unit is None else f" unit={quoteattr(unit)}"
     packet = f'{GOLD[:start]}<Param name="{name}" value="{value}"{stated}{closed}{GOLD[end:]}'
     return of(voevent.parse(Message(value=packet.encode())))
 
@@ -114,6 +116,26 @@ def test_a_number_in_an_attributes_unit(
         expected is not None and unit not in ("GeV", "pe")
     )
     assert (whys(alert, name) == []) is (usual or (unit == "GeV" and value == "171500"))
+
+
+FIELDS = [
+    ("FAR", "far_hz", units.RATE, 8e-8),
+    ("src_error_90", "radius", units.ANGLE, 0.5),
+    ("energy", "energy_tev", units.ENERGY, 171.5),
+    ("signalness", "signalness", units.FRACTION, 0.48),
+]
+IN_ERROR = {("signalness", "pe"), ("signalness", "tbd")}
+"""Units that GCN has written of a number without one."""
+
+
+@pytest.mark.parametrize(("name", "field", "kind", "value"), FIELDS)
+def test_every_unit_in_every_attribute(name: str, field: str, kind: str, value: float) -> None:
+    nothing = [(unit, "", 1.0) for unit in NONSENSE if (name, unit) not in IN_ERROR]
+    for unit, its_kind, factor in (*ALL, *nothing):
+        alert = voevent_with(name, repr(value / factor), unit)
+        expected = pytest.approx(value, rel=1e-9) if its_kind == kind else None
+        assert value_of(alert, field) == expected, unit
+        assert bool(whys(alert, name)) is (expected is None), unit
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from icecube_hooks import (
     Sink,
     Status,
     Tense,
+    WireFormat,
 )
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import (
@@ -96,6 +97,11 @@ class Portal:
 
     def comments(self) -> list[str]:
         return [one["text"] for event in self.events.values() for one in event["comments"]]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -394,3 +400,24 @@ def test_hostile_numbers(server: HttpServer, portal: Portal) -> None:
 
 def test_it_is_a_plugin() -> None:
     assert load_plugins(allow=("sink-skyportal",)).sinks["skyportal"].make is SkyPortal
+
+
+def test_an_event_stays_under_its_time(server: HttpServer, portal: Portal) -> None:
+    """A circular rounds the time; a retraction gives the name only."""
+    first = make_record()
+    time = first.alert.trigger_time
+    assert time is not None
+    told: dict[str, Any] = {"format": WireFormat.CIRCULAR, "kind": AlertKind.TRACK}
+    rounded = make_record(
+        **told, raw=b"1", circular_number=35001, run_id=None, event_id=None, revision=None,
+        trigger_time=time + timedelta(seconds=1.4),
+    )  # fmt: skip
+    retraction = make_record(
+        **told, raw=b"2", circular_number=35002, run_id=None, event_id=None, revision=None,
+        trigger_time=None, localization=None, status=Status.RETRACTION,
+    )  # fmt: skip
+    for record in (first, rounded, retraction):  # each by a sink that starts anew
+        make(server).write([record])
+    (event,) = portal.events.values()
+    assert len(event["comments"]) == 3
+    assert "retracted" in event["tags"]
