@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from icecube_hooks import Record
     from icecube_hooks.host import PluginSet
 
-__version__ = "0.1.0"
+__version__ = "2.0.0"
 
 __all__ = ["__version__", "read", "readers"]
 

@@ -1,4 +1,4 @@
-"""The page "Write a sink", and the package that ``icecube-alerts new-sink`` makes."""
+"""The page "Write a sink", and the package that ``icecube-alerts new-plugin`` makes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from icecube_hooks import ConfigError, RetryLater
 from icecube_hooks.host import PluginSet, load_plugins, make_sink
 from icecube_hooks.testing import example_records
-from icecube_plugin.cli.new_sink import package_files
+from icecube_plugin.cli.new_plugin import package_files
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "write-a-sink.md").read_text("utf-8")
@@ -97,9 +97,9 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 
 def test_the_package_works_from_the_first_minute(tmp_path: Path) -> None:
     """Generated, built, installed by pip, discovered, and its tests are green."""
-    run(tmp_path, "-m", "icecube_plugin.cli", "new-sink", "door-bell")
+    run(tmp_path, "-m", "icecube_plugin.cli", "new-plugin", "door-bell")
     folder = tmp_path / "icecube-sink-door-bell"
-    again = run(tmp_path, "-m", "icecube_plugin.cli", "new-sink", "door-bell", code=2)
+    again = run(tmp_path, "-m", "icecube_plugin.cli", "new-plugin", "door-bell", code=2)
     assert "is there already" in again
     quiet = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
     site = tmp_path / "site"
@@ -109,8 +109,8 @@ def test_the_package_works_from_the_first_minute(tmp_path: Path) -> None:
     listed = run(tmp_path, "-m", "icecube_plugin.cli", "sinks", "--types", env=env)
     assert "door-bell  a line per record in a text file" in listed
     tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert re.search(r"\b14 passed", run(folder, *tests, env=env))
-    assert "\n14 passed\n" in PAGE
+    assert re.search(r"\b15 passed", run(folder, *tests, env=env))
+    assert "\n15 passed\n" in PAGE
     config = '[sinks.mine]\ntype = "door-bell"\npath = "records.txt"\n'
     (tmp_path / "c.toml").write_text(config)
     notices = str(ROOT / "fixtures" / "gcn.classic.text.ICECUBE_CASCADE")

@@ -7,6 +7,8 @@ import inspect
 import logging
 import re
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -113,6 +115,10 @@ class PluginInfo:
         What it registered: ``sink sqlite``.
     problems : list of str
         What was refused of it, such as a name that another plugin has already.
+    seconds : float
+        What importing and registering it took [s].
+    traceback : str
+        Where it failed.
     """
 
     name: str
@@ -125,6 +131,8 @@ class PluginInfo:
     provides: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     manager: pluggy.PluginManager | None = field(default=None, repr=False)
+    seconds: float = field(default=0.0, repr=False, compare=False)
+    traceback: str = field(default="", repr=False, compare=False)
 
 
 class Registered(NamedTuple):
@@ -167,6 +175,7 @@ def matches(info: PluginInfo, pattern: str) -> bool:
 
 def load(info: PluginInfo, get: Callable[[], object]) -> list[Registered]:
     """Import one plugin and return what it registers; what goes wrong ends up in `info`."""
+    began = time.perf_counter()
     try:
         with contextlib.redirect_stdout(sys.stderr):  # our output may be JSON
             module = get()
@@ -181,9 +190,12 @@ def load(info: PluginInfo, get: Callable[[], object]) -> list[Registered]:
         if isinstance(error, ModuleNotFoundError) and not _is_own(error, info):
             info.error += f" (pip install {missing_package(error)})"
         info.manager = None
+        info.traceback = "".join(traceback.format_exception(error))
         log.warning("plugin %s %s failed: %s", info.name, info.version, info.error)
         log.debug("traceback of %s", info.name, exc_info=error)
         return []
+    finally:
+        info.seconds = time.perf_counter() - began
 
 
 def _is_own(error: ModuleNotFoundError, info: PluginInfo) -> bool:

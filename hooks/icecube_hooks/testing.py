@@ -1,4 +1,4 @@
-"""Tests for a sink of your own: records to write, and a suite that checks it.
+"""Tests for a plugin of your own: records to write, and a suite that checks it.
 
 In the test module of a sink, ten lines run the suite with pytest::
 
@@ -21,6 +21,8 @@ In the test module of a sink, ten lines run the suite with pytest::
         def written_ids(self, sink):
             return self.path.read_text().splitlines()
 
+`ParserConformance`, `SignificanceConformance` and `AnnotatorConformance` are used in the same way.
+
 The tests that need more than the class gives (`SinkConformance.written_ids`,
 `SinkConformance.trouble`) skip and say what to add.
 
@@ -40,6 +42,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
 
+from ._conformance import AnnotatorConformance, ParserConformance, SignificanceConformance
 from ._errors import ConfigError, RetryLater
 from ._types import (
     Alert,
@@ -64,7 +67,10 @@ from .hookspecs import Sink
 from .host import build
 
 __all__ = [
+    "AnnotatorConformance",
+    "ParserConformance",
     "RecordingSink",
+    "SignificanceConformance",
     "SinkConformance",
     "example_records",
     "make_alert",

@@ -19,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Switch plugins off with `block` or on with `allow` in the table [plugins] of the\n"
         "configuration. Exit code 1 if one failed."
     )
+    parser.add_argument(
+        "--trace", action="store_true", help="what importing each took, and where one failed"
+    )
     add_json(parser, "the list")
     parser.set_defaults(run=run)
 
@@ -27,17 +30,30 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     loaded = installed(configuration(arguments))
     if arguments.json:
-        print_json([_entry(info) for info in loaded.plugins])
+        print_json([_entry(info, arguments.trace) for info in loaded.plugins])
     else:
         _print(loaded)
+        if arguments.trace:
+            _print_trace(loaded)
     return 1 if any(info.state == "failed" for info in loaded.plugins) else 0
 
 
-def _entry(info: PluginInfo) -> dict[str, Any]:
-    names = ("name", "distribution", "version", "module", "state", "error")
+def _entry(info: PluginInfo, trace: bool) -> dict[str, Any]:
+    names: tuple[str, ...] = ("name", "distribution", "version", "module", "state", "error")
+    names += ("seconds", "traceback") if trace else ()
     lists = ("hooks", "provides", "problems")
     entry = {name: getattr(info, name) for name in names}
     return entry | {name: list(getattr(info, name)) for name in lists}
+
+
+def _print_trace(loaded: PluginSet) -> None:
+    print()
+    slowest_first = sorted(loaded.plugins, key=lambda info: -info.seconds)
+    rows = [[info.name, info.module, f"{1000 * info.seconds:.1f} ms"] for info in slowest_first]
+    print(table(rows, ["PLUGIN", "MODULE", "IMPORTED IN"]))
+    for info in loaded.plugins:
+        if info.traceback:
+            print(f"\n{info.name}:\n{info.traceback}")
 
 
 def _print(loaded: PluginSet) -> None:
@@ -50,6 +66,8 @@ def _print(loaded: PluginSet) -> None:
         for problem in [info.error, *info.problems]:
             if problem:
                 print(f"  ! {info.name}: {problem}")
+    for problem in loaded.problems:
+        print(f"  ! {problem}")
     print()
     things = [
         [kind, thing.name, thing.summary]

@@ -7,6 +7,7 @@
     journal_limit_gb = 4.0                 # and the oldest is removed beyond this
     dead_letters_limit = 100000            # the oldest are dropped, with a word
     remember_notices = 100000              # to tell what came before; 0: none
+    plugins_folder = "plugins"             # every .py in it is a plugin; default: none
     message_limit_mb = 16.0                # a larger message is a dead letter, its first 64 kB kept
 
     [kafka]
@@ -91,6 +92,7 @@ __all__ = [
     "PluginsConfig",
     "Secret",
     "SinkConfig",
+    "check_owner",
     "check_where_credentials_go",
     "config_from",
     "default_sinks",
@@ -241,6 +243,7 @@ class Config(Section, frozen=True, kw_only=True):
     dead_letters_limit: Count = 100_000
     remember_notices: CountOrNone = 100_000
     message_limit_mb: Megabytes = 16.0
+    plugins_folder: Path | None = None
     kafka: KafkaConfig = KafkaConfig()
     plugins: PluginsConfig = PluginsConfig()
     health: HealthConfig = HealthConfig()
@@ -325,7 +328,7 @@ def load_config(
         return config_from({}, env)
     file = Path(path).expanduser()
     if is_found:
-        _check_owner(file)
+        check_owner(file)
     data = _read(file)
     config = config_from(data, env).replace(origin=str(file))
     if is_found:
@@ -523,7 +526,7 @@ def _secret_keys(data: Any, path: str) -> Iterator[str]:
             yield key
 
 
-def _check_owner(path: Path) -> None:
+def check_owner(path: Path, hint: str | None = None) -> None:
     """Refuse a file that somebody else has laid into the working folder, or can write to.
 
     Raises
@@ -536,7 +539,7 @@ def _check_owner(path: Path) -> None:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     owners = (0, os.geteuid()) if hasattr(os, "geteuid") else (status.st_uid,)
     if status.st_uid not in owners or status.st_mode & 0o002:
-        hint = f"if you trust it, name it: --config {path}"
+        hint = hint or f"if you trust it, name it: --config {path}"
         raise ConfigError(f"{path} belongs to somebody else, or all can write to it", hint=hint)
 
 

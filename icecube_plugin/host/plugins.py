@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata, util
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Final
 
+from icecube_hooks import ENTRY_POINT_GROUP, ConfigError
 from icecube_hooks.host import PluginSet, load_plugins
 
-from .config import Config
+from .config import Config, check_owner
 
 __all__ = ["configured_plugins"]
+
+FOLDER: Final = "plugins_folder"
+"""Stands for the distribution of plugins of one file."""
+
+_HINT: Final = "give it to the user of the host, and take the right to write from others"
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +40,12 @@ def configured_plugins(
     Raises
     ------
     ConfigError
-        For options of something that is not there, or that it does not take.
+        For options of something that is not there, or that it does not take; for a folder of
+        plugins that is not there, or that others can write to.
     """
+    files: list[Any] = list(_files(config.plugins_folder))
     plugins = load_plugins(
+        entry_points=[*metadata.entry_points(group=ENTRY_POINT_GROUP), *files],
         allow=config.plugins.allow,
         block=(*config.plugins.block, *block),
         extra=extra,
@@ -44,3 +57,35 @@ def configured_plugins(
     for problem in plugins.problems:
         log.warning("%s", problem)
     return plugins
+
+
+class _File:
+    """A plugin of one file, as an entry point."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self.value = str(path)
+        self.dist = SimpleNamespace(name=FOLDER, version="")
+        self._path = path
+
+    def load(self) -> ModuleType:
+        """Import the file."""
+        check_owner(self._path, _HINT)
+        spec = util.spec_from_file_location(f"icecube_plugins_folder.{self.name}", self._path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{self._path} is no module")
+        module = util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+def _files(folder: Path | None) -> Iterator[_File]:
+    if folder is None:
+        return
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder", key=FOLDER)
+    check_owner(folder, _HINT)
+    for path in sorted(folder.glob("*.py")):
+        if not path.name.startswith("_"):
+            yield _File(path)
