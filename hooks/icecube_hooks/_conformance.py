@@ -61,7 +61,9 @@ class _Conformance:
     def test_options_are_checked(self) -> None:
         """Unknown and bad options are a `ConfigError`, `TypeError` or `ValueError`."""
         make = self._thing().make
-        for options in ({"no_such_option": 1}, *self.bad_options) if make is not None else ():
+        if make is None:
+            return
+        for options in ({"no_such_option": 1}, *self.bad_options):
             try:
                 build(make, {**self.options, **options}, "test")
             except ConfigError:
