@@ -204,7 +204,10 @@ class Event:
         return any(self._spoken())
 
     def _spoken(self) -> Iterator[str]:
-        return (name for name in self.names if _NUMBER.fullmatch(name) is None)
+        """Yield names; those of others, which are compared in lower case, as they are stated."""
+        stated = (" ".join(name.split()) for alert in self.alerts for name in alert.event_names)
+        spelled = {name.casefold(): name for name in stated}
+        return (spelled.get(n, n) for n in self.names if _NUMBER.fullmatch(n) is None)
 
 
 def event_of(

@@ -20,6 +20,12 @@ import pytest
 import icecube_hooks
 from icecube_hooks import ENTRY_POINT_GROUP, hookspecs
 from icecube_hooks.host import load_plugins
+from icecube_hooks.testing import (
+    AnnotatorConformance,
+    ParserConformance,
+    SignificanceConformance,
+    make_alert,
+)
 from icecube_plugin.sinks.json_lines import read_lines
 
 from . import test_hooks
@@ -48,7 +54,7 @@ def test_there_is_something_to_prove() -> None:
     assert len(HOOKS) == 9
     assert len(STRUCTS) == 20
     assert len(ENUMS) == 6
-    assert len(re.findall(r"```(?:python|toml)", README)) == len(BLOCKS) == 6
+    assert len(re.findall(r"```(?:python|toml)", README)) == len(BLOCKS) == 12
 
 
 @pytest.mark.parametrize("name", HOOKS)
@@ -147,6 +153,75 @@ def test_configuration_of_the_sink(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     plugins.sinks[options.pop("type")].make(**options)
     assert (tmp_path / "hallway.txt").exists()
+
+
+PLAIN = """
+import sys
+sys.modules["icecube_hooks.host"] = None  # nothing of ours but the contract
+{block}
+print(len(manager.list_name_plugin()), sorted(parser.name for parser in parsers))
+"""
+
+
+@pytest.mark.parametrize("name", ["plain_host.py", "bridge.py"])
+def test_hosts_of_pluggy_alone(name: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", PLAIN.format(block=BLOCKS[name])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) >= 23
+    assert "'track-json'" in done.stdout
+    assert "'voevent'" in done.stdout
+
+
+def test_parser_of_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = module(monkeypatch, "my_parser")
+    exec(BLOCKS["my_parser.py"], vars(made))  # noqa: S102  # our own documentation
+    message = icecube_hooks.Message(
+        value=b'{"mission": "Baikal", "event_name": "GVD1"}', topic="gcn.notices.baikal.alert"
+    )
+
+    class Suite(ParserConformance):
+        (parser,) = made.register_parsers()
+
+        def notices(self) -> list[icecube_hooks.Message]:
+            return [message]
+
+    check_all(Suite)
+    assert load_plugins(extra={"p": made}, entry_points=()).parse(message).event_key == "GVD1"
+
+
+def test_provider_of_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = module(monkeypatch, "my_provider")
+    exec(BLOCKS["my_provider.py"], vars(made))  # noqa: S102  # our own documentation
+    tables = tomllib.loads(BLOCKS["looks.toml"])["significance"]
+
+    class Suite(SignificanceConformance):
+        (provider,) = made.register_significance()
+        options = tables["looks"]
+
+    check_all(Suite)
+    plugins = load_plugins(extra={"p": made}, entry_points=(), significance=tables)
+    p_values = (icecube_hooks.PValue(search="generic", value=0.01),)
+    (one,) = plugins.assess(make_alert(p_values=p_values))
+    assert one.p_value_post == pytest.approx(1 - 0.99**10)
+
+
+def test_annotator_of_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = module(monkeypatch, "my_annotator")
+    exec(BLOCKS["my_annotator.py"], vars(made))  # noqa: S102  # our own documentation
+
+    class Suite(AnnotatorConformance):
+        (annotator,) = made.register_annotators()
+        options = {"names": {"2023": "O4a"}}  # noqa: RUF012  # declared in the suite
+        bad_options = ({"names": {"2023": 4}},)
+
+    check_all(Suite)
+
+
+def check_all(suite: type) -> None:
+    for name in dir(suite):
+        if name.startswith("test_"):
+            getattr(suite(), name)()
 
 
 def test_host(
