@@ -33,7 +33,7 @@ examples:
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
 database of ours (SQLite file, or URL). Nothing is fetched, except with --fetch the sky map that the
-notice names, over https; it stays in the data folder.
+notice names, over https; it stays in the data folder, and later finders show it again.
 """
 
 WHATS: Final = ("map", "finder", "visibility", "ladder", "sorted", "cumulative")
@@ -179,13 +179,18 @@ def _place(record: Record) -> Any:
 
 def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> Pixels | None:
     """Read or fetch the map, if one is asked for, and print its areas."""
-    from icecube_plugin.sky.skymaps import fetch_skymap, read_skymap
+    from icecube_plugin.sky.skymaps import Maps, fetch_skymap, read_skymap
 
+    folder = Path(configuration(arguments).data_folder) / "skymaps"
     if arguments.skymap is not None:
         skymap = read_skymap(Path(arguments.skymap).expanduser())
     elif arguments.fetch:
-        folder = Path(configuration(arguments).data_folder) / "skymaps"
         skymap = read_skymap(fetch_skymap(_url(records), folder))
+    elif len(records) == 1 and (place := records[0].alert.localization) is not None:
+        found = Maps(folder).of(place)  # it has been fetched before
+        if found is None:
+            return None
+        skymap = found
     else:
         return None
     ra, dec = skymap.most_probable_deg()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from icecube_hooks.testing import make_record
 from icecube_plugin.cli.command import main
 from icecube_plugin.sinks.sqlite import Sqlite
 from tests.plot.places import circle, of
-from tests.sky.test_skymaps import uniq_file
+from tests.sky.test_skymaps import DEC, RA, uniq_file
 
 GOLD = "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD"
 LVK = "gcn.notices.icecube.lvk_nu_track_search"
@@ -28,6 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         [GOLD, "-o", "out.png"],
         [GOLD, "--what", "cumulative", "-o", "out.svg"],
         [LVK, "--what", "ladder", "--event", "S231025a", "-o", "out.pdf"],
+        [LVK, "--what", "sorted", "--searched", "9", "30", "-o", "out.png"],
         [GOLD, "--what", "finder", "--event", "136385_7450363", "-o", "out.svg"],
         [
             GOLD,
@@ -104,3 +106,19 @@ def test_says_what_is_wrong(
 def test_nothing_to_draw(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plot", str(fixtures / GOLD), "--what", "ladder"]) == 1
     assert "no real search with a p-value to draw" in capsys.readouterr().err
+
+
+def test_a_finder_shows_the_map_that_was_fetched_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = circle(RA, DEC, 1.0, skymap_fits_url="https://a/map.fits")
+    lines = tmp_path / "a.jsonl"
+    lines.write_text(make_record(localization=place).to_json() + "\n")
+    words = ["plot", "a.jsonl", "--what", "finder"]
+    assert main(words) == 0
+    assert "sky map" not in capsys.readouterr().out
+    maps = tmp_path / "icecube-alerts-data" / "skymaps"
+    maps.mkdir(parents=True)
+    (maps / "map.fits").write_bytes(uniq_file())
+    assert main(words) == 0
+    assert "sky map: 50% in " in capsys.readouterr().out
