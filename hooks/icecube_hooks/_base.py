@@ -178,4 +178,14 @@ def _builtins(value: Contract) -> Any:
     try:
         return msgspec.to_builtins(value)
     except (TypeError, ValueError) as error:  # an object that JSON has no form for
-        raise NoticeError(str(error)) from error
+        raise NoticeError(str(error), field=_odd_field(value)) from error
+
+
+def _odd_field(value: Contract) -> str | None:
+    """Return the field that JSON has no form for."""
+    for name in value.__struct_fields__:
+        try:
+            msgspec.to_builtins(getattr(value, name))
+        except (TypeError, ValueError):
+            return name
+    return None

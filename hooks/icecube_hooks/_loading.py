@@ -213,7 +213,7 @@ def _check_version(module: object, info: PluginInfo) -> None:
     ours = tuple(map(int, HOOKSPEC_VERSION.split(".")))
     text = f"was written for contract {stated}, this is {HOOKSPEC_VERSION}"
     if major != ours[0]:
-        older = "it" if major < ours[0] else OURS
+        older = "the plugin" if major < ours[0] else OURS
         raise PluginError(f"{text}: update {older}")
     if minor > ours[1]:
         info.problems.append(f"{text}: update {OURS}")
@@ -294,7 +294,10 @@ def _registered(info: PluginInfo) -> list[Registered]:
         caller = getattr(info.manager.hook, kind.hook)
         (implementation,) = caller.get_hookimpls()
         rank = implementation.trylast - implementation.tryfirst
-        for answer in caller():
+        answers = caller()
+        if not answers:  # pluggy leaves it out
+            info.problems.append(f"{kind.hook} returned None, not a list of {kind.type.__name__}")
+        for answer in answers:
             things += [Registered(thing, rank) for thing in _things(answer, kind)]
     return things
 

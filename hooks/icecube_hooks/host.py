@@ -249,6 +249,15 @@ class PluginSet:
         wanted = (pair for pair in found if pair[1].hooks.intersection(hooks))
         return [listener for _, listener in sorted(wanted, key=lambda pair: pair[0])]
 
+    def topics(self) -> tuple[str, ...]:
+        """Return the names and patterns of the topics that the parsers claim: what to read.
+
+        Not those that begin with ``*``: they say what a parser can read wherever it comes from,
+        such as the records that this very host may publish.
+        """
+        claims = (topic for parser in self.parsers.values() for topic in parser.topics)
+        return tuple(dict.fromkeys(topic for topic in claims if not topic.startswith("*")))
+
     def owner(self, thing: Thing) -> PluginInfo:
         """Return the plugin that registered `thing`."""
         return self._owners[type(thing), thing.name]

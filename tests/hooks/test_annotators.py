@@ -90,7 +90,7 @@ def raising(record: Record) -> list[Annotation]:
             "link: Expected `str` matching regex",
         ),
         (lambda: lambda _: [_sure().replace(text=3)], "text: Expected `str`, got `int`, got 3"),
-        (lambda: lambda _: [_sure().replace(data={"a": object()})], "Encoding objects of type obj"),
+        (lambda: lambda _: [_sure().replace(data={"a": object()})], "data: Encoding objects of "),
         (lambda: None, "it cannot be made"),
         (lambda *, catalogue: None, "it cannot be made"),
     ],

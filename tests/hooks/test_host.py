@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+import pluggy
 import pytest
 
 from icecube_hooks import (
@@ -381,3 +382,104 @@ def test_options_that_are_taken() -> None:
 )
 def test_nearest(name: str, known: list[str], text: str) -> None:
     assert nearest(name, known) == text
+
+
+def test_mistakes_of_authors_are_said() -> None:
+    foreign = pluggy.HookimplMarker("tox")
+
+    class Forgot:
+        def register_sinks(self) -> list[SinkType]:
+            return []
+
+    class Foreign:
+        @foreign
+        def register_sinks(self) -> list[SinkType]:
+            return []
+
+    class Old:
+        CONTRACT = "1.4"
+
+        @hookimpl
+        def register_sinks(self) -> list[SinkType]:
+            return []
+
+    assert failure(Forgot()) == (
+        "PluginError: register_sinks is not marked: put @icecube_hooks.hookimpl above it"
+    )
+    assert "register_sinks is marked for tox" in str(failure(Foreign()))
+    assert failure(Old()) == (
+        "PluginError: was written for contract 1.4, this is 2.0: update the plugin"
+    )
+    assert failure(Sinks) == "PluginError: Sinks is a class: name a module, or an instance"
+    text: Any = "gcn.x"
+
+    class Letters:
+        @hookimpl
+        def register_parsers(self) -> list[ParserType]:
+            return [ParserType(name="p", topics=text, parse=mine)]
+
+    assert "write topics=('gcn.x',)" in str(failure(Letters()))
+
+
+class Asynchronous:
+    async def write(self, records: object) -> None: ...
+
+
+class WithoutWrite: ...
+
+
+class OtherArguments:
+    def write(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (Asynchronous, "write is async: nobody would await it"),
+        (WithoutWrite, "WithoutWrite has no method write(records)"),
+        (OtherArguments, "write cannot be called as write(records)"),
+        (lambda: None, "make returned None, not a sink"),
+    ],
+)
+def test_what_is_no_sink_is_refused_when_it_is_made(make: Any, text: str) -> None:
+    class Plugin:
+        @hookimpl
+        def register_sinks(self) -> list[SinkType]:
+            return [SinkType(name="a", make=make)]
+
+    plugins = load_plugins(extra={"theirs": Plugin()}, entry_points=())
+    with pytest.raises(ConfigError) as caught:
+        make_sink(plugins, "x", "a", {})
+    assert str(caught.value).startswith(f"sinks.x.type: sink type 'a' of theirs: {text}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"signalness": 17}, "signalness: parser p gave an alert that cannot be: Expected `float`"),
+        ({"localization": (1, 2)}, "localization: parser p gave an alert that cannot be"),
+        ({"unread": {"x": object()}}, "unread: parser p gave an alert that cannot be"),
+    ],
+)
+def test_ill_typed_alerts_are_refused_by_name(changes: dict[str, Any], text: str) -> None:
+    plugins = load_plugins(
+        extra={"a": parser("p", lambda _: make_alert(**changes), "t")}, entry_points=()
+    )
+    with pytest.raises(NoticeError) as caught:
+        plugins.record(make_message(topic="t"))
+    assert str(caught.value).startswith(f"t[0]@12: {text}")
+
+
+def test_who_wants_to_be_asked_first_or_last() -> None:
+    class First(Sinks):
+        @hookimpl(tryfirst=True)
+        def register_sinks(self) -> list[SinkType]:
+            return super().register_sinks()
+
+    class Last(Sinks):
+        @hookimpl(trylast=True)
+        def register_sinks(self) -> list[SinkType]:
+            return super().register_sinks()
+
+    extra = {"a": Last("last"), "b": Sinks("middle"), "c": First("first")}
+    assert list(load_plugins(extra=extra, entry_points=()).sinks) == ["first", "middle", "last"]

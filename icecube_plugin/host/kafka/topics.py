@@ -46,13 +46,8 @@ MOST_NAMED: Final = 3
 
 
 def claimed_topics(plugins: PluginSet) -> tuple[str, ...]:
-    """Return the names and patterns of the topics that the installed parsers claim.
-
-    Not those that begin with ``*``: they say what a parser can read wherever it comes from, such
-    as the records that this very host may publish.
-    """
-    claims = (t for parser in plugins.parsers.values() for t in parser.topics)
-    return tuple(dict.fromkeys(topic for topic in claims if not topic.startswith("*")))
+    """Return the topics that the installed parsers claim."""
+    return plugins.topics()
 
 
 def wanted_topics(
