@@ -210,3 +210,14 @@ def test_a_retraction_by_name_is_seen_by_sql(tmp_path: Path) -> None:
     for name in ("IC230416B", "137840_57034692", "GCN 35002", "icecube.230416b"):
         (one,) = ask(url, Question(event=name))
         assert (one.event_key, one.retracted) == ("137840_57034692", True), name
+
+
+def test_query_finds_an_event_by_the_day_in_a_name(tmp_path: Path) -> None:
+    """No notice gives the name, as of IC170922A."""
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    with closing(Database(url=url)) as sink:
+        sink.write([make_record(event_names=())])
+    for name in ("IC230416A", "latest"):
+        (one,) = ask(url, Question(event=name))
+        assert one.event_key == "137840_57034692", name
+    assert list(ask(url, Question(event="IC230417A"))) == []

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_hooks.host import nearest
+from icecube_plugin.alerts import group
 from icecube_plugin.alerts.headline import p_post
-from icecube_plugin.alerts.lookup import alias_of
+from icecube_plugin.alerts.lookup import alias_of, find
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.filters import NAMES, expression
-from icecube_plugin.sinks.database import select
+from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
 
 from ._common import add_json, moment, print_json, table
@@ -163,7 +164,12 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
         If the database cannot be read.
     """
     query, parameters = _sql(question)
-    rows = select(database, query, parameters, password_env=password_env)
+    rows = list(select(database, query, parameters, password_env=password_env))
+    if not rows and question.event is not None:  # no alias: ``latest``, or a name by its day
+        records = read_records(database, password_env=password_env)
+        event = find(group(record.alert for record in records), question.event)
+        named = parameters | {"event": None if event is None else event.key, "alias": None}
+        rows = list(select(database, query, named, password_env=password_env))
     is_wanted = _wanted(question)
     read = (_found(text, key, bool(retracted), question) for text, key, retracted in rows)
     found = (one for one in read if is_wanted(one.record))
