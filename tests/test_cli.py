@@ -133,7 +133,7 @@ def test_a_refused_notice_is_kept_shown_and_tried_again(
 ) -> None:
     done = run("replay", fixtures / "broken" / "truncated.json")
     assert done.returncode == 1
-    assert "1 messages: 0 read, 1 refused" in done.stderr
+    assert "1 message: 0 read, 1 refused" in done.stderr
     assert "truncated.json" in run("dead-letters").stdout
     shown = run("dead-letters", "--show", "1").stdout
     assert "not valid JSON" in shown

@@ -69,7 +69,7 @@ def surfaces(kept: list[Record]) -> Iterator[tuple[str, str]]:
         yield f"summary {record.id}", summary(record)
         message = compose(record, now=NOW)
         yield f"message {record.id}", f"{message.title}\n{message.text()}"
-        yield f"tail {record.id}", " | ".join(glance(record).cells)
+        yield f"tail {record.id}", glance(record).headline
     for story in tell(kept):
         yield f"page, show {story.event.key}", repr(page(story))
     yield from figures(kept)

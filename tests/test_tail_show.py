@@ -64,6 +64,9 @@ def test_tail_shows_the_last_ones_in_order(run: Run, kept: Path) -> None:
     header, *lines = done.stdout.splitlines()
     assert header.split()[:2] == ["ARRIVED", "(UTC)"]
     assert [line.split()[3] for line in lines] == [f"137840_{n}" for n in range(5, 15)]
+    assert lines[0].endswith(
+        "GOLD 137840_5 r0: RA 345.82 Dec +9.14 +-0.61 deg (90 %), signalness 0.34, 127 TeV, T0+40 s"
+    )
     assert "\x1b" not in done.stdout
     assert len(run("tail", "-n", 3, "--database", kept / "alerts.sqlite").stdout.splitlines()) == 4
 
@@ -86,10 +89,10 @@ def test_tail_follows(kind: type[Sqlite | JsonLines], tmp_path: Path, env: dict[
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("ARRIVED")
-            assert "IceCube-230416A" in process.stdout.readline()
+            assert "IC230416A r0" in process.stdout.readline()
             sink.write([make_record(event_id=1), make_record(event_names=("IceCube-230416B",))])
             began = time.monotonic()
-            assert "IceCube-230416B" in process.stdout.readline()
+            assert "IC230416B r0" in process.stdout.readline()
             assert time.monotonic() - began < 20
         finally:
             process.terminate()
@@ -158,7 +161,7 @@ def test_rich_on_a_terminal_and_plain_without_it(
         "from icecube_plugin.cli import main; main(sys.argv[1:])"
     )
     plain = on_terminal([sys.executable, "-c", code, "tail", "--lines", "a.jsonl"], tmp_path, env)
-    assert "IceCube-230416A" in plain
+    assert "IC230416A" in plain
     assert "\x1b" not in plain
     rich = on_terminal([*COMMAND, "tail", "--lines", "a.jsonl"], tmp_path, env)
     assert "\x1b[2J" not in rich
@@ -182,6 +185,20 @@ def on_terminal(words: list[str], folder: Path, env: dict[str, str]) -> str:
         assert process.wait() == 0
     os.close(mine)
     return b"".join(parts).decode()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("words", [("tail",), ("show", "137840_7"), ("query",), ("sinks",)])
+def test_what_is_shown_fits_the_screen(
+    kept: Path, env: dict[str, str], width: int, words: tuple[str, ...]
+) -> None:
+    """A link stays whole; all else is folded, and a table too wide for that becomes blocks."""
+    shown = on_terminal([*COMMAND, *words], kept.parent, env | {"COLUMNS": str(width)})
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r", "").splitlines()
+    assert len(lines) > 4
+    assert [line for line in lines if len(line) > width and "://" not in line] == []
+    if words == ("query",):
+        assert "  RA          345.8200" in [line.rstrip() for line in lines]
 
 
 def test_report_makes_a_site_of_anything(run: Run, tmp_path: Path, kept: Path) -> None:

@@ -42,7 +42,12 @@ RATE: Final = "far"
 
 
 def headline(
-    record: Record, *, at: datetime | None = None, name: str = "", limit_chars: int | None = None
+    record: Record,
+    *,
+    at: datetime | None = None,
+    name: str = "",
+    limit_chars: int | None = None,
+    is_aged: bool = True,
 ) -> str:
     """Say in one line what a record tells.
 
@@ -56,6 +61,9 @@ def headline(
     limit_chars : int, optional
         Facts that would make it longer are left out, the last first; the name never is.
 
+    is_aged : bool
+        Whether it says how old the event is; not where that is counted beside it.
+
     Examples
     --------
     >>> from icecube_hooks.testing import make_record
@@ -66,7 +74,7 @@ def headline(
     """
     line = _subject(record.alert, name)
     separator = ": "
-    for fact in _facts(record, at):
+    for fact in (*_facts(record), *(_age(record.alert, at) if is_aged else ())):
         if limit_chars is not None and len(line + separator + fact) > limit_chars:
             break
         line, separator = line + separator + fact, ", "
@@ -89,7 +97,7 @@ def _which(alert: Alert) -> str:
     return "" if label in ("notice", "circular") else f" {label}"
 
 
-def _facts(record: Record, at: datetime | None) -> Iterator[str]:
+def _facts(record: Record) -> Iterator[str]:
     alert = record.alert
     if alert.localization is not None:
         yield place_text(alert.localization)
@@ -101,6 +109,9 @@ def _facts(record: Record, at: datetime | None) -> Iterator[str]:
     if alert.energy_tev is not None:
         energy = alert.energy_tev
         yield f"{energy:.0f} TeV" if energy >= 1000 else f"{energy:.3g} TeV"
+
+
+def _age(alert: Alert, at: datetime | None) -> Iterator[str]:
     seen = at or alert.notice_time
     if seen is not None and alert.trigger_time is not None and seen >= alert.trigger_time:
         yield f"T0+{span_text((seen - alert.trigger_time).total_seconds())}"

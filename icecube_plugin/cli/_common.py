@@ -9,8 +9,10 @@ import gc
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError
+from icecube_plugin.alerts.words import plural
 
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginSet
@@ -28,16 +31,20 @@ if TYPE_CHECKING:
 __all__ = [
     "add_json",
     "configuration",
+    "folded",
     "installed",
     "moment",
     "print_json",
     "prints_aside",
     "run_host",
+    "screen_columns",
     "table",
 ]
 
 FOUND: Final = "icecube-alerts.toml"
 """The configuration that is used where none is named."""
+FEWEST_COLUMNS: Final = 24
+"""A narrower last column of a table cannot be read."""
 _AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -78,8 +85,11 @@ def prints_aside(arguments: argparse.Namespace) -> contextlib.AbstractContextMan
     return aside if arguments.json else contextlib.nullcontext()
 
 
-def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
+def table(rows: Iterable[Sequence[str]], header: Sequence[str], width: int | None = None) -> str:
     """Lay out rows in aligned columns under a header.
+
+    What is wider than the screen (or `width`) has its last column folded; if there is no room for
+    that, each row becomes a block of lines with the names of the columns, without empty ones.
 
     Examples
     --------
@@ -87,14 +97,65 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     NAME  N
     a     1
     long  22
+    >>> print(table([["a", "some words", "1"]], ["NAME", "WHAT IT IS", "N"], width=18))
+    a
+      WHAT IT IS  some
+                  words
+      N           1
     """
     lines = [list(header), *([str(cell) for cell in row] for row in rows)]
+    limit = screen_columns() if width is None else width
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    padded = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
+    before = sum(widths[:-1]) + 2 * len(widths[:-1])
+    if limit is None or before + widths[-1] <= limit:
+        return "\n".join(_row(line, widths) for line in lines)
+    if limit - before >= FEWEST_COLUMNS:
+        folded = (_folded(line[-1], limit - before) for line in lines)
+        return "\n".join(
+            _row([*(line[:-1] if first else [""] * (len(line) - 1)), part], widths)
+            for line, parts in zip(lines, folded, strict=True)
+            for first, part in zip([True, *[False] * len(parts)], parts, strict=False)
+        )
+    return "\n".join(_block(line, header, limit) for line in lines[1:])
+
+
+def _row(line: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def _block(line: Sequence[str], header: Sequence[str], limit: int) -> str:
+    start = max(map(len, header[1:])) + 4
+    lines = [
+        f"{'' if number else f'  {name}'.ljust(start)}".ljust(start) + part
+        for name, cell in zip(header[1:], line[1:], strict=True)
+        if cell not in ("", "-")
+        for number, part in enumerate(_folded(cell, max(limit - start, 8)))
+    ]
+    return "\n".join([line[0], *lines])
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def screen_columns() -> int | None:
+    """Return how wide the screen is; ``None`` where nobody watches: lines stay whole in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def folded(text: str) -> str:
+    """Return a line as lines that fit the screen, what follows indented; links stay whole."""
+    width, start = screen_columns(), len(text) - len(text.lstrip())
+    if width is None or len(text) <= width:
+        return text
+    return textwrap.fill(
+        text,
+        width,
+        subsequent_indent=" " * (start + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    return "\n".join(line.rstrip() for line in padded)
 
 
 def moment(text: str, now: datetime | None = None) -> datetime:
@@ -182,7 +243,7 @@ def _print_summary(host: Host, summary: Summary) -> None:
     passed = f", {summary.passed} of others passed over" if summary.passed else ""
     passed += f", {summary.repeats} known" if summary.repeats else ""
     read = f"{summary.records} read, {summary.refused} refused{passed}"
-    lines = [f"{summary.messages} messages: {read}"]
+    lines = [f"{summary.messages} message{plural(summary.messages)}: {read}"]
     if summary.kinds:
         lines.append("  " + _counts(summary.kinds))
     for name, count in summary.written.items():

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
-from ._common import table
+from ._common import folded, table
 
 __all__ = ["Screen", "screen"]
 
@@ -19,7 +19,7 @@ STYLES: Final = {
     "head": "bold dim",
     "alarm": "bold red",
     "aside": "dim",
-    "gold": "yellow",
+    "gold": "dark_goldenrod",
     "bronze": "dark_orange3",
     "cascade": "cyan",
     "lvk-search": "magenta",
@@ -43,7 +43,7 @@ class Plain:
     def line(self, text: str, tone: str = "") -> None:
         """Print; the tone is in the words already."""
         del tone
-        print(_encodable(text), flush=True)
+        print(_encodable(folded(text)), flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print aligned columns."""
@@ -60,20 +60,12 @@ class Rich:
 
     def line(self, text: str, tone: str = "") -> None:
         """Print in the style of the tone."""
-        self.console.print(text, style=STYLES.get(tone), markup=False, soft_wrap=True)
+        self.console.print(folded(text), style=STYLES.get(tone), markup=False, soft_wrap=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print a table that fits into the terminal."""
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-        from rich.text import Text
-
-        made = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for text in header:
-            made.add_column(Text(text))
-        for row in rows:
-            made.add_row(*map(Text, row))
-        self.console.print(made)
+        """Print aligned columns, or blocks where they do not fit."""
+        text = table(rows, [text.upper() for text in header])
+        self.console.print(text, markup=False, soft_wrap=True)
 
 
 def screen() -> Screen:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Final
 
+from icecube_plugin.alerts.words import plural
+
 from ._common import add_json, print_json
 from ._records import records_in
 
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"records": len(records), "refused": refused, "index": str(index)})
     elif records:
-        print(f"{len(records)} records: {index}")
+        print(f"{len(records)} record{plural(len(records))}: {index}")
     else:
         print("icecube-alerts: no record to show", file=sys.stderr)
     return 1 if refused or not records else 0

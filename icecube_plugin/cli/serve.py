@@ -162,7 +162,7 @@ class Live:
 def _told(story: Any) -> dict[str, Any]:
     time = story.event.latest("trigger_time") or story.event.latest("notice_time")
     return {
-        "headline": story.headline,
+        "headline": story.headline(is_aged=False),
         "href": page_path(story.key),
         "time": None if time is None else time.isoformat(),
     }

@@ -48,7 +48,7 @@ from icecube_plugin.significance import (
 
 if TYPE_CHECKING:
     from icecube_hooks.host import PluginSet
-from ._common import configuration, table
+from ._common import configuration, folded, table
 
 __all__ = ["add_arguments", "run"]
 
@@ -311,7 +311,7 @@ def _table(rows: Sequence[Row]) -> str:
         *_distinct(results, lambda r: (f"FAR {r.far_source}",) if r.far_source else ()),
         *_distinct(results, lambda r: r.notes[: 1 if is_long and r.p_value is None else None]),
     ]
-    return "\n".join([table(cells, HEADER), "", *footnotes])
+    return "\n".join([table(cells, HEADER), "", *map(folded, footnotes)])
 
 
 def _cells(result: Significance) -> tuple[str, ...]:

@@ -33,12 +33,6 @@ POLL_S: Final = 0.5
 SETTLE_S: Final = 5.0
 """A database's log changes before what it holds can be read."""
 
-COLUMNS: Final = (
-    ("ARRIVED (UTC)", 19), ("KIND", 14), ("EVENT", 22), ("NOTICE", 14), ("TIME (UTC)", 19),
-    ("RA", 8), ("DEC", 8), ("ERROR", 6), ("SURE", 24), ("STATE", 0),
-)  # fmt: skip
-"""Headings and widths; a longer text pushes the rest of its line aside."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -55,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     kept = kept_at(arguments)
     shown = screen()
     if not arguments.json:
-        shown.line(_laid_out([head for head, _ in COLUMNS]), "head")
+        shown.line(f"{'ARRIVED (UTC)':<19}  ALERT", "head")
     new = New(kept)
     for record in deque(new.records(), maxlen=max(arguments.n, 0)):
         _print(record, shown, arguments.json)
@@ -109,9 +103,4 @@ def _print(record: Record, shown: Screen, as_json: bool) -> None:
     from icecube_plugin.views.pages import glance
 
     row = glance(record)
-    shown.line(_laid_out(row.cells), row.tone)
-
-
-def _laid_out(cells: list[str] | tuple[str, ...]) -> str:
-    padded = (cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
-    return "  ".join(padded).rstrip()
+    shown.line(f"{row.arrived:<19}  {row.headline}", row.tone)

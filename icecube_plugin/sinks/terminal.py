@@ -23,7 +23,7 @@ __all__ = ["Terminal"]
 
 REMEMBERED: Final = 10_000
 
-_CODES: Final = {Tone.TITLE: "1", Tone.ALARM: "1;31", Tone.DOUBT: "33", Tone.ASIDE: "2"}
+_CODES: Final = {Tone.TITLE: "1", Tone.ALARM: "1;31", Tone.DOUBT: "35", Tone.ASIDE: "2"}
 
 
 class Terminal:

@@ -66,12 +66,11 @@ class Story:
         """What was added to the newest record to which something was."""
         return next((r.annotations for r in reversed(self.records) if r.annotations), ())
 
-    @property
-    def headline(self) -> str:
-        """What is now known of the event, in a line (`icecube_plugin.alerts.headline`)."""
+    def headline(self, *, is_aged: bool = True) -> str:
+        """Say in a line what is now known of the event (`icecube_plugin.alerts.headline`)."""
         significances = () if self.assessed is None else self.assessed.significances
         record = self.placed.replace(significances=significances)
-        return headline(record, name=self.event.title)
+        return headline(record, name=self.event.title, is_aged=is_aged)
 
     @property
     def placed(self) -> Record:

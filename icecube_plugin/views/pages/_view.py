@@ -23,11 +23,12 @@ from icecube_hooks import (
     Localization,
     Record,
     Significance,
+    Status,
     Verdict,
 )
 from icecube_plugin.alerts import Notice, changes
 from icecube_plugin.alerts.file_names import event_file_stem
-from icecube_plugin.alerts.headline import RATE, decisive, sure_text
+from icecube_plugin.alerts.headline import RATE, decisive, headline
 from icecube_plugin.alerts.links import Link, links_of, mission_link, skymap_links
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
@@ -43,17 +44,16 @@ from icecube_plugin.alerts.words import (
     region_text,
     said_by,
     sexagesimal,
-    short_name,
     sigma_text,
     systematics_text,
     time_text,
     verdict_text,
 )
-from icecube_plugin.sky import circularised_radius_deg, galactic_deg, separation_deg
+from icecube_plugin.sky import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 
 from ._paths import record_path, region_path, voevent_path
-from ._stories import Related, Story, tell
+from ._stories import Related, Story
 
 __all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
 
@@ -150,7 +150,7 @@ def page(story: Story) -> Page:
     return Page(
         title=title,
         kind=long_name(story.event.kind),
-        headline=story.headline,
+        headline=story.headline(),
         lead=_lead(story),
         news=_news(story),
         names=tuple(clean(name, 80) for name in story.event.names if clean(name, 120) != title),
@@ -560,34 +560,19 @@ def _downloads(story: Story) -> Section:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A record in one line: cells, and the tone to show them in."""
+    """A record in one line: when it arrived, its headline, and the tone to show them in."""
 
-    cells: tuple[str, ...]
+    arrived: str
+    headline: str
     tone: str
 
 
 def glance(record: Record) -> Glance:
-    """Return a record in a line: arrival, kind, event, notice, time, place, error, how sure, state.
+    """Return a record in a line.
 
     The tone is ``alarm`` for a retraction, ``aside`` for what is not real, else the kind.
     """
-    (story,) = tell([record])
-    alert, place = record.alert, record.alert.localization
+    alert = record.alert
     arrived = record.message.timestamp or alert.notice_time
-    retracted = ("RETRACTED",) if story.event.is_retracted else ()
-    unreal = () if story.state == "real" else (story.state.upper(),)
-    return Glance(
-        (
-            time_text(arrived, 0),
-            short_name(alert.kind),
-            story.event.title[:40],
-            notice_label(alert),
-            time_text(alert.trigger_time, 0),
-            NOT_STATED if place is None else f"{place.ra_deg:.3f}",
-            NOT_STATED if place is None else f"{place.dec_deg:+.3f}",
-            NOT_STATED if place is None else number_text(circularised_radius_deg(place)),
-            sure_text(story.event.known, record.significances) or NOT_STATED,
-            " ".join((*retracted, *unreal)),
-        ),
-        "alarm" if retracted else "aside" if unreal else alert.kind.value,
-    )
+    tone = "alarm" if alert.status is Status.RETRACTION else alert.kind.value
+    return Glance(time_text(arrived, 0), headline(record), tone if alert.is_real else "aside")

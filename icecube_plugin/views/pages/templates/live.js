@@ -30,9 +30,16 @@
   async function renew() {
     const answer = await fetch("index.html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!document.querySelector("#events td")) return location.reload(); // the first alert
     for (const name of ["#events tbody", ".season", "header .lead", "header .names"]) {
       const [old, fresh] = [document.querySelector(name), page.querySelector(name)];
       if (old && fresh) old.replaceWith(fresh);
+    }
+    for (const name of ["kind", "state"]) {
+      const [old, fresh] = [document.getElementById(name), page.getElementById(name)];
+      const chosen = old.value;
+      old.replaceChildren(...fresh.children);
+      old.value = chosen;
     }
     window.dispatchEvent(new Event("icecube-rows"));
   }
