@@ -115,8 +115,12 @@ def test_what_is_said_of_a_track_instead() -> None:
 def test_never_said_by_the_demo_and_the_command(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The demo's output is that of the README, which a test of its own holds."""
-    demo = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- demo output -->")[2]
+    """The demo's output is that of the guide, which a test of its own holds."""
+    demo = (
+        (ROOT / "docs" / "guide.md")
+        .read_text(encoding="utf-8")
+        .partition("<!-- demo output -->")[2]
+    )
     lines = tmp_path / "records.jsonl"
     text = "\n".join(record.to_json() for record in records())
     lines.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The README does what it says."""
+"""The README and the guide do what they say."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from icecube_plugin.host.config import config_from
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def test_the_python_block_runs() -> None:
@@ -36,7 +37,7 @@ def test_the_python_block_runs() -> None:
 
 def test_the_sink_works(capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, object] = {}
-    exec(blocks("python")[1], namespace)  # noqa: S102  # our own README
+    exec(blocks("python")[1], namespace)  # noqa: S102  # our own
     plugins = load_plugins(extra={"shout": _Module(namespace)}, entry_points=[])
     sink = make_sink(plugins, "hallway", "shout", {"mark": "!!!"})
     record = next(iter(example_records()))
@@ -68,15 +69,24 @@ def test_the_demo_output_is_real(tmp_path: Path) -> None:
         [sys.executable, "-m", "icecube_plugin.cli", "demo"],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
-    shown = re.sub(r"in \d+\.\d s", "in T s", blocks("text")[0]).strip()
-    assert re.sub(r"in \d+\.\d s", "in T s", done.stdout).strip() == shown
+    told, shown = (
+        re.sub(r"in \d+\.\d s", "in T s", t).strip() for t in (done.stdout, blocks("text")[0])
+    )
+    assert told == shown
+    (short,) = re.findall(r"```text\n\.\.\.\n(.*?)```", README, re.DOTALL)
+    assert told.endswith(re.sub(r"in \d+\.\d s", "in T s", short).strip())
 
 
 def test_every_command_is_listed() -> None:
-    listed = set(re.findall(r"`([a-z-]+)[^`]*`", README.split("| command |")[1].split("\n\n")[0]))
+    listed = set(re.findall(r"`([a-z-]+)[^`]*`", GUIDE.split("| command |")[1].split("\n\n")[0]))
     assert set(COMMANDS) <= listed
 
 
 def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for place, text in ((ROOT, README), (ROOT / "docs", GUIDE)):
+        for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+            assert (place / target).exists(), target
+    anchors = {
+        title.lower().replace(" ", "-") for title in re.findall(r"^## (.*)$", GUIDE, re.MULTILINE)
+    }
+    assert set(re.findall(r"guide\.md#([^)]+)", README)) <= anchors

@@ -1,4 +1,4 @@
-"""The README's snippets for other brokers, word for word but for addresses and topics.
+"""The guide's snippets for other brokers, word for word but for addresses and topics.
 
 Each runs in an environment with this package and one of its extras, and nothing else.
 """
@@ -19,8 +19,8 @@ from .test_comet import COMET, Comet, free_port, listens
 from .test_pygcn import LOCAL, serving
 from .test_tom import TOM, manage, targets, write_project
 
-README = (ROOT / "README.md").read_text()
-SECTION = README.partition("## Inside other brokers")[2].partition("\n## ")[0]
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
+SECTION = GUIDE.partition("## Inside other brokers")[2].partition("\n## ")[0]
 NOTICE = ROOT / "fixtures" / "gcn.notices.icecube.gold_bronze_track_alerts"
 VOEVENT = ROOT / "fixtures" / "gcn.classic.voevent.ICECUBE_CASCADE" / "139414_34468187_0.xml"
 
