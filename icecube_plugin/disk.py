@@ -89,6 +89,10 @@ def usable_file(path: Path, key: str) -> Path:
         Under `key`, if not.
     """
     usable_folder(path.parent, key)
+    try:
+        path.is_dir()
+    except OSError as error:  # its name is too long, say
+        raise ConfigError(f"cannot use {path}: {error.strerror}", key=key) from None
     if path.is_dir():
         raise ConfigError(f"{path} is a folder", key=key)
     if path.exists() and not os.access(path, os.W_OK):

