@@ -397,6 +397,7 @@ class Host:
         workers = [self._worker(s, cursors, is_new) for s in self.config.sinks_or_defaults()]
         _tell_of_orphans(cursors, workers, self.journal.tail.last)
         self._cursors = cursors
+        _import_numpy()
         for worker in workers:
             worker.start()
         until = time.monotonic() + START_S
@@ -657,6 +658,15 @@ class Host:
             if (kind, name) not in self._unread and len(self._unread) < 10_000:
                 self._unread.add((kind, name))
                 log.info("field %s of %s notices is not read; it is kept", name, kind)
+
+
+def _import_numpy() -> None:
+    """Import numpy, if it is there, before threads do.
+
+    Where two of them import it at once one may fail, and a process cannot import it again.
+    """
+    with contextlib.suppress(ImportError):
+        import numpy  # noqa: F401, ICN001  # that it is imported is all that is wanted
 
 
 def _versions(plugins: PluginSet) -> dict[str, str]:

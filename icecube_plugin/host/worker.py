@@ -452,7 +452,8 @@ def write_once(name: str, sink: Sink, records: Sequence[Record]) -> SinkError | 
 def _is_import_race(error: BaseException) -> bool:
     """Whether two sinks, in their threads, have imported the same package at the same time."""
     is_deadlock = type(error).__name__ == "_DeadlockError"  # importlib's; it has no public name
-    return is_deadlock or "partially initialized module" in str(error)
+    signs = ("partially initialized module", "cannot load module more than once per process")
+    return is_deadlock or any(sign in str(error) for sign in signs)
 
 
 def _nothing() -> None:

@@ -185,6 +185,7 @@ journal_limit_gb = 1.5
 dead_letters_limit = 6
 remember_notices = 7
 message_limit_mb = 3
+plugins_folder = "p"
 [kafka]
 domain = "gcn.nasa.gov"
 client_id = "a"
@@ -213,6 +214,12 @@ heartbeat_limit_s = 2
 stall_limit_s = 3
 [significance.icecube]
 trials = 3
+[annotators.b]
+near = "c"
+[parsers.d]
+strict = true
+[observers.e]
+loud = 1
 [sinks.a]
 type = "sqlite"
 path = "b"

@@ -212,7 +212,7 @@ def test_text_from_a_message_can_do_nothing() -> None:
     assert "\n" not in message.title
     starts = {line.split()[0] for line in text.splitlines()}
     assert not starts & {"Bcc:", "(at)everyone"}
-    assert "query=a%20bcc%3A%20x%40y.z" in text
+    assert "query=a%20Bcc%3A%20x%40y.z" in text
 
 
 @given(st.text(), st.text())
