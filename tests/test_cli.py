@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from icecube_hooks import ConfigError, Message, Record, RefusedForGood
+from icecube_hooks import AlertKind, ConfigError, Message, NotOurs, Record, RefusedForGood
+from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_alert
 from icecube_plugin.cli._common import moment, table
 from icecube_plugin.cli.command import COMMANDS, main
@@ -329,6 +332,44 @@ def test_check(run: Run, tmp_path: Path) -> None:
     (tmp_path / "icecube-alerts.toml").write_text('[sinks.a]\ntype = "sqlit"\n')
     entries = json.loads(run("check", "--offline", "--json").stdout)
     assert [entry["ok"] for entry in entries] == [True, True, False]
+
+
+def test_check_counts_what_passes_each_filter(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    plugins = load_plugins(allow=["icecube-plugin"])
+    kinds = []
+    for file in fixtures.glob("gcn.*/*"):
+        with contextlib.suppress(NotOurs):
+            message = Message(value=file.read_bytes(), topic=file.parent.name)
+            kinds.append(plugins.parse(message).kind)
+    gold, read = kinds.count(AlertKind.GOLD), len(kinds)
+    assert 0 < gold < read
+    (tmp_path / "icecube-alerts.toml").write_text(
+        '[sinks.all]\ntype="terminal"\n'
+        '[sinks.people]\ntype="terminal"\n[sinks.people.filter]\nkinds=["gold"]\n'
+        '[sinks.none]\ntype="terminal"\n[sinks.none.filter]\ntopics=["no.such"]\n'
+        '[sinks.wrong]\ntype="terminal"\nwhen="kind == \'golden\'"\n'
+    )
+    says = {e["what"]: e["says"] for e in json.loads(run("check", "--offline", "--json").stdout)}
+    assert {what: text for what, text in says.items() if what.startswith("filter")} == {
+        "filter of sink people": f"{gold} of {read} alerts of the demonstration pass",
+        "filter of sink none": f"0 of {read} alerts of the demonstration pass",
+    }
+
+
+def test_plugins_trace(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "broken.py").write_text("import no_such_package_anywhere\n")
+    (tmp_path / "icecube-alerts.toml").write_text('plugins_folder = "own"\n')
+    done = run("plugins", "--trace")
+    assert done.returncode == 1
+    assert re.search(
+        r"icecube-plugin:voevent +icecube_plugin\.notices\.\w+ +\d+\.\d ms", done.stdout
+    )
+    assert "\nplugins_folder:broken:\nTraceback (most recent call last):\n" in done.stdout
+    assert "ModuleNotFoundError: No module named 'no_such_package_anywhere'" in done.stdout
+    entries = {e["name"]: e for e in json.loads(run("plugins", "--trace", "--json").stdout)}
+    assert entries["icecube-plugin:voevent"]["seconds"] > 0
 
 
 def test_a_reader_of_the_output_may_go_away(fixtures: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -56,6 +57,24 @@ def test_it_builds_and_leaks_nothing(package: Path) -> None:
     # .gitignore is hatchling's own choice: it says what the build left out.
     own = {module, tests, "README.md", "LICENSE", "pyproject.toml", "PKG-INFO"}
     assert names - {".gitignore"} == own
+
+
+@pytest.mark.full
+def test_the_packages_and_the_example_are_typed(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed: pip install -e '.[lint]'")
+    shutil.copytree(ROOT / "docs" / "examples" / "km3net", tmp_path / "km3net")
+    for kind in TABLES:
+        for name, text in package_files("my-own", kind).items():
+            (tmp_path / kind / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / kind / name).write_text(text)
+    files = sorted(map(str, tmp_path.rglob("*.py")))
+    assert len(files) == 2 * (len(TABLES) + 1)
+    paths = os.pathsep.join([*{str(Path(file).parent) for file in files}, PATHS])
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *files],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "MYPYPATH": paths},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("kind", TABLES)

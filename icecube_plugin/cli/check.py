@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from icecube_hooks import ConfigError, IceCubePluginError
+from icecube_hooks import ConfigError, IceCubePluginError, Record
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.config import known_group
 
-from ._common import add_json, configuration, installed, print_json
+from ._common import add_json, configuration, installed, print_json, prints_aside
+from .demo import demo_messages
 from .listen import add_broker_arguments, with_broker
 
 if TYPE_CHECKING:
@@ -44,10 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     config = with_broker(configuration(arguments), arguments)
     origin = config.origin or "no file: all defaults"
     plugins = installed(config)
-    findings: list[Finding] = [
-        ("configuration", True, origin),
-        *_plugins_and_sinks(config, plugins),
-    ]
+    with prints_aside(arguments):
+        findings: list[Finding] = [
+            ("configuration", True, origin),
+            *_plugins_and_sinks(config, plugins),
+            *_filters(config, plugins),
+        ]
     if not arguments.offline:
         findings += _broker(config, arguments.topic, plugins)
     if arguments.json:
@@ -73,6 +77,28 @@ def _plugins_and_sinks(config: Config, plugins: PluginSet) -> Iterator[Finding]:
     if not problems:
         names = ", ".join(sink.name for sink in config.sinks_or_defaults())
         yield "sinks", True, names or "none configured: alerts go nowhere"
+
+
+def _filters(config: Config, plugins: PluginSet) -> Iterator[Finding]:
+    """Say of each filter how many alerts of the demonstration pass, each looked at for itself."""
+    from icecube_plugin.host.filters import make_filter
+
+    filtered = [s for s in config.sinks_or_defaults() if s.filter or s.when is not None]
+    records = list(_demo_records(plugins)) if filtered else []
+    for sink in filtered:
+        try:
+            accepts = make_filter(sink)
+        except ConfigError:  # said with the sinks
+            continue
+        passed = sum(map(accepts, records))
+        says = f"{passed} of {len(records)} alerts of the demonstration pass"
+        yield f"filter of sink {sink.name}", True, says
+
+
+def _demo_records(plugins: PluginSet) -> Iterator[Record]:
+    for message in demo_messages():
+        with contextlib.suppress(IceCubePluginError):  # one is broken, one another observatory's
+            yield plugins.record(message)
 
 
 def _broker(config: Config, asked: list[str], plugins: PluginSet) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from ._common import configuration, table
 if TYPE_CHECKING:
     from icecube_plugin.host import Config, Summary
 
-__all__ = ["MockCluster", "add_arguments", "fixtures_folder"]
+__all__ = ["MockCluster", "add_arguments", "demo_messages", "fixtures_folder"]
 
 EXAMPLES: Final = """\
 examples:
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    messages = list(_fixtures(fixtures_folder()))
+    messages = list(demo_messages())
     print(f"starting a Kafka mock cluster; publishing {len(messages)} notices ...", file=sys.stderr)
     began = time.perf_counter()
     with MockCluster() as cluster:
@@ -66,8 +66,9 @@ def fixtures_folder() -> Path:
     raise ConfigError("the notices of the demonstration are not installed")
 
 
-def _fixtures(folder: Path) -> Iterator[Message]:
+def demo_messages() -> Iterator[Message]:
     """Yield the notices in the folders that are named like topics, and one that is broken."""
+    folder = fixtures_folder()
     for topic in sorted(folder.glob("gcn.*")):
         for file in sorted(topic.iterdir()):
             yield Message(value=file.read_bytes(), topic=topic.name)

@@ -108,9 +108,10 @@ def test_derived_names_are_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENUMS)
-def test_values_are_documented(name: str) -> None:
+def test_members_are_documented(name: str) -> None:
     (line,) = re.findall(rf"^- `{name}`: (.*)$", README, re.MULTILINE)
-    assert re.findall(r"`(.*?)`", line) == [value.value for value in ENUMS[name]]
+    members = [(member.name, member.value) for member in ENUMS[name]]
+    assert re.findall(r"`(\w+)` = `(.*?)`", line) == members
 
 
 @pytest.mark.parametrize("name", ["host", "testing"])

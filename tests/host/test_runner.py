@@ -145,6 +145,36 @@ def test_the_road_of_one_batch(
     assert plugin.calls[0] == ("start", ("icecube-alerts", {}))
 
 
+def test_a_slow_observer_holds_nothing_up(
+    config: Config, plugin: Plugin, notices: list[Message]
+) -> None:
+    entered, gate = threading.Event(), threading.Event()
+
+    class Slow:
+        @hookimpl
+        def on_record(self, record: Record) -> None:
+            entered.set()
+            gate.wait()
+
+    plugins = load_plugins(allow=["icecube-plugin"], extra={"third": plugin, "slow": Slow()})
+    source = Source([[notice] for notice in notices[:3]], config.data_folder)
+    host = Host(
+        config.replace(sinks=(SinkConfig(name="kept", type="keep"),)),
+        plugins=plugins,
+        source=lambda: source,
+    )
+    host.start()
+    try:
+        until(entered.is_set)
+        until(lambda: source.durable_at_commit == [1, 2, 3] and len(plugin.sink.records) == 3)
+        until(lambda: [name for name, _ in plugin.calls].count("record") == 3)
+        assert not gate.is_set()
+    finally:
+        gate.set()
+        host.stop()
+    assert host.error is None
+
+
 def test_a_sink_that_is_not_required_leaves_no_letters(
     config: Config, plugins: PluginSet, plugin: Plugin, notices: list[Message]
 ) -> None:
