@@ -53,7 +53,8 @@ def run(*command: str, folder: Path) -> str:
 def test_conformance(hop: str, tmp_path: Path) -> None:
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; import tests.adapters.hopskotch_suite as s"
     passed = run(hop, "-c", f"{code}; s.main()", folder=tmp_path).split()
-    rules = [name for name in vars(SinkConformance) if name.startswith("test_")]
+    rules = {name for name in vars(SinkConformance) if name.startswith("test_")}
+    rules -= {"test_probe_changes_nothing"}  # it has none
     assert passed == sorted([*rules, "test_a_record_that_is_too_large_is_refused"])
 
 

@@ -207,9 +207,8 @@ def test_a_sinks_own_file_is_damaged_at_the_start(kafka: KafkaBroker, tmp_path: 
     )
     with Host(made, plugins=plugins(good=good)) as host:
         wait_for(lambda: numbers(good) == {0})
-        sick, _ = host.sinks
-        assert (sick.in_trouble, sick.waiting) == (True, 1)
-        assert "file is not a database" in str(sick.last_error)
+        wait_for(lambda: (host.sinks[0].in_trouble, host.sinks[0].waiting) == (True, 1))
+        assert "file is not a database" in str(host.sinks[0].last_error)
         database.unlink()
         wait_for(lambda: host.sinks[0].written == 1)
 

@@ -78,7 +78,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     with listening() as (server, asked):
         done = subprocess.run(
             [sys.executable, "-m", "tests.security.program", folder, server],
-            cwd=ROOT, capture_output=True, timeout=300, env=os.environ | {"TERM": "xterm"},
+            cwd=ROOT, capture_output=True, timeout=1200, env=os.environ | {"TERM": "xterm"},
         )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     (folder / "secret.txt").unlink()
