@@ -41,7 +41,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Record, Status
+from icecube_hooks import Alert, ConfigError, Direction, Record, Status
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import RECORD, Kind
 from icecube_plugin.sinks.memory import SCHEMA, Memory, event_of, key_of, plain
