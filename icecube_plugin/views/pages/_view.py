@@ -274,7 +274,7 @@ def _how_sure(story: Story) -> Section:
                 note=said_by(SIGNALNESS, story.event.newest),
             )
         )
-    if rate is not None and event.kind is not AlertKind.LVK_GW:
+    if rate is not None:
         facts.append(
             Fact(
                 label="False-alarm rate",
