@@ -143,10 +143,10 @@ class Table:
 
     def _make(self) -> None:
         """Write the file, unless it is what we have written, and nothing is new."""
-        rows = list(select(self._index.path, _QUERIES[self.rows]))
         ((count,),) = select(self._index.path, "SELECT count(*) FROM records")
         if self._file is not None and (identity(self.path), count) == (self._file, self._rows):
             return
+        rows = select(self._index.path, _QUERIES[self.rows])
         read = [(record, event) for text, *event in rows for record in _read(text)]
         whole = _table([record for record, _ in read], [event for _, event in read])
         replace_file(self.path, _content(whole, self.form), sync=True)
@@ -155,9 +155,13 @@ class Table:
 
 
 def _read(text: str) -> Iterator[Record]:
-    """Yield the record; one that cannot be read must not keep the others out."""
+    """Yield the record, without the notice's bytes: all records are held at once.
+
+    One that cannot be read must not keep the others out.
+    """
     try:
-        yield Record.from_json(text)
+        record = Record.from_json(text)
+        yield record.replace(message=record.message.replace(value=b""))
     except NoticeError as error:
         log.warning("a record cannot be read, it is not in the table: %s", error)
 

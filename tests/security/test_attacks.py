@@ -181,6 +181,8 @@ class Pages(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tag = tag
         for name, value in attrs:
+            if name.startswith("data-"):
+                continue  # no browser acts on it
             if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):
                 self.found.append(f"<{tag} {name}={value}>")
             if name in ("src", "href") and (value or "").startswith(("http://x", "//")):
