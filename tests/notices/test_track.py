@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -478,10 +479,10 @@ def test_key_stated_twice() -> None:
 
 def test_many_keys_with_one_repeated_do_not_hang() -> None:
     keys = ", ".join(f'"k{n}": 0' for n in range(50_000))
-    start = datetime.now(UTC)
+    began_s = time.process_time()
     alert = read(notice()[:-1] + f', {keys}, "k7": 1}}'.encode())
     assert concerns(alert) == [("k7", "twice", "the last one")]
-    assert (datetime.now(UTC) - start).total_seconds() < 2
+    assert time.process_time() - began_s < 20  # comparing each with each takes minutes
 
 
 @pytest.mark.parametrize(
