@@ -86,17 +86,18 @@ def usable_file(path: Path, key: str) -> Path:
     Raises
     ------
     ConfigError
-        Under `key`, if not.
+        Under `key`, if not; from an `OSError`, for what stands in its place may go away.
     """
     usable_folder(path.parent, key)
     try:
-        path.is_dir()
+        is_folder = path.is_dir()
     except OSError as error:  # its name is too long, say
-        raise ConfigError(f"cannot use {path}: {error.strerror}", key=key) from None
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder", key=key)
+        raise ConfigError(f"cannot use {path}: {error.strerror}", key=key) from error
+    if is_folder:
+        raise ConfigError(f"{path} is a folder", key=key) from IsADirectoryError(path)
     if path.exists() and not os.access(path, os.W_OK):
-        raise ConfigError(f"cannot write {path}: Permission denied", key=key)
+        what = f"cannot write {path}: Permission denied"
+        raise ConfigError(what, key=key) from PermissionError(path)
     return path
 
 

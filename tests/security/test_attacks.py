@@ -29,8 +29,7 @@ from .program import SINKS
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security.md"
 SLOWEST_S = 0.5
-# Several messages of 15 MB, in sinks of which four keep a database beside: it was below 1000.
-MOST_MB = 2500.0
+MOST_MB = 1000.0
 NAME = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9 ._=+-]{0,200}")
 
 
