@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import QTable
 
-from icecube_hooks import Alert, AlertKind, Message, NoticeError, Record, Sink, Status, WireFormat
+from icecube_hooks import Alert, Message, NoticeError, Record, Sink, Status
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_record
 from icecube_plugin.alerts import Event, group, tables
@@ -26,6 +26,7 @@ from icecube_plugin.sinks.database import Database, select
 from icecube_plugin.sinks.parquet import Parquet
 from icecube_plugin.sinks.tables import Table
 from icecube_plugin.views.pages import page, tell
+from tests.alerts.tied import tied
 
 FOLDERS = ("raw", "voevent", "json", "circulars", "circulars_json", "circulars_2017")
 ORDERS = 20
@@ -189,17 +190,7 @@ def test_every_retraction_retracts_its_event_and_no_other(records: list[Record])
 
 def test_a_retraction_by_name_is_seen_by_sql(tmp_path: Path) -> None:
     """The name is tied to the number by a third notice, which comes last of all."""
-    by_number = make_record(event_names=())
-    retraction = make_record(
-        format=WireFormat.CIRCULAR, kind=AlertKind.TRACK, circular_number=35002,
-        run_id=None, event_id=None, revision=None, status=Status.RETRACTION,
-        trigger_time=None, localization=None,
-        event_names=("IceCube-230416B",),
-    )  # fmt: skip
-    tie = make_record(
-        format=WireFormat.CIRCULAR, circular_number=35001, revision=None,
-        event_names=("IceCube_230416B",),
-    )  # fmt: skip
+    by_number, retraction, tie = tied()
     url = f"sqlite:///{tmp_path}/a.sqlite"
     with closing(Database(url=url)) as sink:
         sink.write([by_number])

@@ -13,10 +13,10 @@ from ._base import checked
 from ._errors import ConfigError, NoticeError
 from ._loading import KINDS, Thing
 from ._types import Alert, Annotation, Message, Record, Sided, Significance
-from .hookspecs import AnnotatorType, ParserType, SignificanceType
+from .hookspecs import AnnotatorType, ParserType, SignificanceType, hookimpl
 from .host import PluginSet, build, load_plugins
 
-__all__ = ["AnnotatorConformance", "ParserConformance", "SignificanceConformance"]
+__all__ = ["AnnotatorConformance", "ParserConformance", "SignificanceConformance", "check"]
 
 _FOREIGN = (
     b"",
@@ -50,13 +50,22 @@ class _Conformance:
         tables: dict[str, Any] = {section: {thing.name: self.options}} if self.options else {}
         plugins = load_plugins(extra={"tested": _plugin_with(thing)}, entry_points=(), **tables)
         (info,) = plugins.plugins
-        _check(info.error is None and not info.problems, f"{info.error} {info.problems}")
+        check(info.error is None and not info.problems, f"{info.error} {info.problems}")
         return plugins
+
+    def _check_pure(self, given: Sequence[Alert | Record], kind: type[Any]) -> None:
+        plugins = self._plugins()
+        for one in given:
+            before = copy.deepcopy(one)
+            said = [plugins._said(self._thing(), one, kind) for _ in range(2)]
+            name = one.id if isinstance(one, Record) else one.notice_id
+            check(said[0] == said[1], f"of {name} it said two things")
+            check(one == before, "it changed what it was given")
 
     def test_it_is_registered(self) -> None:
         """The type is complete, and has a line for listings."""
         self._plugins()
-        _check(bool(self._thing().summary), "summary is empty: say in a line what it does")
+        check(bool(self._thing().summary), "summary is empty: say in a line what it does")
 
     def test_options_are_checked(self) -> None:
         """Unknown and bad options are a `ConfigError`, `TypeError` or `ValueError`."""
@@ -101,35 +110,35 @@ class ParserConformance(_Conformance):
         for message in self.notices():
             for one in (message, message.replace(topic=None)):
                 record = plugins.record(one)
-                _check(Record.from_json(record.to_json()) == record, "JSON changes the record")
-                _check(bool(record.alert.observatory), "observatory is empty")
-                _check(record.alert.event_key is not None, "no number or name of an event is read")
+                check(Record.from_json(record.to_json()) == record, "JSON changes the record")
+                check(bool(record.alert.observatory), "observatory is empty")
+                check(record.alert.event_key is not None, "no number or name of an event is read")
 
     def test_topics_are_those_of_the_notices(self) -> None:
         """The topics that the parser claims carry its notices."""
         for message in self.notices():
             claimed = [fnmatchcase(message.topic or "", t) for t in self._thing().topics]
-            _check(message.topic is None or any(claimed), f"{message.topic} is not claimed")
+            check(message.topic is None or any(claimed), f"{message.topic} is not claimed")
 
     def test_reading_is_pure(self) -> None:
         """The same message again is the same alert, and the message is left alone."""
         for message in self.notices():
             before = copy.deepcopy(message)
             alerts = [self._plugins().parse(message) for _ in range(2)]
-            _check(alerts[0] == alerts[1], "the same message was read differently")
-            _check(message == before, "the parser changed the message")
+            check(alerts[0] == alerts[1], "the same message was read differently")
+            check(message == before, "the parser changed the message")
 
     def test_foreign_messages_are_left_to_others(self) -> None:
         """What is not its own is answered by ``None``; on its own topics it may be refused."""
         for value in _FOREIGN:
             answer = self._ask(Message(value=value))
-            _check(answer is None, f"{value[:40]!r} was taken for a notice of its own")
+            check(answer is None, f"{value[:40]!r} was taken for a notice of its own")
             for topic in {message.topic for message in self.notices()}:
                 try:
                     answer = self._ask(Message(value=value, topic=topic))
                 except NoticeError:
                     answer = None
-                _check(answer is None, f"{value[:40]!r} was read on {topic}")
+                check(answer is None, f"{value[:40]!r} was read on {topic}")
 
     def test_damaged_notices_are_refused_or_read(self) -> None:
         """A damaged notice is ``None``, a `NoticeError`, or an alert that fits the types."""
@@ -184,18 +193,13 @@ class SignificanceConformance(_Conformance):
         for alert, said in self._said():
             n_said += len(said)
             for one in said:
-                _check(one.provider == self._thing().name, f"provider is {one.provider!r}")
-                _check(bool(one.quantity), f"of {alert.notice_id}: quantity is empty")
-        _check(n_said > 0, "it said nothing of any alert: define alerts()")
+                check(one.provider == self._thing().name, f"provider is {one.provider!r}")
+                check(bool(one.quantity), f"of {alert.notice_id}: quantity is empty")
+        check(n_said > 0, "it said nothing of any alert: define alerts()")
 
     def test_assessing_is_pure(self) -> None:
         """The same alert again is assessed the same way, and is left alone."""
-        plugins = self._plugins()
-        for alert in (*self.alerts(), *_example_alerts()):
-            before = copy.deepcopy(alert)
-            said = [plugins._said(self._thing(), alert, Significance) for _ in range(2)]
-            _check(said[0] == said[1], f"{alert.notice_id} was assessed differently")
-            _check(alert == before, "the provider changed the alert")
+        self._check_pure((*self.alerts(), *_example_alerts()), Significance)
 
     def test_p_and_sigma_agree(self) -> None:
         """Sigma is that of the p-value, by the convention that `sided` states."""
@@ -207,7 +211,7 @@ class SignificanceConformance(_Conformance):
                     tail = math.erfc(sigma / math.sqrt(2.0))
                     expected = tail / 2 if one.sided is Sided.ONE else tail
                     is_same = math.isclose(p, expected, rel_tol=0.02, abs_tol=1e-300)
-                    _check(is_same, f"{alert.notice_id}: {sigma} sigma is p = {expected}, not {p}")
+                    check(is_same, f"{alert.notice_id}: {sigma} sigma is p = {expected}, not {p}")
 
     def test_trials_are_stated(self) -> None:
         """No correction without its number and source, no verdict without it, no p below it."""
@@ -215,14 +219,14 @@ class SignificanceConformance(_Conformance):
             for one in said:
                 name = f"{alert.notice_id} {one.quantity}"
                 if one.p_value_post is not None:
-                    _check(bool(one.n_trials and one.trials_source), f"{name}: trials of what?")
+                    check(bool(one.n_trials and one.trials_source), f"{name}: trials of what?")
                 if one.verdict is not None:
-                    _check(one.p_value_post is not None, f"{name}: a verdict without trials")
+                    check(one.p_value_post is not None, f"{name}: a verdict without trials")
                 if None not in (one.p_value, one.p_value_post) and (one.n_trials or 0) >= 1:
                     less = (one.p_value_post or 0.0) < (one.p_value or 0.0) * (1 - 1e-9)
-                    _check(not less, f"{name}: less probable after trials than before")
+                    check(not less, f"{name}: less probable after trials than before")
                 if one.far_per_year is not None:
-                    _check(bool(one.far_source), f"{name}: a rate without its source")
+                    check(bool(one.far_source), f"{name}: a rate without its source")
 
 
 class AnnotatorConformance(_Conformance):
@@ -261,23 +265,16 @@ class AnnotatorConformance(_Conformance):
             n_said += len(said)
             for one in said:
                 for text in (one.label, one.text):
-                    _check(bool(text) and text.isprintable(), f"{text!r} is not a line of text")
-        _check(n_said > 0, "it said nothing of any record: define records()")
+                    check(bool(text) and text.isprintable(), f"{text!r} is not a line of text")
+        check(n_said > 0, "it said nothing of any record: define records()")
 
     def test_annotating_is_pure(self) -> None:
         """The same record again is annotated the same way, and is left alone."""
-        plugins = self._plugins()
-        for record in (*self.records(), *_examples()):
-            before = copy.deepcopy(record)
-            said = [plugins._said(self._thing(), record, Annotation) for _ in range(2)]
-            _check(said[0] == said[1], f"{record.id} was annotated differently")
-            _check(record == before, "the annotator changed the record")
+        self._check_pure((*self.records(), *_examples()), Annotation)
 
 
 def _plugin_with(thing: Thing) -> object:
     """Return a plugin that registers one thing."""
-    from .hookspecs import hookimpl
-
     kind = KINDS[type(thing)]
     return type("Tested", (), {kind.hook: hookimpl(lambda self: [thing])})()
 
@@ -308,6 +305,7 @@ def _damaged(value: bytes) -> Iterator[bytes]:
             yield json.dumps(data | {name: odd}).encode()
 
 
-def _check(condition: bool, text: str) -> None:
+def check(condition: bool, text: str) -> None:
+    """Fail with a text unless something is so."""
     if not condition:
         raise AssertionError(text)

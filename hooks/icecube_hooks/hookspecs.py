@@ -59,6 +59,14 @@ def not_made(message: Message) -> Alert | Record | None:
     raise PluginError("this parser is made with options: a host's PluginSet does that")
 
 
+class _Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What all kinds have: a name, what makes one with its options, and a line for listings."""
+
+    name: str
+    make: Callable[..., Any]
+    summary: str = ""
+
+
 class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     """A parser, as a plugin registers it.
 
@@ -98,7 +106,7 @@ class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     make: Callable[..., Any] | None = None
 
 
-class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
+class SignificanceType(_Made, frozen=True, kw_only=True):
     """A significance provider, as a plugin registers it.
 
     Attributes
@@ -116,12 +124,8 @@ class SignificanceType(msgspec.Struct, frozen=True, kw_only=True):
     .. versionadded:: 1.0
     """
 
-    name: str
-    make: Callable[..., Any]
-    summary: str = ""
 
-
-class AnnotatorType(msgspec.Struct, frozen=True, kw_only=True):
+class AnnotatorType(_Made, frozen=True, kw_only=True):
     """An annotator, as a plugin registers it: it adds knowledge to records, never significance.
 
     Attributes
@@ -140,12 +144,8 @@ class AnnotatorType(msgspec.Struct, frozen=True, kw_only=True):
     .. versionadded:: 2.0
     """
 
-    name: str
-    make: Callable[..., Any]
-    summary: str = ""
 
-
-class ObserverType(msgspec.Struct, frozen=True, kw_only=True):
+class ObserverType(_Made, frozen=True, kw_only=True):
     """An observer with options, as a plugin registers it.
 
     Attributes
@@ -161,10 +161,6 @@ class ObserverType(msgspec.Struct, frozen=True, kw_only=True):
 
     .. versionadded:: 2.0
     """
-
-    name: str
-    make: Callable[..., Any]
-    summary: str = ""
 
 
 class Sink(Protocol):
@@ -191,7 +187,7 @@ class Sink(Protocol):
         ...
 
 
-class SinkType(msgspec.Struct, frozen=True, kw_only=True):
+class SinkType(_Made, frozen=True, kw_only=True):
     """A kind of sink, as a plugin registers it.
 
     Attributes
@@ -217,9 +213,7 @@ class SinkType(msgspec.Struct, frozen=True, kw_only=True):
        `after_journal`, `skip_older_than_s`.
     """
 
-    name: str
     make: Callable[..., Sink]
-    summary: str = ""
     after_journal: bool = False
     skip_older_than_s: float | None = None
 

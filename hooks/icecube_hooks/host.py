@@ -143,7 +143,7 @@ class PluginSet:
     _options: dict[str, Tables] = field(default_factory=dict)
     _made: dict[tuple[type, str], Any] = field(default_factory=dict)
     _owners: dict[tuple[type, str], PluginInfo] = field(default_factory=dict)
-    _ranks: dict[tuple[type, str], int] = field(default_factory=dict)
+    _ranks: dict[tuple[type[Thing], str], int] = field(default_factory=dict)
     _by_topic: dict[str | None, tuple[tuple[ParserType, ...], int]] = field(default_factory=dict)
 
     def configure(
@@ -499,10 +499,9 @@ def load_plugins(
         else:
             info.state = "blocked"
             plugins.plugins.append(info)
-    for kind in KINDS:
+    for (kind, name), _ in sorted(plugins._ranks.items(), key=lambda item: item[1]):
         group = plugins._group(kind)
-        for name in sorted(group, key=lambda name, kind=kind: plugins._ranks[kind, name]):  # type: ignore[misc]  # bound now
-            group[name] = group.pop(name)
+        group[name] = group.pop(name)
     return plugins.configure(
         significance, annotators=annotators, parsers=parsers, observers=observers
     )

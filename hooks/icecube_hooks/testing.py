@@ -42,7 +42,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
 
-from ._conformance import AnnotatorConformance, ParserConformance, SignificanceConformance
+from ._conformance import (
+    AnnotatorConformance,
+    ParserConformance,
+    SignificanceConformance,
+    check,
+)
 from ._errors import ConfigError, RetryLater
 from ._types import (
     Alert,
@@ -423,7 +428,7 @@ class SinkConformance:
         with self._sink() as sink:
             sink.write(batch)
             _call(sink, "flush")
-        _check(batch == before, "the sink changed what it was given")
+        check(batch == before, "the sink changed what it was given")
 
     def test_other_thread_may_write(self) -> None:
         """A host may write from another thread than the one that made the sink."""
@@ -432,7 +437,7 @@ class SinkConformance:
             thread = threading.Thread(target=_write, args=(sink, self.records(), failures))
             thread.start()
             thread.join()
-            _check(not failures, f"write in another thread raised {failures}")
+            check(not failures, f"write in another thread raised {failures}")
             self._expect(sink, self.records())
 
     def test_retry_after_trouble(self) -> None:
@@ -444,7 +449,7 @@ class SinkConformance:
                 _skip("trouble() is not defined")
             with trouble:
                 _write(sink, self.records(), failures)
-            _check(_are_retries(failures), f"expected RetryLater in trouble, got {failures}")
+            check(_are_retries(failures), f"expected RetryLater in trouble, got {failures}")
             sink.write(self.records())
             self._expect(sink, self.records())
 
@@ -463,7 +468,7 @@ class SinkConformance:
             with trouble or contextlib.nullcontext():
                 failures = _raised(partial(_call, sink, "probe"))
             if trouble is not None:
-                _check(_are_retries(failures), f"expected RetryLater in trouble, got {failures}")
+                check(_are_retries(failures), f"expected RetryLater in trouble, got {failures}")
             self._expect(sink, ())
 
     def test_options_are_checked(self) -> None:
@@ -498,7 +503,7 @@ class SinkConformance:
             found, expected = sorted(found), sorted(expected)
         missing, excess = set(expected) - set(found), set(found) - set(expected)
         text = f"{len(found)} records instead of {len(expected)}, or not in order"
-        _check(found == expected, f"{text}; missing {missing}, not expected {excess}")
+        check(found == expected, f"{text}; missing {missing}, not expected {excess}")
 
 
 def _call(sink: Sink, method: str) -> None:
@@ -524,11 +529,6 @@ def _raised(call: Callable[[], object]) -> list[BaseException]:
 
 def _are_retries(failures: Sequence[BaseException]) -> bool:
     return bool(failures) and all(isinstance(failure, RetryLater) for failure in failures)
-
-
-def _check(condition: bool, text: str) -> None:
-    if not condition:
-        raise AssertionError(text)
 
 
 def _skip(reason: str) -> NoReturn:

@@ -175,7 +175,7 @@ def _checked_host(path: str | None) -> Host:
     """Return the host of a configuration file, all of whose sinks can be made."""
     from icecube_hooks import ConfigError
     from icecube_plugin.host import Host, load_config
-    from icecube_plugin.host.runner import check_sinks
+    from icecube_plugin.host.plugins import check_sinks
 
     try:
         host = Host(load_config(path))

@@ -43,6 +43,7 @@ from icecube_plugin.sky.directions import separation_deg
 from .changes import is_circular
 from .events import Event, event_of
 from .names import PAIR, SUPEREVENT, normal_name, run_event
+from .words import OURS
 
 __all__ = [
     "NEAR_DEG",
@@ -124,7 +125,7 @@ class Claim:
 
 def realm(alert: Alert) -> str:
     """Return what must be equal: empty for IceCube's sky, else whose it is, and the tense."""
-    whose = "" if alert.observatory == "IceCube" else alert.observatory
+    whose = "" if alert.observatory == OURS else alert.observatory
     if alert.is_real:
         return whose
     tense = Tense.TEST if alert.tense in (None, Tense.OBSERVATION) else alert.tense

@@ -14,7 +14,7 @@ from icecube_hooks import Alert, AlertKind, Direction, Localization
 from icecube_plugin.sky import circularised_radius_deg
 
 from .events import Event
-from .words import clean
+from .words import OURS, clean
 
 __all__ = ["Link", "links_of", "mission_link", "places_of", "skymap_links", "web_address"]
 
@@ -53,10 +53,6 @@ class Link:
     def is_away(self) -> bool:
         """Whether it leads out of the site."""
         return self.href.startswith(("http://", "https://"))
-
-
-OURS: Final = "IceCube"
-"""The observatory whose pages are known here."""
 
 
 def web_address(text: str | None) -> str | None:

@@ -20,7 +20,7 @@ from .columns import ALERT, RECORD, Column, Kind, taker
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-__all__ = ["add_column", "read_table", "table", "write_table"]
+__all__ = ["add_column", "read_table", "table", "table_of", "write_table"]
 
 META: Final = {"RADESYS": "ICRS", "TIMESYS": "UTC", "comments": ["masked: not stated"]}
 
@@ -61,13 +61,16 @@ def table(things: Iterable[Alert | Record], columns: Sequence[Column] = ALERT) -
     >>> alerts["energy"].unit, alerts["energy"].mask.tolist()
     (Unit("TeV"), [False, True])
     """
+    return table_of(map(taker(columns), things), columns)
+
+
+def table_of(rows: Iterable[Sequence[Any]], columns: Sequence[Column]) -> QTable:
+    """Return a table of rows of plain values, as `table` makes it."""
     from astropy.table import QTable
 
-    rows = list(map(taker(columns), things))
     result: Any = QTable(meta=dict(META))
-    for column, values in zip(
-        columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True
-    ):
+    by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
+    for column, values in zip(columns, by_column, strict=True):
         add_column(result, column, values)
     return result
 

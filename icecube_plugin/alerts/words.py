@@ -20,6 +20,7 @@ __all__ = [
     "FALSE_ALARMS",
     "NOT_STATED",
     "NOT_STATED_CONTAINMENT",
+    "OURS",
     "RETRACTED",
     "SIGNALNESS",
     "UNCORRECTED",
@@ -85,9 +86,13 @@ _NAMES: Final = {
 """Of each kind: what stands in a table, at the head of a summary, and in a sentence."""
 
 
+OURS: Final = "IceCube"
+"""The observatory whose numbers, pages and searches are known here."""
+
+
 def said_by(words: str, alert: Alert) -> str:
     """Return words about a number of IceCube's as those of the alert's own observatory."""
-    return words.replace("IceCube", clean(alert.observatory, 40))
+    return words.replace(OURS, clean(alert.observatory, 40))
 
 
 def clean(text: str, limit: int = CLEAN_CHARACTERS) -> str:

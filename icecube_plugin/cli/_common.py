@@ -53,10 +53,10 @@ def configuration(arguments: argparse.Namespace) -> Config:
     """Load the file that ``--config``, the environment or the working folder names."""
     from icecube_plugin.host import load_config
 
-    named = getattr(arguments, "config", None) or os.environ.get("ICECUBE_ALERTS_CONFIG")
+    named = arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG")
     is_found = named is None and Path(FOUND).exists()
     config = load_config(FOUND if is_found else named, is_found=is_found)
-    if getattr(arguments, "config", None) is None and config.origin is not None:
+    if arguments.config is None and config.origin is not None:
         how = "found in this folder" if is_found else "named by ICECUBE_ALERTS_CONFIG"
         print(f"icecube-alerts: configuration {config.origin}, {how}", file=sys.stderr)
     return config

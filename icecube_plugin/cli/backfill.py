@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     plugins = installed(config)
 
     def source() -> BackfillSource:
-        from icecube_plugin.host.kafka import BackfillSource, OffsetRange, claimed_topics
+        from icecube_plugin.host.kafka import BackfillSource, OffsetRange
 
         found = BackfillSource(
             config.kafka,
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             last=arguments.last,
             offsets=[OffsetRange.parse(text) for text in arguments.offsets],
             topics=arguments.topic,
-            claimed=claimed_topics(plugins),
+            claimed=plugins.topics(),
             batch_size=config.batch_size,
             run=named_run,
         )

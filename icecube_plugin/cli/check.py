@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plugins_and_sinks(config: Config, plugins: PluginSet) -> Iterator[Finding]:
-    from icecube_plugin.host.runner import check_sinks
+    from icecube_plugin.host.plugins import check_sinks
 
     for info in plugins.plugins:
         if info.state == "failed" or info.problems:
@@ -106,7 +106,7 @@ def _broker(config: Config, asked: list[str], plugins: PluginSet) -> Iterator[Fi
     from icecube_plugin.host import kafka
 
     try:
-        wanted, named = kafka.wanted_topics(config.kafka, asked, kafka.claimed_topics(plugins))
+        wanted, named = kafka.wanted_topics(config.kafka, asked, plugins.topics())
         consumer, there = kafka.connect(config.kafka, group_id="icecube-alerts-check")
         try:
             yield "broker", True, f"connected to {kafka.where(config.kafka)}"

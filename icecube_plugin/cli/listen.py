@@ -67,7 +67,7 @@ def with_broker(config: Config, arguments: argparse.Namespace) -> Config:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.host.config import kafka_with_group
-    from icecube_plugin.host.kafka import LiveSource, claimed_topics
+    from icecube_plugin.host.kafka import LiveSource
 
     config = with_broker(configuration(arguments), arguments)
     plugins = installed(config)
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         return LiveSource(
             kafka_with_group(config),
             topics=arguments.topic,
-            claimed=claimed_topics(plugins),
+            claimed=plugins.topics(),
             batch_size=config.batch_size,
         )
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from icecube_hooks import ConfigError, Record
@@ -29,9 +29,6 @@ from icecube_plugin.host.health import troubles
 from ._common import configuration
 from ._records import Kept, add_kept, kept_at
 from .tail import New
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Live", "add_arguments", "server"]
 

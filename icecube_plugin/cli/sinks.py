@@ -12,7 +12,7 @@ from typing import Any, Final
 from icecube_hooks import ConfigError, Message, Record, Tense
 from icecube_hooks.host import make_sink, nearest
 from icecube_plugin.alerts.words import clean, span_text
-from icecube_plugin.host import Config, Cursors, Host, Journal
+from icecube_plugin.host import Config, Cursors, Host, Journal, SinkConfig
 from icecube_plugin.host.health import read_status
 
 from ._common import add_json, configuration, installed, moment, print_json, table
@@ -107,22 +107,22 @@ def _kept(config: Config) -> tuple[Journal, Cursors]:
     return journal, Cursors(config.data_folder, journal)
 
 
-def _type_of(config: Config, name: str) -> str:
-    """Return the type of a configured sink.
+def _configured(config: Config, name: str) -> SinkConfig:
+    """Return a configured sink.
 
     Raises
     ------
     ConfigError
         If there is none of this name.
     """
-    sinks = {sink.name: sink.type for sink in config.sinks_or_defaults()}
+    sinks = {sink.name: sink for sink in config.sinks_or_defaults()}
     if name not in sinks:
         raise ConfigError(f"no sink {name!r:.60} is configured", hint=nearest(name, sinks))
     return sinks[name]
 
 
 def _rewind(config: Config, arguments: argparse.Namespace) -> None:
-    kind = _type_of(config, arguments.name)
+    kind = _configured(config, arguments.name).type
     journal, cursors = _kept(config)
     if arguments.all:
         first = 1
@@ -132,7 +132,7 @@ def _rewind(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _rename(config: Config, arguments: argparse.Namespace) -> None:
-    kind = _type_of(config, arguments.new)
+    kind = _configured(config, arguments.new).type
     journal, cursors = _kept(config)
     found = [cursor.seq for cursor in cursors.all() if cursor.name == arguments.name]
     if not found:
@@ -151,13 +151,11 @@ def _test(config: Config, arguments: argparse.Namespace) -> int:
     """Write a test alert with the time of now: by the sink alone, past cursor and filters."""
     from icecube_plugin.host.worker import write_once
 
-    kind = _type_of(config, arguments.name)
-    (sink,) = (one for one in config.sinks_or_defaults() if one.name == arguments.name)
-    plugins = installed(config)
-    options = dict(sink.options)
-    if "tests" in inspect.signature(plugins.sinks[kind].make).parameters:
+    sink, plugins = _configured(config, arguments.name), installed(config)
+    options, kind = dict(sink.options), plugins.sinks.get(sink.type)
+    if kind is not None and "tests" in inspect.signature(kind.make).parameters:
         options["tests"] = True  # else it would keep quiet
-    made = make_sink(plugins, sink.name, kind, options)
+    made = make_sink(plugins, sink.name, sink.type, options)
     error = write_once(sink.name, made, [_test_record(datetime.now(UTC))])
     getattr(made, "close", lambda: None)()
     if error is not None:

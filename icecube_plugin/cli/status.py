@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     if now is None:
         print(f"icecube-alerts: no host that listens has written into {folder}", file=sys.stderr)
         return 1
-    age_s = (datetime.now(UTC) - datetime.fromisoformat(now["at"])).total_seconds()
-    is_running = runs(now, datetime.now(UTC))
+    at = datetime.now(UTC)
+    age_s, is_running = (at - datetime.fromisoformat(now["at"])).total_seconds(), runs(now, at)
     if arguments.json:
         print_json(now | {"age_s": age_s, "runs": is_running})
     else:

@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from icecube_plugin.host.kafka import claimed_topics, connect, wanted_topics
+    from icecube_plugin.host.kafka import connect, wanted_topics
 
     config = with_broker(configuration(arguments), arguments)
     plugins = installed(config)
-    wanted, _ = wanted_topics(config.kafka, arguments.topic, claimed_topics(plugins))
+    wanted, _ = wanted_topics(config.kafka, arguments.topic, plugins.topics())
     there = None
     if arguments.broker or arguments.bootstrap_servers:
         consumer, there = connect(config.kafka, group_id="icecube-alerts-topics")

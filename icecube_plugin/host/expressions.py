@@ -23,28 +23,27 @@ Test = Callable[[Record], bool | None]
 
 _COLUMNS: Final = by_name(RECORD)
 
+_ALIASES: Final = {
+    "event": "event_key",
+    "p_post": "headline_p_post",
+    "real": "is_real",
+    "sigma_post": "headline_sigma_post",
+}
+_MORE: Final[Mapping[str, tuple[Kind, Callable[[Record], Any]]]] = {
+    "far_per_year": (Kind.REAL, lambda record: FAR_PER_YEAR.get(record.alert)),
+    "repeat": (Kind.FLAG, lambda record: record.is_repeat),
+    "topic": (Kind.TEXT, lambda record: record.message.topic),
+}
+_NAMED: Final = {
+    **{name: (column.kind, column.get) for name, column in _COLUMNS.items()},
+    **{alias: (_COLUMNS[name].kind, _COLUMNS[name].get) for alias, name in _ALIASES.items()},
+    **_MORE,
+}
 NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
-    **{name: column.get for name, column in _COLUMNS.items()},
-    "event": _COLUMNS["event_key"].get,
-    "far_per_year": lambda record: FAR_PER_YEAR.get(record.alert),
-    "p_post": _COLUMNS["headline_p_post"].get,
-    "real": _COLUMNS["is_real"].get,
-    "repeat": lambda record: record.is_repeat,
-    "sigma_post": _COLUMNS["headline_sigma_post"].get,
-    "topic": lambda record: record.message.topic,
+    name: get for name, (_, get) in _NAMED.items()
 }
 """What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
 
-_MORE: Final = {
-    "event": Kind.TEXT,
-    "far_per_year": Kind.REAL,
-    "p_post": Kind.REAL,
-    "real": Kind.FLAG,
-    "repeat": Kind.FLAG,
-    "sigma_post": Kind.REAL,
-    "topic": Kind.TEXT,
-}
-_KINDS: Final = {name: column.kind for name, column in _COLUMNS.items()} | _MORE
 _CHOICES: Final = {"kind": AlertKind, "format": WireFormat, "status": Status, "tense": Tense}
 _OPEN: Final = ("kind", "format")
 """Third parties may have others of these: only what is nearly a known one is refused."""
@@ -138,7 +137,7 @@ def _type_of(node: ast.expr, key: str) -> str:
             if name not in NAMES:
                 hint = nearest(name, NAMES)
                 raise ConfigError(f"unknown name {name!r:.40}", key=key, hint=hint)
-            return _TYPES[_KINDS[name]]
+            return _TYPES[_NAMED[name][0]]
         case ast.BoolOp(values=values):
             return _all(values, _FLAG, key)
         case ast.UnaryOp(op=ast.Not(), operand=operand):

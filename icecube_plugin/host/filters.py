@@ -44,7 +44,7 @@ from typing import Any, Final
 from icecube_hooks import Alert, ConfigError, Direction, Record, Status
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import RECORD, Kind
-from icecube_plugin.sinks.memory import SCHEMA, Memory, event_of, key_of, plain
+from icecube_plugin.sinks.memory import SCHEMA, Memory, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
 
 from .config import SinkConfig
@@ -133,14 +133,12 @@ class Followed:
         """Return whether an alert is wanted, or of an event that is followed; then it is."""
         with self._store.transaction() as database:
             memory = Memory(database)
-            story = memory.story(alert)
-            event = event_of(alert, story.values())
-            known = {id(one): key for key, one in story.items()} | {id(alert): key_of(alert)}
-            keys = [known[id(one)] for one in event.alerts]
-            is_wanted = is_wanted or any(memory.was_told(self._sink, key) for key in keys)
+            key, (_, others) = key_of(alert), memory.event(alert)
+            is_followed = any(memory.was_told(self._sink, one) for one in (*others, key))
+            is_wanted = is_wanted or is_followed
             memory.keep(alert)
             if is_wanted:
-                memory.told(self._sink, key_of(alert))
+                memory.told(self._sink, key)
             memory.forget()
         return is_wanted
 

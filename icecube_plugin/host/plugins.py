@@ -10,11 +10,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from icecube_hooks import ENTRY_POINT_GROUP, ConfigError
-from icecube_hooks.host import PluginSet, load_plugins
+from icecube_hooks.host import PluginSet, in_words, load_plugins, make_sink
 
-from .config import Config, check_owner
+from .config import Config, SinkConfig, check_owner
+from .filters import make_filter
 
-__all__ = ["configured_plugins"]
+__all__ = ["check_sinks", "configured_plugins"]
 
 FOLDER: Final = "plugins_folder"
 """Stands for the distribution of plugins of one file."""
@@ -57,6 +58,27 @@ def configured_plugins(
     for problem in plugins.problems:
         log.warning("%s", problem)
     return plugins
+
+
+def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
+    """Make, probe and close every configured sink; return what is wrong, a line each."""
+    found = (_problem_of(sink, plugins) for sink in config.sinks_or_defaults())
+    return [problem for problem in found if problem is not None]
+
+
+def _problem_of(sink: SinkConfig, plugins: PluginSet) -> str | None:
+    try:
+        make_filter(sink)
+        made = make_sink(plugins, sink.name, sink.type, sink.options)
+        try:
+            getattr(made, "probe", lambda: None)()
+        finally:
+            getattr(made, "close", lambda: None)()
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # isolation: of third parties, too
+        return f"{sink.name}: {getattr(error, 'reason', None) or in_words(error)}"
+    return None
 
 
 class _File:

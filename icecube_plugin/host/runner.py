@@ -37,14 +37,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from icecube_hooks import ConfigError, Message, NoticeError, NotOurs, Record, SinkError
+from icecube_hooks import Message, NoticeError, NotOurs, Record
 from icecube_hooks.host import PluginSet, make_sink
 from icecube_plugin import __version__
 
 from .config import Config, HealthConfig, SinkConfig, kafka_with_group, load_config
 from .cursors import Cursors
 from .files import FileSource
-from .filters import make_filter
 from .health import HealthReporter, Problem, sink_problems
 from .health_server import HealthServer
 from .in_hand import InHand
@@ -57,7 +56,7 @@ from .take_over import take_over
 from .versions import note_versions
 from .worker import SinkState, Worker
 
-__all__ = ["Host", "check_sinks"]
+__all__ = ["Host"]
 
 log = logging.getLogger(__name__)
 
@@ -312,9 +311,9 @@ class Host:
         ConfigError, StoreError, KafkaFailure
             As `run`.
         """
-        from .kafka import BackfillSource, claimed_topics
+        from .kafka import BackfillSource
 
-        claimed, size = claimed_topics(self.plugins), self.config.batch_size
+        claimed, size = self.plugins.topics(), self.config.batch_size
         return self.run(
             lambda: BackfillSource(
                 self.config.kafka, since=since, until=until, claimed=claimed, batch_size=size
@@ -435,9 +434,9 @@ class Host:
             self._cursors.close()
 
     def _live(self) -> Source:
-        from .kafka import LiveSource, claimed_topics
+        from .kafka import LiveSource
 
-        kafka, claimed = kafka_with_group(self.config), claimed_topics(self.plugins)
+        kafka, claimed = kafka_with_group(self.config), self.plugins.topics()
         return LiveSource(kafka, claimed=claimed, batch_size=self.config.batch_size)
 
     def _run(self, source: Source) -> None:
@@ -668,30 +667,6 @@ def _import_numpy() -> None:
 
 def _versions(plugins: PluginSet) -> dict[str, str]:
     return {info.distribution: info.version for info in plugins.plugins if info.distribution}
-
-
-def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
-    """Make, probe and close every configured sink; return what is wrong, a line each."""
-    found = (_problem_of(sink, plugins) for sink in config.sinks_or_defaults())
-    return [problem for problem in found if problem is not None]
-
-
-def _problem_of(sink: SinkConfig, plugins: PluginSet) -> str | None:
-    try:
-        make_filter(sink)
-        made = make_sink(plugins, sink.name, sink.type, sink.options)
-        try:
-            getattr(made, "probe", lambda: None)()
-        finally:
-            getattr(made, "close", lambda: None)()
-    except ConfigError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001  # isolation: of third parties, too
-        reason = (
-            error.reason if isinstance(error, SinkError) else f"{type(error).__name__}: {error}"
-        )
-        return f"{sink.name}: {reason}"
-    return None
 
 
 def _tell_of_orphans(cursors: Cursors, workers: Sequence[Worker], last: int) -> None:

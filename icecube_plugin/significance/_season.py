@@ -21,7 +21,7 @@ from typing import Final
 
 from icecube_hooks import Alert, AlertKind, Sided, Significance, WireFormat
 from icecube_plugin.alerts import group
-from icecube_plugin.alerts.words import UNCORRECTED
+from icecube_plugin.alerts.words import OURS, UNCORRECTED
 
 from ._assessment import assess_p, event_p
 from ._rates import count_text, gw_stream_of
@@ -175,7 +175,7 @@ def season(
     limit = PROBABILITY.number(threshold)
     if limit == 0.0:
         raise PValueError("expected a threshold above 0", threshold)
-    given = [a for a in alerts if a.kind is AlertKind.LVK_SEARCH and a.observatory == "IceCube"]
+    given = [a for a in alerts if a.kind is AlertKind.LVK_SEARCH and a.observatory == OURS]
     by_notice = {one.event_key for one in given if one.format is not WireFormat.CIRCULAR}
     chosen = [one for one in newest(given) if stream in (None, gw_stream_of(one))]
     values = sorted(_values(chosen, search))

@@ -70,6 +70,13 @@ class Memory:
         found = neighbours(known_of({key: alert}), self._find)
         return {name: one for name, (one, _) in found.items() if name != key}
 
+    def event(self, alert: Alert) -> tuple[Event, list[str]]:
+        """Return the event of an alert, and the keys of its other notices, as they came."""
+        story = self.story(alert)
+        event = event_of(alert, story.values())
+        own = set(map(id, event.alerts))
+        return event, [key for key, one in story.items() if id(one) in own]
+
     def keep(self, alert: Alert) -> None:
         """Keep a notice under the aliases of its event, without what no reader understood."""
         key, text = key_of(alert), alert.replace(unread={}).to_json()

@@ -58,7 +58,7 @@ from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, usable_file
 
 from ._options import environment, file_text, text_option
-from .memory import Memory, event_of, opened, plain
+from .memory import Memory, opened, plain
 
 if TYPE_CHECKING:
     from icecube_plugin.views.message import Announcement
@@ -156,7 +156,7 @@ class Notify:
 
     def _tell(self, record: Record, state: Memory, failures: dict[str, str]) -> None:
         """Tell each URL that was not told; `failures` holds those that are left alone."""
-        event = event_of(record.alert, state.story(record.alert).values())
+        event, _ = state.event(record.alert)
         state.keep(record.alert)
         notice = _notice(record, event)
         message: Announcement | None = None

@@ -63,7 +63,7 @@ from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
 from ._http import Endpoint, Reply, refusal
 from ._options import Seconds, secret_text
-from .memory import event_of, key_of, opened
+from .memory import Memory, key_of, opened
 
 __all__ = ["SkyPortal"]
 
@@ -148,31 +148,28 @@ class SkyPortal:
             If it refuses, or its address is not allowed.
         """
         wanted = [record for record in records if self.tests or record.alert.is_real]
-        with contextlib.closing(self._endpoint):
-            for record in wanted:
-                try:
-                    self._tell(record)
-                except OSError as error:
-                    raise RetryLater(f"cannot write {self.state}: {error}") from error
+        if not wanted:
+            return
+        try:
+            with contextlib.closing(self._endpoint), opened(self.state) as memory:
+                for record in wanted:
+                    self._tell(record, memory)
+                memory.forget()
+        except OSError as error:
+            raise RetryLater(f"cannot write {self.state}: {error}") from error
 
-    def _tell(self, record: Record) -> None:
+    def _tell(self, record: Record, memory: Memory) -> None:
         """Post a record under the time of its event."""
-        alert, key = record.alert, key_of(record.alert)
-        with opened(self.state) as memory:
-            story = memory.story(alert)
-            event = event_of(alert, story.values())
-            mine = {id(one) for one in event.alerts}
-            earlier = [name for name, one in story.items() if id(one) in mine]
-            memory.keep(alert)
-            told = [time for name in earlier for time in memory.who_was_told(name)]
-            time = alert.trigger_time or event.latest("trigger_time")
-            if told or time is not None:
-                dateobs = told[0] if told else _dateobs(time)
-                self._post(_Api(self._endpoint, self._token), record, dateobs)
-                memory.told(dateobs, key)
-            else:
-                log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
-            memory.forget()
+        event, earlier = memory.event(record.alert)
+        memory.keep(record.alert)
+        told = [time for key in earlier for time in memory.who_was_told(key)]
+        time = record.alert.trigger_time or event.latest("trigger_time")
+        if not told and time is None:
+            log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
+            return
+        dateobs = told[0] if told else _dateobs(time)
+        self._post(_Api(self._endpoint, self._token), record, dateobs)
+        memory.told(dateobs, key_of(record.alert))
 
     def probe(self) -> None:
         """Ask for an event of this moment: SkyPortal answers, and knows the token.

@@ -40,8 +40,8 @@ from icecube_hooks import (
     SinkType,
     hookimpl,
 )
-from icecube_plugin.alerts.columns import RECORD, Column, Kind
-from icecube_plugin.alerts.tables import add_column, table, write_table
+from icecube_plugin.alerts.columns import RECORD, Column, Kind, taker
+from icecube_plugin.alerts.tables import table_of, write_table
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
     absolute,
@@ -69,6 +69,11 @@ _RETRACTED: Final = Column(
     text="the event is taken back",
     field="",  # of no record by itself
 )
+_COLUMNS: Final = (*RECORD, _RETRACTED)
+_TEXTS: Final = {column for column in RECORD[1:] if column.kind is Kind.TEXT}
+"""Not the ids of records: they are plain, and may be long."""
+_EVENT_KEY: Final = next(n for n, column in enumerate(RECORD) if column.name == "event_key")
+_take: Final = taker(RECORD)
 _ROWS: Final = """
 SELECT record_json, member.event_key, member.retracted
 FROM records JOIN event_members AS member USING (record_number)
@@ -106,11 +111,10 @@ class Table:
             raise ConfigError(f"expected a file that ends in one of {known}", key="path")
         self.form = _FORMS[self.path.suffix]
         usable_file(self.path, "path")
-        index = self.path.with_name(f"{self.path.name}.sqlite")
-        if self.path.exists() and not index.exists():
-            error = RetryLater(f"{self.path} was not made from {index}; move it away")
-            raise ConfigError(error.reason, key="path") from error
         self._index = beside(self.path)
+        if self.path.exists() and not self._index.path.exists():
+            error = RetryLater(f"{self.path} was not made from {self._index.path}; move it away")
+            raise ConfigError(error.reason, key="path") from error
         self._file: tuple[int, int, int] | None = None
         self._rows = 0
 
@@ -127,7 +131,7 @@ class Table:
         """
         if not records:
             return
-        _table(records, [None] * len(records))  # what does not fit is not kept either
+        _check_sizes(records)
         try:
             with locked_folder(self.path.parent):
                 self._index.write(records)
@@ -146,43 +150,35 @@ class Table:
         ((count,),) = select(self._index.path, "SELECT count(*) FROM records")
         if self._file is not None and (identity(self.path), count) == (self._file, self._rows):
             return
-        rows = select(self._index.path, _QUERIES[self.rows])
-        read = [(record, event) for text, *event in rows for record in _read(text)]
-        whole = _table([record for record, _ in read], [event for _, event in read])
+        found = select(self._index.path, _QUERIES[self.rows])
+        rows = (row for text, *event in found for row in _rows(text, *event))
+        whole = table_of(rows, _COLUMNS)
         replace_file(self.path, _content(whole, self.form), sync=True)
         self._file, self._rows = identity(self.path), count
         sync_folder(self.path.parent)
 
 
-def _read(text: str) -> Iterator[Record]:
-    """Yield the record, without the notice's bytes: all records are held at once.
-
-    One that cannot be read must not keep the others out.
-    """
+def _rows(text: str, event_key: str, retracted: Any) -> Iterator[list[Any]]:
+    """Yield the row of a record; one that cannot be read must not keep the others out."""
     try:
-        record = Record.from_json(text)
-        yield record.replace(message=record.message.replace(value=b""))
+        values = _take(Record.from_json(text))
     except NoticeError as error:
         log.warning("a record cannot be read, it is not in the table: %s", error)
+        return
+    cells = [
+        _cell(str(value)) if column in _TEXTS and value is not None else value
+        for column, value in zip(RECORD, values, strict=True)
+    ]
+    cells[_EVENT_KEY] = _cell(event_key)
+    yield [*cells, bool(retracted)]
 
 
-def _table(records: Sequence[Record], events: Sequence[Sequence[Any] | None]) -> Any:
-    """Return a row for each record, its text cleaned, with the key and state of its event."""
-    try:
-        found: Any = table(records, RECORD)
-    except OverflowError as error:
-        raise RefusedForGood("a whole number beyond 64 bits does not fit into a table") from error
-    texts = {
-        column: found[column.short].tolist()
-        for column in RECORD[1:]  # ids are plain, and may be long
-        if column.kind is Kind.TEXT
-    }
-    keys = [None if one is None else one[0] for one in events]
-    for column, values in texts.items():
-        wanted = keys if column.name == "event_key" else values
-        add_column(found, column, [None if text is None else _cell(text) for text in wanted])
-    add_column(found, _RETRACTED, [one is not None and bool(one[1]) for one in events])
-    return found
+def _check_sizes(records: Sequence[Record]) -> None:
+    """Refuse what does not fit, before it is kept."""
+    whole = [column for column in RECORD if column.kind is Kind.WHOLE]
+    for value in (column.get(record) for record in records for column in whole):
+        if value is not None and not _NO_INTEGER <= value < -_NO_INTEGER:
+            raise RefusedForGood("a whole number beyond 64 bits does not fit into a table")
 
 
 def _cell(text: str) -> str:

@@ -17,7 +17,7 @@ from icecube_plugin.host.config import (
     group_of,
     known_group,
 )
-from icecube_plugin.host.kafka import claimed_topics, wanted_topics
+from icecube_plugin.host.kafka import wanted_topics
 
 
 def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_two_hosts_have_groups_of_their_own(tmp_path: Path) -> None:
 
 def test_topics_are_those_that_parsers_claim() -> None:
     plugins = load_plugins(allow=["icecube-plugin"])
-    claimed = claimed_topics(plugins)
+    claimed = plugins.topics()
     assert "gcn.notices.icecube.lvk_nu_track_search" in claimed
     assert "gcn.classic.text.ICECUBE_*" in claimed
     assert not any(topic.startswith("*") for topic in claimed)  # or it would read what it writes

@@ -21,6 +21,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Run:
     parser = argparse.ArgumentParser(prog="icecube-alerts")
+    parser.set_defaults(config=None)
     add_arguments(parser.add_subparsers().add_parser("significance"))
 
     def call(*words: object) -> tuple[int, str, str]:

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from icecube_hooks import AlertKind, ConfigError, Record, RetryLater, Sink, Status, WireFormat
+from icecube_hooks import ConfigError, Record, RetryLater, Sink
 from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.sinks import parquet
 from icecube_plugin.sinks.database_tables import TABLES
 from icecube_plugin.sinks.parquet import COLUMNS, Parquet, read_records, register_sinks, table
+from tests.alerts.tied import tied
 from tests.hooks.strategies import instances
 
 from .disks import full_disk, kill_often
@@ -258,20 +259,8 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 def test_what_later_notices_say_of_an_event_stands_beside(tmp_path: Path) -> None:
     """The retraction, by name, comes before the circular that ties the name to the number."""
-    retraction = make_record(
-        format=WireFormat.CIRCULAR, kind=AlertKind.TRACK, circular_number=35002,
-        run_id=None, event_id=None, revision=None, status=Status.RETRACTION,
-        trigger_time=None, localization=None,
-        event_names=("IceCube-230416B",),
-    )  # fmt: skip
-    tie = make_record(
-        format=WireFormat.CIRCULAR,
-        circular_number=35001,
-        revision=None,
-        event_names=("IceCube_230416B",),
-    )
     folder = tmp_path / "a.parquet"
-    for record in (make_record(event_names=()), retraction, tie):
+    for record in tied():
         sink = Parquet(folder=folder)
         sink.write([record])
         sink.close()
@@ -282,7 +271,7 @@ def test_what_later_notices_say_of_an_event_stands_beside(tmp_path: Path) -> Non
     for path in ("a.events.parquet", "a.parquet.sqlite"):  # as in a folder of an older version
         (tmp_path / path).unlink()
     sink = Parquet(folder=folder)
-    sink.write([tie])
+    sink.write([tied()[2]])
     sink.close()
     again = pq.read_table(tmp_path / "a.events.parquet").to_pylist()
     assert sorted(map(str, again)) == sorted(map(str, found))

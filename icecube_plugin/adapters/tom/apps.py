@@ -30,7 +30,7 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[Any]:
 
     A warning, for an error would stop ``migrate`` and ``runserver``: the TOM works without us.
     """
-    from icecube_plugin.host.runner import check_sinks
+    from icecube_plugin.host.plugins import check_sinks
 
     from .handlers import SETTING, make_host
 

@@ -24,7 +24,7 @@ from .connect import (
     why_missing,
 )
 from .live import LiveSource
-from .topics import check_topics, claimed_topics, present, wanted_topics
+from .topics import check_topics, present, wanted_topics
 
 __all__ = [
     "BackfillSource",
@@ -33,7 +33,6 @@ __all__ = [
     "OffsetRange",
     "Run",
     "check_topics",
-    "claimed_topics",
     "client_options",
     "connect",
     "foreign_members",

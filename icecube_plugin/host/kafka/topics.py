@@ -19,7 +19,6 @@ from .advice import failure
 if TYPE_CHECKING:
     import confluent_kafka
 
-    from icecube_hooks.host import PluginSet
     from icecube_plugin.host.config import KafkaConfig
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "REFRESH_S",
     "TopicWatch",
     "check_topics",
-    "claimed_topics",
     "missing",
     "present",
     "subscription",
@@ -43,11 +41,6 @@ REFRESH_S: Final = 20.0
 """How often the broker is asked which topics it has: a new one is read after so long at most."""
 ANSWER_S: Final = 5.0
 MOST_NAMED: Final = 3
-
-
-def claimed_topics(plugins: PluginSet) -> tuple[str, ...]:
-    """Return the topics that the installed parsers claim."""
-    return plugins.topics()
 
 
 def wanted_topics(

@@ -146,10 +146,14 @@ def _heard(stories: Sequence[Story]) -> str:
 
 
 def _kinds(stories: Sequence[Story]) -> list[tuple[str, str]]:
-    """Return the kinds that are there, in their usual order, with their names."""
+    """Return the kinds that are there, with their names."""
+    return [(kind.value, short_name(kind)) for kind in _in_order(stories)]
+
+
+def _in_order(stories: Sequence[Story]) -> Iterable[AlertKind]:
+    """Return the kinds that are there: ours in their usual order, then others."""
     there = {story.event.kind for story in stories}
-    usual = [kind for kind in AlertKind if kind in there]
-    return [(kind.value, short_name(kind)) for kind in dict.fromkeys((*usual, *sorted(there)))]
+    return dict.fromkeys((*(kind for kind in AlertKind if kind in there), *sorted(there)))
 
 
 def _summary(stories: Sequence[Story]) -> str:
@@ -181,9 +185,7 @@ def _legend(stories: Sequence[Story]) -> list[tuple[Any, str]]:
     """Return the markers of the map with what they stand for."""
     from icecube_plugin.views.plots import svg_marker
 
-    there = {story.event.kind for story in _mapped(stories)}
-    usual = [kind for kind in AlertKind if kind in there]
-    kinds = dict.fromkeys((*usual, *sorted(there)))
+    kinds = _in_order(_mapped(stories))
     return [(markup(svg_marker(kind)), short_name(kind)) for kind in kinds]
 
 
