@@ -241,7 +241,7 @@ class Quantity:
         """Say why this states no value of `kind`; empty if it does."""
         if self.bound:
             return "a limit, not a value"
-        if math.isnan(self.number):
+        if not math.isfinite(self.number * self.factor):
             return "not a number that can be read for sure"
         if self.kind == kind or (kind == FRACTION and not self.unit):
             return ""

@@ -306,6 +306,13 @@ class TestProseAndTable:
         assert found == ([] if expected is None else [expected])
         assert bool(whys(alert, "radius")) is (expected is None)
 
+    @pytest.mark.parametrize("cell", ["1e400", "-1e400", "1e307days"])
+    def test_a_number_beyond_all_numbers(self, cell: str) -> None:
+        headings = "dt(s) RA(deg) Dec(deg) Angular uncertainty(deg) p-value(generic)"
+        alert = about(f"{headings}\n-----\n{cell} 30.0 -4.5 1.2 0.5\n", SEARCH)
+        assert alert.coincident_events == ()
+        assert whys(alert, "dt") == ["the number or its unit is not known"]
+
     HEADINGS = "dt(s) RA(deg) Dec(deg) Angular uncertainty(deg) p-value(generic)\n"
 
     @pytest.mark.parametrize(
@@ -443,6 +450,19 @@ class TestOnce:
         body = f"We centered on the map. {'x' * 90} (2023-06-19 19:16:46 to 2023-06-19 19:33:26)"
         assert about(body, SEARCH).trigger_time is None
 
+    @pytest.mark.parametrize("words", [f"It is centered on the wave. {'x' * 45}", "Centered on it"])
+    def test_words_a_line_before_a_window_centre_it(self, words: str) -> None:
+        alert = about(f"{words} (2023-06-19 19:16:46 to 2023-06-19 19:33:26)", SEARCH)
+        assert alert.trigger_time == datetime(2023, 6, 19, 19, 25, 6, tzinfo=UTC)
+
+    def test_a_window_behind_one_that_is_centred(self) -> None:
+        body = (
+            "It was at 19:25:06 UTC; centered on it (2023-06-19 19:16:46 to 2023-06-19 "
+            "19:33:26 UTC), and (2023-06-19 17:01:06 to 2023-07-03 19:25:06 UTC)"
+        )
+        alert = about(body, SEARCH)
+        assert alert.trigger_time == datetime(2023, 6, 19, 19, 25, 6, tzinfo=UTC)
+
     @pytest.mark.parametrize(
         ("ra", "dec"),
         [
@@ -468,6 +488,13 @@ class TestOnce:
             assert place is not None
             assert place.error_radius_deg == 0.5
             assert place.containment in (None, 0.9 if line.startswith("r_90") else None)
+
+    @pytest.mark.parametrize("percent", [50, 68.3, 90])
+    def test_any_containment_of_a_box(self, percent: float) -> None:
+        box = f"(+1.0, -1.0 deg {percent}% PSF containment)"
+        place = about(f"RA: 10.5 {box}\nDec: 5.5 {box}\n").localization
+        assert place is not None
+        assert place.containment == pytest.approx(percent / 100)
 
     def test_a_hundred_per_cent(self) -> None:
         box = "(+1.0, -1.0 deg 100 per cent)"

@@ -9,7 +9,6 @@ None where it states nothing: the alert must hold exactly that.
 from __future__ import annotations
 
 import ast
-import csv
 import json
 import math
 import re
@@ -506,119 +505,6 @@ def test_broken_fixture(name: str, words: str, fixtures: Path, plugins: PluginSe
 @pytest.mark.parametrize(("name", "fields"), DOUBTED.items())
 def test_doubted_fixture(name: str, fields: list[str], fixtures: Path, plugins: PluginSet) -> None:
     assert fields_doubted(plugins, fixtures / "broken" / name) == fields
-
-
-# ------------------------------------------------------------------------------ published tables
-
-
-def rows(corpus: Path, name: str) -> list[dict[str, str]]:
-    with (corpus / "facts" / name).open() as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def all_alerts(corpus: Path, plugins: PluginSet) -> Iterator[tuple[str, Alert]]:
-    for folder, names in ((corpus, NOTICES), (FIXTURES, OURS)):
-        for name in names:
-            yield name, plugins.parse(Message(value=(folder / name).read_bytes()))
-
-
-def test_gold_and_bronze_agree_with_the_published_table(corpus: Path, plugins: PluginSet) -> None:
-    table = {
-        (r["RunNum_EventNum"], int(r["Rev"])): r for r in rows(corpus, "gold_bronze_summary.tsv")
-    }
-    wrong, compared = {}, set()
-    for name, alert in all_alerts(corpus, plugins):
-        row = table.get((str(alert.event_key), alert.revision or 0))
-        if row is None or "handedited" in name:
-            continue
-        place = alert.localization
-        assert place is not None
-        compared.add((row["RunNum_EventNum"], row["Rev"]))
-        found = (
-            alert.kind.upper(), place.ra_deg, place.dec_deg, alert.energy_tev, alert.signalness,
-            alert.far_per_year, f"{alert.trigger_time:%y/%m/%d}",
-        )  # fmt: skip
-        expected = (
-            row["NoticeType"], float(row["RA [deg]"]), float(row["Dec [deg]"]),
-            float(row["Energy"]),
-            float(row["Signalness"]), float(row["FAR [#/yr]"]), row["Date"],
-        )  # fmt: skip
-        agree = [same(a, b, 4e-4) for a, b in zip(found, expected, strict=True)]
-        if place.error_radius_deg is not None:
-            agree.append(same(place.error_radius_deg * 60, float(row["Error90 [arcmin]"]), 5e-4))
-        if place.error_radius_50_deg is not None:
-            agree.append(same(place.error_radius_50_deg * 60, float(row["Error50 [arcmin]"]), 5e-4))
-        clock = datetime.fromisoformat(f"20{row['Date'].replace('/', '-')}T{row['Time UT']}+00:00")
-        assert alert.trigger_time is not None
-        agree.append(abs(alert.trigger_time - clock) < timedelta(seconds=0.02))
-        if not all(agree):
-            wrong[name] = (found, expected, agree)
-    assert wrong == {}
-    assert compared == {(event, str(revision)) for event, revision in table}
-
-
-@pytest.mark.parametrize(
-    ("table", "kind"), [("hese_summary.tsv", "hese"), ("ehe_summary.tsv", "ehe")]
-)
-def test_hese_and_ehe_agree_with_the_published_tables(
-    table: str, kind: str, corpus: Path, plugins: PluginSet
-) -> None:
-    published = defaultdict(list)
-    for row in rows(corpus, table):
-        published[row["EventNum_RunNum"]].append(row)
-    compared = 0
-    for name, alert in all_alerts(corpus, plugins):
-        if alert.kind != kind or alert.run_id is None:
-            continue
-        place = alert.localization
-        assert place is not None
-        assert place.error_radius_deg is not None
-        if f"{alert.event_id}_{alert.run_id}" not in published:
-            assert name.startswith("voevent/")  # real packets of events that the table leaves out
-            continue
-        found = (place.ra_deg, place.dec_deg, place.error_radius_deg * 60)
-        matching = [
-            row
-            for row in published[f"{alert.event_id}_{alert.run_id}"]
-            if all(
-                same(a, float(row[column]), 5e-4)
-                for a, column in zip(found, ("RA", "Dec", "Error"), strict=True)
-            )
-        ]
-        assert matching, name
-        row = matching[0]
-        assert f"{alert.trigger_time:%y/%m/%d %H:%M:%S}" == f"{row['Date']} {row['Time UT'][:8]}"
-        if kind == "ehe":
-            assert same(alert.signalness, float(row["Signalness"]), 1e-4), name
-            assert place.containment == 0.5
-        else:
-            assert alert.charge_pe == float(row["Charge"])
-            assert (place.containment, alert.energy_tev, alert.far_hz) == (0.9, None, None)
-            assert alert.p_values == (), "0 and NaN are no p-values"
-        compared += 1
-    assert compared >= len([name for name in OURS if kind.upper() in name])
-
-
-def test_searches_agree_with_the_circulars(corpus: Path, plugins: PluginSet) -> None:
-    searches = {
-        str(alert.event_key): alert
-        for name, alert in all_alerts(corpus, plugins)
-        if "lvk_nu_track_search" in name
-    }
-    compared = 0
-    for row in rows(corpus, "lvk_circular_events.tsv"):
-        alert = searches[row["superevent"]]
-        [event] = [e for e in alert.coincident_events if e.delta_t_s == float(row["dt_s"])]
-        assert event.localization is not None
-        found = (event.localization.ra_deg, event.localization.dec_deg)
-        assert found == (float(row["ra"]), float(row["dec"]))
-        assert event.localization.error_radius_deg == float(row["ang_unc_deg"])
-        for search in ("generic", "bayesian"):
-            text = row[f"p_{search}"]
-            if text:
-                assert event.p_value(search) == (None if text == "N/A" else float(text))
-                compared += 1
-    assert compared >= 8
 
 
 # ------------------------------------------------------------------------- the official example

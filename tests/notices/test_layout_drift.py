@@ -10,12 +10,10 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, Message, NoticeError, Status, Tense
-from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.notices import binary, lvk, text, track, units, voevent
 from tests.notices.test_units import ALL, NONSENSE
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-FIELD = Path(__file__).parents[3] / "shared" / "field"
 
 XML = (FIXTURES / "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD").glob("*.xml")
 GOLD = min(XML).read_text()
@@ -401,50 +399,6 @@ def test_every_month_of_a_text(number: int, month: str) -> None:
     assert alert.notice_time is not None
     assert (alert.notice_time.month, alert.notice_time.day) == (number, 9)
     assert whys(alert, "NOTICE_DATE") == []
-
-
-# ------------------------------------------------------------------------- the field cases
-
-
-def place_of(alert: Alert) -> tuple[float | None, float | None, float | None]:
-    place = alert.localization
-    assert place is not None
-    return place.error_radius_deg, place.containment, place.error_radius_50_deg
-
-
-TRUTH: dict[tuple[str, str], Any] = {
-    ("nuem_voevent_rev0.xml", "event_key"): "0_200001",
-    ("nuem_voevent_rev0.xml", "event_names"): ("NuEm-260314A",),
-    ("nuem_voevent_rev0.xml", "radii"): (0.6, 0.9, 0.3),
-    ("nuem_voevent_rev1.xml", "event_key"): "0_200001",
-    ("nuem_voevent_retraction.xml", "status"): "retraction",
-    ("ehe_voevent.xml", "signalness"): 0.41,
-    ("ehe_voevent.xml", "sigma_t_s"): None,
-    ("track_retraction_without_pipeline.json", "status"): "retraction",
-    ("track_retraction_without_pipeline.json", "event_key"): "142401_2223334",
-    ("track_retraction_without_time.json", "status"): "retraction",
-    ("track_retraction_without_time.json", "event_key"): "142401_2223334",
-    ("by_name_1_notice.json", "event_key"): "142401_2223334",
-}
-"""The right values of the notices of the field; circulars and maps have theirs elsewhere."""
-
-
-@pytest.fixture(scope="module")
-def plugins() -> PluginSet:
-    return load_plugins()
-
-
-def test_the_field_cases(plugins: PluginSet) -> None:
-    if not FIELD.is_dir():
-        pytest.skip("the folder of field cases is not here")
-    wrong = []
-    for (name, field), right in TRUTH.items():
-        alert = plugins.parse(Message(value=(FIELD / name).read_bytes()))
-        found = place_of(alert) if field == "radii" else getattr(alert, field)
-        print(f"{'right' if found == right else 'WRONG':6} {name:40} {field:12} {found!r}")
-        if found != right:
-            wrong.append((name, field, found, right))
-    assert wrong == []
 
 
 # ------------------------------------------------------- what only the real notices had shown
