@@ -34,6 +34,7 @@ from .hookspecs import (
 __all__ = [
     "HOOKS",
     "KINDS",
+    "OBSERVING",
     "OURS",
     "Kind",
     "PluginInfo",
@@ -90,6 +91,8 @@ HOOKS: Final = tuple(
     name for name, thing in vars(hookspecs).items() if hasattr(thing, f"{PROJECT_NAME}_spec")
 )
 """The names of all hooks."""
+
+OBSERVING: Final = tuple(name for name in HOOKS if name.startswith("on_"))
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", re.ASCII)
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?", re.ASCII)
@@ -191,7 +194,7 @@ def load(info: PluginInfo, get: Callable[[], object]) -> list[Registered]:
             info.error += f" (pip install {missing_package(error)})"
         info.manager = None
         info.traceback = "".join(traceback.format_exception(error))
-        log.warning("plugin %s %s failed: %s", info.name, info.version, info.error)
+        log.warning("plugin %s failed: %s", f"{info.name} {info.version}".rstrip(), info.error)
         log.debug("traceback of %s", info.name, exc_info=error)
         return []
     finally:
@@ -205,10 +208,12 @@ def _is_own(error: ModuleNotFoundError, info: PluginInfo) -> bool:
 
 def _check_version(module: object, info: PluginInfo) -> None:
     """Refuse a plugin that states another major version of the contract."""
-    stated = getattr(module, "CONTRACT", None)
+    stated: object = getattr(module, "CONTRACT", None)
+    if stated is None:
+        return
     match = _VERSION.fullmatch(stated) if isinstance(stated, str) else None
     if match is None:
-        return
+        raise PluginError(f"CONTRACT is {stated!r}, not a version: write {HOOKSPEC_VERSION!r}")
     major, minor = (int(part or 0) for part in match.groups())
     ours = tuple(map(int, HOOKSPEC_VERSION.split(".")))
     text = f"was written for contract {stated}, this is {HOOKSPEC_VERSION}"

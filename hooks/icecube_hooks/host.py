@@ -52,6 +52,7 @@ from ._errors import ConfigError, NoticeError, NotOurs, PluginError, in_words
 from ._loading import (
     HOOKS,
     KINDS,
+    OBSERVING,
     OURS,
     PluginInfo,
     Registered,
@@ -142,6 +143,7 @@ class PluginSet:
     problems: list[str] = field(default_factory=list)
     _options: dict[str, Tables] = field(default_factory=dict)
     _made: dict[tuple[type, str], Any] = field(default_factory=dict)
+    _unmade: dict[tuple[type, str], str] = field(default_factory=dict)
     _owners: dict[tuple[type, str], PluginInfo] = field(default_factory=dict)
     _ranks: dict[tuple[type[Thing], str], int] = field(default_factory=dict)
     _by_topic: dict[str | None, tuple[tuple[ParserType, ...], int]] = field(default_factory=dict)
@@ -172,6 +174,7 @@ class PluginSet:
                 self._check(kind.type, name, options)
         self._options = given
         self._made.clear()
+        self._unmade.clear()
         return self
 
     def prepare(self) -> PluginSet:
@@ -187,6 +190,13 @@ class PluginSet:
                 if (kind.type, name) not in self._made:
                     self._made[kind.type, name] = self._make(thing)
         return self
+
+    def make_all(self) -> None:
+        """Make everything but sinks now; what cannot be made is in `PluginInfo.problems`."""
+        for group in (self.parsers, self.significances, self.annotators, self.observers):
+            for thing in group.values():
+                if thing.make is not None:
+                    self._function(thing)
 
     def parse(self, message: Message) -> Alert:
         """Read a message with the first parser that knows it.
@@ -297,8 +307,8 @@ class PluginSet:
             try:
                 self._made[key] = self._make(thing)
             except (Exception, SystemExit) as error:  # isolation: a plugin's own trouble
-                self._made[key] = None
-                self._note(thing, f"cannot be made: {in_words(error)}")
+                self._made[key], self._unmade[key] = None, f"cannot be made: {in_words(error)}"
+                self._note(thing, self._unmade[key])
                 log.debug("traceback of %s", thing.name, exc_info=error)
         return self._made[key]
 
@@ -309,7 +319,7 @@ class PluginSet:
         options = self._options.get(kind.section, {}).get(thing.name, {})
         made = build(thing.make, options, f"{kind.section}.{thing.name}")
         if not kind.method:
-            return manager_of(made, thing.name, _Unmarked)
+            return _observing(made, thing.name)
         function = made if callable(made) else getattr(made, kind.method, None)
         if not callable(function):
             text = f"make returned {type(made).__name__}, which has no method {kind.method}"
@@ -344,7 +354,7 @@ class PluginSet:
         """Return what one says, checked."""
         function = self._function(thing)
         if function is None:
-            raise PluginError("it cannot be made")
+            raise PluginError(self._unmade[type(thing), thing.name])
         answer = function(about)
         found = [] if answer is None else list(answer)
         for one in found:
@@ -361,7 +371,8 @@ class PluginSet:
         name = f"{_WORDS.get(label, label)} {thing.name}"
         alert = about.alert if isinstance(about, Record) else about
         self.failures[name] += 1
-        log.error("%s failed on %s: %s", name, alert.notice_id, in_words(error))
+        if (type(thing), thing.name) not in self._unmade:  # that was said, once
+            log.error("%s failed on %s: %s", name, alert.notice_id, in_words(error))
         log.debug("traceback of %s", name, exc_info=error)
         why = f"{name} failed: what it would say is missing"
         return Concern(field=name, found=in_words(error)[:500], taken=None, why=why)
@@ -443,6 +454,17 @@ class _Unmarked(pluggy.PluginManager):
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         marked = super().parse_hookimpl_opts(plugin, name)
         return marked or ({} if name in HOOKS and callable(getattr(plugin, name)) else None)
+
+
+def _observing(made: Any, name: str) -> pluggy.PluginManager:
+    """Return the manager of an observer, if it observes anything."""
+    manager = manager_of(made, name, _Unmarked)
+    methods = [m for m in dir(made) if m.startswith("on_") and m not in HOOKS]
+    if methods:
+        raise PluginError(f"no observing hook {methods[0]!r} ({nearest(methods[0], OBSERVING)})")
+    if not manager.get_hookcallers(made):
+        raise PluginError(f"has no method that is named like one of {', '.join(OBSERVING)}")
+    return manager
 
 
 _WORDS: Final = {"significance": "provider"}

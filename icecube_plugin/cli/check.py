@@ -66,9 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _plugins_and_sinks(config: Config, plugins: PluginSet) -> Iterator[Finding]:
     from icecube_plugin.host.plugins import check_sinks
 
+    plugins.make_all()
     for info in plugins.plugins:
-        if info.state == "failed" or info.problems:
-            yield f"plugin {info.name}", False, "; ".join([info.error or "", *info.problems])
+        found = [info.error, *info.problems] if info.error else info.problems
+        if found:
+            yield f"plugin {info.name}", False, "; ".join(found)
     loaded = sum(info.state == "loaded" for info in plugins.plugins)
     yield "plugins", loaded > 0, f"{loaded} of {len(plugins.plugins)} loaded"
     problems = check_sinks(config, plugins)

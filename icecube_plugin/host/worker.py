@@ -13,6 +13,7 @@ import logging
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink, SinkError
+from icecube_hooks import (
+    ConfigError,
+    IceCubePluginError,
+    Record,
+    RefusedForGood,
+    RetryLater,
+    Sink,
+    SinkError,
+)
+from icecube_hooks.host import in_words
 
 from .config import SinkConfig
 from .cursors import Cursors
@@ -371,7 +381,8 @@ class Worker:
                     self._stopping.set()
                     return False
                 log.debug("traceback of sink %s", self.config.name, exc_info=error)
-                self._note(RetryLater(f"cannot be made: {error}", sink=self.config.name))
+                reason = f"cannot be made: {_in_short(error)}"
+                self._note(RetryLater(reason, sink=self.config.name))
                 self._failures += 1
                 self.ready.set()
                 self._pause()
@@ -445,8 +456,20 @@ def write_once(name: str, sink: Sink, records: Sequence[Record]) -> SinkError | 
     except BaseException as error:  # isolation: even sys.exit in a sink is its own
         log.debug("traceback of sink %s", name, exc_info=error)
         kind = RetryLater if _is_import_race(error) else RefusedForGood
-        return kind(f"{type(error).__name__}: {error}", sink=name)
+        return kind(f"{in_words(error)}{_where(error)}", sink=name)
     return None
+
+
+def _in_short(error: BaseException) -> str:
+    """Say why a sink cannot be made: in its own words where it has any."""
+    said = isinstance(error, IceCubePluginError | OSError)
+    return str(error) if said else f"{in_words(error)}{_where(error)}"
+
+
+def _where(error: BaseException) -> str:
+    """Say where somebody's code failed: its author looks there first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
 def _is_import_race(error: BaseException) -> bool:

@@ -91,8 +91,8 @@ def raising(record: Record) -> list[Annotation]:
         ),
         (lambda: lambda _: [_sure().replace(text=3)], "text: Expected `str`, got `int`, got 3"),
         (lambda: lambda _: [_sure().replace(data={"a": object()})], "data: Encoding objects of "),
-        (lambda: None, "it cannot be made"),
-        (lambda *, catalogue: None, "it cannot be made"),
+        (lambda: None, "cannot be made: make returned NoneType, which has no method annotate"),
+        (lambda *, catalogue: None, "cannot be made: annotators.match.catalogue: is required"),
     ],
 )
 def test_one_that_fails_costs_only_its_own(make: Any, found: str) -> None:

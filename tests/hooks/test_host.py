@@ -7,7 +7,6 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-import pluggy
 import pytest
 
 from icecube_hooks import (
@@ -384,41 +383,8 @@ def test_nearest(name: str, known: list[str], text: str) -> None:
     assert nearest(name, known) == text
 
 
-def test_mistakes_of_authors_are_said() -> None:
-    foreign = pluggy.HookimplMarker("tox")
-
-    class Forgot:
-        def register_sinks(self) -> list[SinkType]:
-            return []
-
-    class Foreign:
-        @foreign
-        def register_sinks(self) -> list[SinkType]:
-            return []
-
-    class Old:
-        CONTRACT = "1.4"
-
-        @hookimpl
-        def register_sinks(self) -> list[SinkType]:
-            return []
-
-    assert failure(Forgot()) == (
-        "PluginError: register_sinks is not marked: put @icecube_hooks.hookimpl above it"
-    )
-    assert "register_sinks is marked for tox" in str(failure(Foreign()))
-    assert failure(Old()) == (
-        "PluginError: was written for contract 1.4, this is 2.0: update the plugin"
-    )
+def test_a_class_is_no_plugin() -> None:
     assert failure(Sinks) == "PluginError: Sinks is a class: name a module, or an instance"
-    text: Any = "gcn.x"
-
-    class Letters:
-        @hookimpl
-        def register_parsers(self) -> list[ParserType]:
-            return [ParserType(name="p", topics=text, parse=mine)]
-
-    assert "write topics=('gcn.x',)" in str(failure(Letters()))
 
 
 class Asynchronous:
