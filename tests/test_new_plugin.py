@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -59,9 +60,16 @@ def test_it_builds_and_leaks_nothing(package: Path) -> None:
     assert names - {".gitignore"} == own
 
 
+CHECKERS = {
+    "mypy": ("--strict", "--cache-dir", "cache", "."),
+    "pyright": ("--pythonpath", sys.executable, "."),
+}
+
+
 @pytest.mark.full
-def test_the_packages_and_the_example_are_typed(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is not installed: pip install -e '.[lint]'")
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_the_packages_and_the_example_are_typed(tmp_path: Path, checker: str) -> None:
+    pytest.importorskip(checker, reason=f"{checker} is not installed: pip install -e '.[lint]'")
     shutil.copytree(ROOT / "docs" / "examples" / "km3net", tmp_path / "km3net")
     for kind in TABLES:
         for name, text in package_files("my-own", kind).items():
@@ -69,10 +77,13 @@ def test_the_packages_and_the_example_are_typed(tmp_path: Path) -> None:
             (tmp_path / kind / name).write_text(text)
     files = sorted(map(str, tmp_path.rglob("*.py")))
     assert len(files) == 2 * (len(TABLES) + 1)
-    paths = os.pathsep.join([*{str(Path(file).parent) for file in files}, PATHS])
+    folders = [*{str(Path(file).parent) for file in files}, str(ROOT / "hooks"), str(ROOT)]
+    strict = {"typeCheckingMode": "strict", "extraPaths": folders}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(strict))
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *files],
-        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "MYPYPATH": paths},
+        [sys.executable, "-m", checker, *CHECKERS[checker]],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "MYPYPATH": os.pathsep.join(folders)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

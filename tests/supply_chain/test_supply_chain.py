@@ -66,6 +66,31 @@ def test_the_wheel_is_reproducible(tmp_path: Path) -> None:
     assert wheel(tmp_path / "one") == wheel(tmp_path / "the other")
 
 
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+def test_all_that_we_need_is_there_as_wheels(version: str, tmp_path: Path) -> None:
+    found = resolved(tmp_path, version, str(ROOT))
+    assert {"astropy", "confluent-kafka", "gcn-kafka", "msgspec", "pluggy", "scipy"} <= found
+
+
+@pytest.mark.parametrize("host", ["hop-client", "tomtoolkit", "comet", "pygcn"])
+def test_it_goes_beside_a_host(host: str, tmp_path: Path) -> None:
+    assert host in resolved(tmp_path, "3.11", str(ROOT), host, source=True)
+
+
+def resolved(folder: Path, version: str, *wanted: str, source: bool = False) -> set[str]:
+    """Return what uv would install for these requirements on a Python version."""
+    needs("uv")
+    (folder / "wanted.in").write_text("\n".join(wanted))
+    wheels = () if source else ("--only-binary", ":all:")
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate",
+         "--python-version", version, *wheels, "wanted.in"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {name_of(line) for line in done.stdout.splitlines() if line[:1].isalpha()}
+
+
 def name_of(requirement: str) -> str:
     found = re.match(r"[\w.-]+", requirement)
     assert found is not None

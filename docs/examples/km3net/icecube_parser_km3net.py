@@ -10,11 +10,12 @@ Conventions
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+
+import msgspec
 
 from icecube_hooks import (
     Alert,
@@ -54,10 +55,10 @@ def parse(message: Message) -> Alert | None:
     if b"KM3NeT" not in message.value and b"km3net" not in message.value:
         return None
     try:
-        data = json.loads(message.value)
-    except (ValueError, RecursionError):
+        data = msgspec.json.decode(message.value, type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    if not isinstance(data, dict) or not _is_theirs(data):
+    if not _is_theirs(data):
         return None
     return Alert(
         kind=_kind(data),
