@@ -14,7 +14,7 @@ from icecube_plugin.alerts.lookup import matches
 from icecube_plugin.alerts.words import clean, sigma_text, verdict_text
 from icecube_plugin.significance import Chance, PValueError, chance_of_sources
 from icecube_plugin.sky import Area
-from icecube_plugin.sky.catalogues import Source, read_catalogue
+from icecube_plugin.sky.catalogues import Around, Source, read_catalogue
 from icecube_plugin.sky.skymaps import MapRegion, read_skymap
 
 from ._common import add_json, print_json, table
@@ -85,17 +85,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("expected either --density or --catalogue")
     inside: list[tuple[Searched, Source]] = []
     density, found = arguments.density, arguments.found
+    around: list[Around] = []
     if arguments.catalogue is not None:
         catalogue = read_catalogue(arguments.catalogue, area_deg2=arguments.catalogue_area)
         places = [(one, one.area) for one in searched if one.area is not None]
         inside = [(one, source) for one, area in places for source in catalogue.inside(area)]
+        around = [catalogue.around(area) for _, area in places]
         expected = math.fsum(catalogue.expected(area) for _, area in places)
         density = expected / math.fsum(one.area_deg2 for one in searched)
-        found = len(inside) if found is None else found
+        # Regions may overlap; their areas add up all the same, which is conservative.
+        n_inside = len({(source.name, source.ra_deg, source.dec_deg) for _, source in inside})
+        found = n_inside if found is None else found
     try:
         chance = chance_of_sources(
             [one.area_deg2 for one in searched],
-            density,
+            around or density,
             time_overlap=arguments.time_overlap,
             n_found=max(1 if found is None else found, 1),
             what=arguments.kind,

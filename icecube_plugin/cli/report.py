@@ -9,7 +9,7 @@ from typing import Final
 from icecube_plugin.alerts.words import plural
 
 from ._common import add_json, print_json
-from ._records import records_in
+from ._records import add_maps, maps_of, records_in
 
 __all__ = ["add_arguments"]
 
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="what to show")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to write")
     parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")
+    add_maps(parser)
     add_json(parser, "what was written")
     parser.set_defaults(run=run)
 
@@ -40,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.sinks.html import Html
 
-    sink = Html(folder=arguments.output, title=arguments.title, sync=False)
+    maps = maps_of(arguments).folder
+    sink = Html(folder=arguments.output, title=arguments.title, maps=maps, sync=False)
     records, refused = records_in(arguments.sources, arguments)
     sink.write(records)
     index = sink.folder / "index.html"

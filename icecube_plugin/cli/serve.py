@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from icecube_hooks import ConfigError, Record
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.host.health import troubles
+from icecube_plugin.sky.skymaps import Maps
 
 from ._common import configuration
 from ._records import Kept, add_kept, kept_at
@@ -91,6 +92,7 @@ class Live:
         self.title = title
         self.changed = threading.Condition()
         self.version = 0
+        self.maps = Maps(folder / "skymaps")
         self.site = Asked([], title)
         self.problems: list[str] = []
         self._new = New(kept)
@@ -112,7 +114,9 @@ class Live:
         from icecube_plugin.views.pages import Asked
 
         count = len(self._records)
-        site = Asked(self._records[:count], self.title) if count != self.version else self.site
+        site = self.site
+        if count != self.version:
+            site = Asked(self._records[:count], self.title, self.maps)
         unread = [] if self._unread is None else [self._unread]
         problems = [*unread, *troubles(self.folder, datetime.now(UTC))]
         if (count, problems) != (self.version, self.problems):

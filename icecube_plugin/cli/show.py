@@ -14,7 +14,7 @@ from icecube_plugin.alerts.lookup import is_guess, matches
 from icecube_plugin.alerts.words import RETRACTED, clean
 
 from ._common import add_json, print_json
-from ._records import add_kept, records_of
+from ._records import add_kept, add_maps, maps_of, records_of
 from ._screen import Screen, screen
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("event", metavar="EVENT", help="name of the event")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
     add_kept(parser)
+    add_maps(parser)
     add_json(parser, "the event, its notices and changes")
     parser.set_defaults(run=run)
 
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.views.pages import tell
 
-    stories = {id(story.event): story for story in tell(records_of(arguments))}
+    told = tell(records_of(arguments), maps_of(arguments))
+    stories = {id(story.event): story for story in told}
     events = matches((story.event for story in stories.values()), arguments.event)
     if not events:
         _say_unknown(arguments.event, stories.values())

@@ -33,7 +33,7 @@ from ._assessment import (
     event_p,
     verdict_of,
 )
-from ._chance import Chance, chance_of_sources, poisson_chance
+from ._chance import Chance, chance_of_sources, counted_chance, poisson_chance
 from ._coincidence import (
     Coincidence,
     Multiplet,
@@ -117,6 +117,7 @@ __all__ = [
     "chance_of_sources",
     "circle_density",
     "coincidence",
+    "counted_chance",
     "earlier_alert",
     "event_p",
     "expected_alerts",

@@ -19,7 +19,6 @@ Conventions
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -29,7 +28,7 @@ from icecube_hooks.hookspecs import AnnotatorType
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.sky import Area, CircleRegion, region_or_none
 from icecube_plugin.sky.catalogues import Catalogue, Source, read_catalogue
-from icecube_plugin.sky.skymaps import MapRegion, Maps, SkyMapError
+from icecube_plugin.sky.skymaps import DEFAULT_FOLDER, MapRegion, Maps
 
 __all__ = ["make_annotate", "register_annotators"]
 
@@ -38,15 +37,13 @@ LEVELS: Final = (0.5, 0.9)
 NAMED: Final = 3
 """So many sources are named in the sentence."""
 
-log = logging.getLogger(__name__)
-
 
 def make_annotate(
     *,
     catalogues: Mapping[str, str] | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     areas_deg2: Mapping[str, float] | None = None,
-    maps: str | None = None,
+    maps: str | None = DEFAULT_FOLDER,
     most: int = 20,
 ) -> Callable[[Record], Iterator[Annotation]]:
     """Load the catalogues, and return what annotates records.
@@ -61,7 +58,7 @@ def make_annotate(
         Of a catalogue the sky that it covers evenly [deg^2]; else the density around a region
         tells how many are expected.
     maps : str, optional
-        Folder of sky maps.
+        Folder of sky maps; by default where ``plot --fetch`` puts them.
     most : int
         So many sources are listed, the nearest ones.
 
@@ -100,11 +97,7 @@ def register_annotators() -> Sequence[AnnotatorType]:
 
 def _areas(place: Localization, maps: Maps | None) -> Sequence[Area]:
     """Return the regions of an alert, the inner one first."""
-    try:
-        found = None if maps is None else maps.of(place)
-    except (SkyMapError, OSError) as error:
-        log.warning("sky map not used, the stated region is: %s", error)
-        found = None
+    found = None if maps is None else maps.usable(place)
     if found is not None:
         return [MapRegion(found, level, place.ra_deg, place.dec_deg) for level in LEVELS]
     stated = region_or_none(place)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 from icecube_hooks import Record, SinkType, hookimpl
 from icecube_plugin.disk import absolute, usable_folder, wrong
+from icecube_plugin.sky.skymaps import DEFAULT_FOLDER, Maps
 
 from ._options import Text
 
@@ -34,6 +35,9 @@ class Html:
         Where the site goes; made if it is not there.
     title : str
         Title of the index.
+    maps : str or path
+        Folder of sky maps, by default where ``plot --fetch`` puts them: of those that are there the
+        pages show regions and areas.
     sync : bool
         Whether the records are on the disk, not only in the system's memory, when `write`
         returns; the pages are made of them.
@@ -49,12 +53,13 @@ class Html:
         *,
         folder: str | os.PathLike[str] = "icecube-alerts-data/html",
         title: Text = "IceCube neutrino alerts",
+        maps: str | os.PathLike[str] = DEFAULT_FOLDER,
         sync: bool = True,
     ) -> None:
         from icecube_plugin.views.pages import Site  # takes longer than importing all sinks
 
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
-        self._site = Site(self.folder, title=title, sync=sync)
+        self._site = Site(self.folder, title=title, maps=Maps(maps), sync=sync)
 
     def write(self, records: Sequence[Record], /) -> None:
         """Write a batch.

@@ -25,7 +25,7 @@ from icecube_hooks import ConfigError
 from .directions import SKY_DEG2, polar_deg
 from .regions import Area, cap_area_deg2
 
-__all__ = ["Catalogue", "Source", "read_catalogue"]
+__all__ = ["Around", "Catalogue", "Source", "read_catalogue"]
 
 COLUMNS: Final = {
     "ra": ("ra", "raj2000", "ra_deg", "ra_icrs", "_raj2000", "radeg"),
@@ -46,6 +46,14 @@ class Source:
     ra_deg: float
     dec_deg: float
     separation_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """How many sources there are in an area [deg^2] around a region, those inside left out."""
+
+    n_sources: int
+    area_deg2: float
 
 
 class Catalogue:
@@ -97,18 +105,22 @@ class Catalogue:
 
     def expected(self, area: Area) -> float:
         """Return how many sources a region holds by chance."""
-        return self.density_deg2(area) * area.area_deg2
+        around = self.around(area)
+        return around.n_sources / around.area_deg2 * area.area_deg2
 
-    def density_deg2(self, area: Area) -> float:
-        """Return the density of sources around a region [1/deg^2]."""
+    def around(self, area: Area) -> Around:
+        """Return the sources around a region, from which the density there follows.
+
+        Where the catalogue is even, or has too few sources near it, these are all of them.
+        """
         if self.area_deg2 is not None:
-            return len(self) / self.area_deg2
+            return Around(len(self), self.area_deg2)
         n_inside = len(self._rows(area))
         radius = max(LEAST_DEG, 2.0 * area.reach_deg(), self._radius_deg(area, n_inside))
         if radius >= 90.0:
-            return len(self) / SKY_DEG2
+            return Around(len(self), SKY_DEG2)
         n_around = len(self._within(area.ra_deg, area.dec_deg, radius)) - n_inside
-        return n_around / (cap_area_deg2(radius) - area.area_deg2)
+        return Around(n_around, cap_area_deg2(radius) - area.area_deg2)
 
     def _radius_deg(self, area: Area, n_inside: int) -> float:
         """Return how far the last of the neighbours is, whom the density does not count."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import math
 import os
 import re
@@ -52,6 +53,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FOLDER: Final = "icecube-alerts-data/skymaps"
+"""Where ``plot --fetch`` puts maps if no other data folder is configured."""
 
 FITS_MAGIC: Final = b"SIMPLE  ="
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -380,13 +386,25 @@ class Maps:
         SkyMapError, OSError
             If the file is there and no usable map.
         """
+        file = self.file(place)
+        return None if file is None else _read(file, file.stat().st_mtime_ns)
+
+    def usable(self, place: Localization) -> SkyMap | LikelihoodScan | None:
+        """Return the map of a place as `of`; of a broken one the log tells, and it is ``None``."""
+        try:
+            return self.of(place)
+        except (SkyMapError, OSError) as error:
+            log.warning("sky map not used, the stated region is: %s", error)
+            return None
+
+    def file(self, place: Localization) -> Path | None:
+        """Return the file of the map of a place; ``None`` if there is none."""
         url = place.skymap_fits_url
         if url is None:
             return None
         names = (_cached_name(url), PurePosixPath(urlsplit(url).path).name)
         files = (self.folder / name for name in names)
-        file = next((file for file in files if file.is_file()), None)
-        return None if file is None else _read(file, file.stat().st_mtime_ns)
+        return next((file for file in files if file.is_file()), None)
 
     def area(self, place: Localization, containment: float = 0.9) -> Area | None:
         """Return the region of the map where there is one, else the stated one, if there is one."""

@@ -7,6 +7,7 @@ from functools import partial
 
 from icecube_hooks import Record
 from icecube_plugin.alerts.file_names import page_path
+from icecube_plugin.sky.skymaps import Maps
 
 from ._paths import record_path, region_path, voevent_path
 from ._site import TITLE, event_files, index, record_files
@@ -24,6 +25,8 @@ class Asked:
         In the order in which they came.
     title : str
         Of the index.
+    maps : Maps, optional
+        Sky maps that are at hand.
 
     Attributes
     ----------
@@ -36,9 +39,11 @@ class Asked:
         If jinja2 is not installed.
     """
 
-    def __init__(self, records: Iterable[Record], title: str = TITLE) -> None:
+    def __init__(
+        self, records: Iterable[Record], title: str = TITLE, maps: Maps | None = None
+    ) -> None:
         came = list(records)
-        stories = tell(came)
+        stories = tell(came, maps)
         of_event = {path: story for story in stories for path in _paths_of(story)}
         of_record = {path: record for record in came for path in _paths_of_record(record)}
         self._made: dict[str, Callable[[], dict[str, bytes]]] = {

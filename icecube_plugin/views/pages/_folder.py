@@ -14,6 +14,7 @@ from typing import Final
 from icecube_hooks import Record
 from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.disk import locked_folder, replace_file, sync_folder
+from icecube_plugin.sky.skymaps import Maps
 
 from ._paths import record_path
 from ._site import TITLE, event_files, index, record_files
@@ -43,6 +44,8 @@ class Site:
         Made if it is not there.
     title : str
         Of the index.
+    maps : Maps, optional
+        Sky maps that are at hand. A page is written anew when the map of its event has come.
     sync : bool
         Whether the records are on the disk, not only in the system's memory, when `add` returns.
         Pages that a loss of power leaves empty are written again.
@@ -53,10 +56,13 @@ class Site:
         If jinja2 is not installed.
     """
 
-    def __init__(self, folder: Path, *, title: str = TITLE, sync: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, title: str = TITLE, maps: Maps | None = None, sync: bool = True
+    ) -> None:
         environment()
         self.folder = folder
         self.title = title
+        self.maps = maps
         self.sync = sync
         self._known: dict[str, Record | None] = {}
 
@@ -79,7 +85,7 @@ class Site:
                     self._write(record_files(record), sync=self.sync)
             if self.sync:
                 sync_folder(self.folder / "data")
-            return self._write_pages(tell(self._records()))
+            return self._write_pages(tell(self._records(), self.maps))
 
     def _write_pages(self, stories: Sequence[Story]) -> int:
         """Write the pages that are not there or not up to date, and the index."""
@@ -123,9 +129,18 @@ class Site:
 def _made_of(story: Story) -> list[str]:
     """Return a digest of what a page depends on, and the path of the event's first record."""
     others = (other.key for other in story.related)
-    parts = "\n".join((maker(), *others, *(record.id for record in story.records)))
+    own = (record.id for record in story.records)
+    parts = "\n".join((maker(), *others, *own, *_map_of(story)))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return [digest, record_path(story.records[0])]
+
+
+def _map_of(story: Story) -> Iterator[str]:
+    """Yield the file of the sky map of an event, and when it was written."""
+    place = story.event.latest("localization")
+    file = None if place is None or story.maps is None else story.maps.file(place)
+    if file is not None:
+        yield f"{file.name} {file.stat().st_mtime_ns}"
 
 
 def _moved(

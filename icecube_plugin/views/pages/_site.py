@@ -20,6 +20,7 @@ from icecube_plugin.alerts.words import (
 )
 from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
+from icecube_plugin.sky.skymaps import Maps
 
 from ._ds9 import ds9
 from ._paths import record_path, region_path, voevent_path
@@ -35,7 +36,9 @@ MAPPED: Final = 40
 """How many of the newest real events the map of the index shows."""
 
 
-def build(records: Iterable[Record], *, title: str = TITLE) -> dict[str, bytes]:
+def build(
+    records: Iterable[Record], *, title: str = TITLE, maps: Maps | None = None
+) -> dict[str, bytes]:
     """Return a whole site, by path: pages, index, and the files that they offer.
 
     Parameters
@@ -44,13 +47,15 @@ def build(records: Iterable[Record], *, title: str = TITLE) -> dict[str, bytes]:
         In any order; each id counts once.
     title : str
         Of the index.
+    maps : Maps, optional
+        Sky maps that are at hand.
 
     Raises
     ------
     ConfigError
         If jinja2 is not installed.
     """
-    stories = tell(records)
+    stories = tell(records, maps)
     files = {"index.html": index(stories, title)}
     for story in stories:
         files |= event_files(story)
@@ -94,9 +99,10 @@ def _maps(story: Story) -> Iterator[_Map]:
             "Circle with a dot: Sun, crescent: Moon, at the time of the event.",
         )
         yield _Map(
-            markup(svg_finder(story.placed, others=history)),
+            markup(svg_finder(story.placed, others=history, skymap=story.skymap)),
             "Around the position: offsets in degrees, north up, east left. "
-            "Solid: as stated. Dashed: scaled as a Gaussian. Faint: where it was before.",
+            "Solid: as stated. Dashed: scaled as a Gaussian. Faint: where it was before."
+            + ("" if story.skymap is None else " Grey: 50 and 90 % region of the sky map."),
         )
     except PlotError:  # no position, no map
         return

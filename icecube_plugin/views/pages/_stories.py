@@ -9,6 +9,7 @@ from icecube_hooks import Annotation, CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
 from icecube_plugin.alerts.headline import headline
 from icecube_plugin.alerts.words import tense_word
+from icecube_plugin.sky.skymaps import Maps, Pixels
 
 __all__ = ["Related", "Story", "tell"]
 
@@ -40,11 +41,14 @@ class Story:
     records : tuple of Record
         One for each of ``event.alerts``, in that order.
     related : tuple of Related
+    maps : Maps, optional
+        Where its sky map may be.
     """
 
     event: Event
     records: tuple[Record, ...] = field(repr=False)
     related: tuple[Related, ...] = ()
+    maps: Maps | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -73,18 +77,26 @@ class Story:
         return headline(record, name=self.event.title, is_aged=is_aged)
 
     @property
+    def skymap(self) -> Pixels | None:
+        """The sky map of its place, where it is at hand."""
+        place = self.event.latest("localization")
+        return None if place is None or self.maps is None else self.maps.usable(place)
+
+    @property
     def placed(self) -> Record:
         """The newest record, with what is known of the event: its place for one."""
         return self.records[-1].replace(alert=self.event.known)
 
 
-def tell(records: Iterable[Record]) -> tuple[Story, ...]:
+def tell(records: Iterable[Record], maps: Maps | None = None) -> tuple[Story, ...]:
     """Bring the records of each event together, newest event first.
 
     Parameters
     ----------
     records : iterable of Record
         In any order; each id counts once.
+    maps : Maps, optional
+        Sky maps that are at hand: regions on pages are theirs then.
 
     Returns
     -------
@@ -98,7 +110,7 @@ def tell(records: Iterable[Record]) -> tuple[Story, ...]:
     found: dict[str, Story] = {}
     for event in group(record.alert for record in known):
         own = tuple(by_alert[id(alert)].pop(0) for alert in event.alerts)
-        story = Story(event=_with_free_key(event, own, found), records=own)
+        story = Story(event=_with_free_key(event, own, found), records=own, maps=maps)
         found[story.key] = story
     return tuple(sorted(_linked(found), key=_age_s))
 

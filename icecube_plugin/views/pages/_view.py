@@ -190,6 +190,7 @@ def _where(story: Story) -> Section:
     alert = story.placed.alert
     place, time = alert.localization, alert.trigger_time
     facts = [] if place is None else list(_place_facts(place, time))
+    facts += _map_facts(story)
     likely = alert.most_probable_direction
     if likely is not None:
         facts.append(
@@ -221,6 +222,15 @@ def _place_facts(place: Localization, time: datetime | None) -> Iterator[Fact]:
     if place.error_radius_50_deg is not None:
         text = f"radius {place.error_radius_50_deg:.4g}°"
         yield Fact(label="Inner error", text=text, note=containment_text(0.5))
+
+
+def _map_facts(story: Story) -> Iterator[Fact]:
+    """Say how large the regions of the sky map are, where it is at hand."""
+    skymap = story.skymap
+    if skymap is not None:
+        areas = (f"{level:.0%} in {skymap.area_deg2(level):.3g} deg²" for level in (0.5, 0.9))
+        text = ", ".join(areas).replace("%", " %")
+        yield Fact(label="Sky map", text=text, note="in place of the stated error")
 
 
 def _degrees(ra_deg: float, dec_deg: float) -> str:

@@ -3,8 +3,8 @@
 They stand inside of an HTML page as they are. Lines and text have the page's colour
 (``currentColor``), so that dark pages work; there is no style element, script, id or reference.
 Classes to style: ``icecube-map``, ``grid``, ``edge``, ``plane``, ``body``, ``label``, ``stated``,
-``older``, ``scaled``, ``neutrino``, ``other``, ``retracted``, and ``k-gold``, ``k-cascade`` ... by
-kind.
+``older``, ``scaled``, ``neutrino``, ``other``, ``retracted``, ``skymap``, and ``k-gold``,
+``k-cascade`` ... by kind.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from icecube_hooks import AlertKind, Direction, Localization, Record
 from icecube_plugin.sky import separation_deg
+from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
     Point,
@@ -44,10 +45,16 @@ from ._events import (
     style_of,
 )
 
+if TYPE_CHECKING:
+    from icecube_plugin.sky.skymaps import Pixels
+
 __all__ = ["svg_finder", "svg_map", "svg_marker"]
 
 UNIT: Final = 1000
 """Units of the drawing per unit of the map's plane: all coordinates are whole numbers."""
+
+MAP_ROWS: Final = 125
+"""Rows of the grid on which the region of a sky map is drawn."""
 
 SHORT_DEG: Final = 6.0
 """Moves shorter than this have no arrow: the markers hide them."""
@@ -128,7 +135,9 @@ def svg_marker(kind: AlertKind) -> str:
     )
 
 
-def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
+def svg_finder(
+    record: Record, *, others: Iterable[Record] = (), skymap: Pixels | None = None
+) -> str:
     """Return a zoom on one alert as an ``<svg>`` element, see `icecube_plugin.views.plots.finder`.
 
     Raises
@@ -136,12 +145,13 @@ def svg_finder(record: Record, *, others: Iterable[Record] = ()) -> str:
     PlotError
         If the event has no position.
     """
-    field = field_of(record, others)
+    field = field_of(record, others, skymap)
     scale = UNIT / field.half_deg
     shapes = "".join(_shape(field, shape, scale) for shape in field.shapes)
     cross = _marker((0, 0), "x", "retracted") if field.event.is_retracted else ""
     inside = 'x="-1000" y="-1000" width="2000" height="2000" viewBox="-1000 -1000 2000 2000"'
-    parts = [_frame(field), f"<svg {inside}>{shapes}{cross}</svg>"]  # the inner one clips
+    shades = "" if skymap is None else "".join(_shades(field, skymap))
+    parts = [_frame(field), f"<svg {inside}>{shades}{shapes}{cross}</svg>"]  # the inner one clips
     return _svg(
         "-1180 -1030 2250 2250", f"Finder: {heading_of(field.event)}", FINDER_CONVENTION, parts
     )
@@ -316,6 +326,29 @@ def tick_step(half_deg: float) -> float:
     return next(
         step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0) if half_deg / step < 5.5
     )
+
+
+def _shades(field: Field, skymap: Pixels) -> Iterator[str]:
+    """Yield the 90 and the 50 % region of a sky map, as rows of a grid over the frame."""
+    import numpy as np
+
+    step = 2 * UNIT // MAP_ROWS
+    line = np.arange(-UNIT + step // 2, UNIT, step)
+    across, down = np.meshgrid(line, line)
+    east, north = -across * field.half_deg / UNIT, -down * field.half_deg / UNIT
+    angle, distance = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
+    sky = moved_deg(field.centre.ra_deg, field.centre.dec_deg, angle, np.minimum(distance, 180.0))
+    for level in (0.9, 0.5):
+        edges = np.diff(np.pad(skymap.contains(*sky, level).astype(int), ((0, 0), (1, 1))))
+        starts, stops = (np.argwhere(edges == sign).tolist() for sign in (1, -1))
+        runs = "".join(
+            f"M{line[left] - step // 2} {line[row]}h{(right - left) * step}"
+            for (row, left), (_, right) in zip(starts, stops, strict=True)
+        )
+        yield (
+            f'<path class="skymap" stroke-width="{step}" stroke-opacity=".2" d="{runs or "M0 0"}">'
+            f"<title>{level:.0%} region of the sky map</title></path>"
+        )
 
 
 def _shape(field: Field, shape: Shape, scale: float) -> str:
