@@ -6,12 +6,20 @@ about the latter; ``tests/benchmarks/start_up.py`` measures them.
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.start_up import BARE, HEAVY, PROGRAMS, RUN, Program, imported, seconds, within
+from tests.benchmarks.start_up import (
+    BARE,
+    HEAVY,
+    PROGRAMS,
+    RUN,
+    Program,
+    imported,
+    processor_seconds,
+    within,
+)
 
 JSON_TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
 TEXT_TOPIC = "gcn.classic.text.ICECUBE_ASTROTRACK_GOLD"
@@ -55,4 +63,4 @@ def test_the_check_says_why_a_program_failed(tmp_path: Path) -> None:
 def test_starts_soon(program: Program, tmp_path: Path) -> None:
     """Ten times what is wanted: this finds a mistake, not a slow machine."""
     limit_s = 10 * (program.budget_s or 0.5)
-    assert statistics.median(seconds(program, tmp_path) for _ in range(3)) < limit_s
+    assert min(processor_seconds(program, tmp_path) for _ in range(3)) < limit_s

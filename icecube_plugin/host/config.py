@@ -61,6 +61,7 @@ An unknown key is an error that names the nearest known one.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import tomllib
@@ -194,7 +195,8 @@ class SinkConfig(Section, frozen=True, kw_only=True):
     start : str
         Where a sink that is new begins: ``now``, or with the ``earliest`` entry of the journal.
     skip_older_than_s : float, optional
-        It does not get records that are older when they come to it [s]; ``None``: as its type says
+        It does not get records that are older when they come to it [s], infinity: gets all;
+        ``None``: as its type says
         (`icecube_hooks.SinkType`), a day for those that speak to people.
     filter : mapping
     when : str, optional
@@ -414,13 +416,17 @@ def _sink(name: str, data: Any) -> SinkConfig:
 
 
 def _span_s(value: Any, key: str) -> float:
-    """Return a span of seconds, or of a text such as ``36h`` or ``3d``, in seconds."""
+    """Return a span of seconds, or of a text such as ``36h``, ``3d`` or ``never``, in seconds."""
+    if value == "never":
+        return math.inf
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
         return float(match[1]) * _UNIT_S[match[2]]
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12:
         return float(value)
-    raise ConfigError(f"expected a span such as '36h' or '3d', not {value!r:.40}", key=key)
+    raise ConfigError(
+        f"expected a span such as '36h' or '3d', or 'never', not {value!r:.40}", key=key
+    )
 
 
 def _converted(value: Any, kind: Any, path: str) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -152,6 +153,14 @@ def seconds(program: Program, folder: Path) -> float:
     began = time.perf_counter()
     subprocess.run(program.command, capture_output=True, check=True, cwd=folder)
     return time.perf_counter() - began
+
+
+def processor_seconds(program: Program, folder: Path) -> float:
+    """Return the processor's time of one run, which a loaded machine changes little."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds(program, folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main(argv: Sequence[str] | None = None) -> int:

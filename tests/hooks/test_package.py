@@ -33,9 +33,9 @@ IMPORTED = """
 import sys, time
 before = set(sys.modules)
 import pluggy
-start = time.perf_counter()
+start = time.process_time()
 import {module}
-took = time.perf_counter() - start
+took = time.process_time() - start
 import json
 print(json.dumps([took, sorted(set(sys.modules) - before)]))
 """

@@ -96,8 +96,8 @@ def test_a_full_file_is_read(tmp_path: Path) -> None:
             "sinks.a.start: expected 'now' or 'earliest', not 'latest'",
         ),
         (
-            {"sinks": {"a": {"type": "x", "skip_older_than": "3 days"}}},
-            "sinks.a.skip_older_than: expected a span such as '36h' or '3d', not '3 days'",
+            {"sinks": {"a": {"type": "x", "skip_older_than": "3 d"}}},
+            "sinks.a.skip_older_than: expected a span such as '36h' or '3d', or 'never', not '3 d'",
         ),
         ({"sinks": {"a": {}}}, "sinks.a.type: is required"),
         ({"sinks": {"a": 3}}, "sinks.a: expected a table, not a whole number"),
@@ -252,3 +252,8 @@ def test_topics_are_those_that_parsers_claim() -> None:
     assert wanted_topics(kafka, ["one"], claimed) == (("one",), True)
     named = kafka.replace(topics=("a", "gcn.heartbeat"))
     assert wanted_topics(named, (), claimed) == (("a", "mine", "gcn.circulars"), True)
+
+
+def test_a_sink_that_wants_all_however_old() -> None:
+    read = config_from({"sinks": {"a": {"type": "x", "skip_older_than": "never"}}}, {})
+    assert read.sinks[0].skip_older_than_s == float("inf")
