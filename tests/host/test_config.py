@@ -256,4 +256,5 @@ def test_topics_are_those_that_parsers_claim() -> None:
 
 def test_a_sink_that_wants_all_however_old() -> None:
     read = config_from({"sinks": {"a": {"type": "x", "skip_older_than": "never"}}}, {})
+    assert read.sinks is not None
     assert read.sinks[0].skip_older_than_s == float("inf")
