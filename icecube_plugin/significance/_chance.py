@@ -162,7 +162,7 @@ def counted_chance(k: int, around: Iterable[tuple[float, float]]) -> float:
     Examples
     --------
     >>> round(counted_chance(3, [(100, 0.01)]), 4), round(poisson_chance(3, 1.0), 4)
-    (0.0838, 0.0803)
+    (0.0831, 0.0803)
     """
     _check_count(k)
     pairs = [(COUNT.number(n) + 1, COUNT.number(odds)) for n, odds in around]
