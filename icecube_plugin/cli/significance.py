@@ -33,11 +33,13 @@ from icecube_plugin.alerts.words import UNCORRECTED, sigma_text
 from icecube_plugin.significance import (
     GW_RATE_HIGH,
     STREAMS,
+    Heard,
     PValueError,
     Rate,
     Season,
     SeasonEvent,
     assess_p,
+    gw_run_of,
     p_from_sigma,
     post_trial_p,
     pre_trial_p,
@@ -294,7 +296,15 @@ def _season_json(total: Season) -> dict[str, Any]:
     names = ("n_events", "n_without", "n_searched", "coverage", "is_whole", "best_event")
     counts = ("threshold", "n_observed", "n_expected", "p_excess")
     values = {name: getattr(total, name) for name in (*names, *counts)}
-    return {"events": events, "best": best, **values}
+    return {"events": events, "best": best, "heard": _heard_json(total.heard), **values}
+
+
+def _heard_json(heard: Heard | None) -> dict[str, Any] | None:
+    if heard is None:
+        return None
+    days = {name: getattr(heard, name) for name in ("n_events", "n_days", "n_days_with")}
+    ends = {"start": heard.start.isoformat(), "stop": heard.stop.isoformat()}
+    return {**ends, **days, "per_year": heard.per_year}
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -355,6 +365,8 @@ def _season_lines(stream: str, total: Season) -> Iterator[str]:
         (one.event_key, f"{one.p_value:.4g}", _shown(one.q_value, ".3g"), _mark(one))
         for one in total.events[:LONGEST_LIST]
     ]
+    if total.heard is not None:
+        yield folded(_rate(stream, total, total.heard))
     yield table(cells, SEASON_HEADER)
     if len(total.events) > LONGEST_LIST:
         yield f"and {len(total.events) - LONGEST_LIST} more, less surprising"
@@ -366,6 +378,14 @@ def _season_lines(stream: str, total: Season) -> Iterator[str]:
     yield f"best of {total.n_events}: p = {_shown(best.p_value_post, '.4g')}, {best.verdict}"
     yield f"below p = {total.threshold:g}: {total.n_observed} seen, {total.n_expected:.3g} expected"
     yield f"chance of as many or more: {_shown(total.p_excess, '.3g')}"
+
+
+def _rate(stream: str, total: Season, heard: Heard) -> str:
+    """Return the rate that was heard, beside that of the observing run."""
+    run = gw_run_of(heard.stop)
+    known = run.high if stream == STREAMS[0] else run.low
+    bound = "" if total.is_whole else ", or more: what was not heard is missing"
+    return f"{heard}{bound}; published: {known.per_year:g} ({known.source})"
 
 
 def _mark(one: SeasonEvent) -> str:

@@ -69,7 +69,7 @@ from ._rates import (
     gw_run_of,
     gw_stream_of,
 )
-from ._season import CIRCULAR_THRESHOLD, Season, SeasonEvent, newest, season, superseded
+from ._season import CIRCULAR_THRESHOLD, Heard, Season, SeasonEvent, newest, season, superseded
 from ._trials import (
     Trials,
     bonferroni_p,
@@ -96,6 +96,7 @@ __all__ = [
     "Density",
     "EffectiveArea",
     "GWRun",
+    "Heard",
     "Multiplet",
     "ObservedEvents",
     "PValueError",

@@ -219,7 +219,7 @@ def gw_rate_of(alert: Alert, high: Rate | None = None, low: Rate | None = None) 
     stream = gw_stream_of(alert)
     if stream is None:
         return None
-    run = gw_run_of(alert.trigger_time or _day_of(alert.gw and alert.gw.superevent_id))
+    run = gw_run_of(gw_time(alert))
     return (high or run.high) if stream == STREAMS[0] else (low or run.low)
 
 
@@ -229,8 +229,13 @@ def gw_stream_of(alert: Alert) -> str | None:
         return STREAMS[0]
     if alert.p_value("bayesian") is None:
         return None
-    run = gw_run_of(alert.trigger_time or _day_of(alert.gw and alert.gw.superevent_id))
+    run = gw_run_of(gw_time(alert))
     return STREAMS[1 if run.low.per_year else 0]
+
+
+def gw_time(alert: Alert) -> datetime | None:
+    """Return the time of the GW event that was searched, or the day that it is named after."""
+    return alert.trigger_time or _day_of(alert.gw and alert.gw.superevent_id)
 
 
 @lru_cache(1024)

@@ -11,27 +11,69 @@ Conventions
 - Whether every search was heard nobody can tell from what was heard. Only who says how many events
   were searched (`n_searched`), and has them all, gets a post-trial p-value of the best and the
   chance of an excess. q-values need the number only: an event that was not heard counts as p = 1.
+- The rate that was heard (`Heard`) is a lower bound of that of the stream: what was not heard is
+  missing in it. Days without any search are the sign of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from icecube_hooks import Alert, AlertKind, Sided, Significance, WireFormat
+from icecube_hooks import YEAR_S, Alert, AlertKind, Sided, Significance, WireFormat
 from icecube_plugin.alerts import group
 from icecube_plugin.alerts.words import OURS, UNCORRECTED
 
 from ._assessment import assess_p, event_p
-from ._rates import count_text, gw_stream_of
+from ._rates import count_text, gw_stream_of, gw_time
 from ._trials import Trials
 from ._values import PROBABILITY, PValueError
 
-__all__ = ["CIRCULAR_THRESHOLD", "Season", "SeasonEvent", "newest", "season", "superseded"]
+__all__ = [
+    "CIRCULAR_THRESHOLD",
+    "Heard",
+    "Season",
+    "SeasonEvent",
+    "newest",
+    "season",
+    "superseded",
+]
 
 CIRCULAR_THRESHOLD: Final = 0.01
 """Below this p-value IceCube also sends a Circular (GCN IceCube mission page)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """How often searched events were heard, and on how many days.
+
+    Attributes
+    ----------
+    n_events : int
+        Distinct events of which a notice was heard, 2 or more.
+    start, stop : datetime
+        Times of the first and the last of them [UTC].
+    n_days, n_days_with : int
+        Days from the first to the last, both included, and those on which there was one.
+    """
+
+    n_events: int
+    start: datetime
+    stop: datetime
+    n_days: int
+    n_days_with: int
+
+    @property
+    def per_year(self) -> float:
+        """Events a year of 365 days: those after the first, by the time since the first."""
+        return (self.n_events - 1) / (self.stop - self.start).total_seconds() * YEAR_S
+
+    def __str__(self) -> str:
+        first, last = (f"{time:%Y-%m-%d}" for time in (self.start, self.stop))
+        days = f"from {first} to {last}, on {self.n_days_with} of {self.n_days} days"
+        return f"{self.n_events} heard {days}: {self.per_year:.3g} a year"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +112,8 @@ class Season:
         Distinct events without one (none stated, or a limit of 0).
     n_searched : int or None
         How many were searched, as stated by the caller.
+    heard : Heard or None
+        How often events were heard; ``None`` of fewer than two with different times.
     best : Significance or None
         The best of the looks; post-trial for all of them only if all were heard.
     best_event : str or None
@@ -87,6 +131,7 @@ class Season:
     n_events: int
     n_without: int
     n_searched: int | None
+    heard: Heard | None
     best: Significance | None
     best_event: str | None
     threshold: float
@@ -199,12 +244,26 @@ def season(
         n_events=n,
         n_without=n_heard - n,
         n_searched=n_searched,
+        heard=_heard(one for one in chosen if one.event_key in by_notice),
         best=_best(looks[0][0], n, search, is_whole, sided, provider) if looks else None,
         best_event=looks[0][1] if looks else None,
         threshold=limit,
         n_observed=n_observed,
         n_expected=n * limit if is_whole else None,
         p_excess=chance_of_count(n_observed, n, limit) if is_whole and n else None,
+    )
+
+
+def _heard(alerts: Iterable[Alert]) -> Heard | None:
+    times = sorted(filter(None, map(gw_time, alerts)))
+    if not times or times[0] == times[-1]:
+        return None
+    return Heard(
+        n_events=len(times),
+        start=times[0],
+        stop=times[-1],
+        n_days=(times[-1].date() - times[0].date()).days + 1,
+        n_days_with=len({time.date() for time in times}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -128,6 +129,42 @@ def test_the_two_streams_are_two_seasons() -> None:
     high, low = (season(alerts, stream=stream) for stream in STREAMS)
     assert (high.best_event, low.best_event) == ("S1a", "S2b")
     assert season(alerts).n_events == 2
+
+
+def test_the_rate_that_was_heard() -> None:
+    """Each superevent once, in its stream; by circular only it is not heard."""
+    day = timedelta(days=1)
+    early = [
+        lvk(None, 0.3, superevent=f"S{n}a").replace(trigger_time=T0 + n * day / 2) for n in range(7)
+    ]
+    again = early[3].replace(gw=early[3].gw and early[3].gw.replace(notice_number=3))
+    late = lvk(None, 0.2, superevent="S99a").replace(trigger_time=T0 + 9 * day)
+    circular = lvk(None, 0.001, superevent="S98a").replace(
+        trigger_time=T0 + 20 * day, format=WireFormat.CIRCULAR
+    )
+    total = season([*early, again, late, circular, lvk(0.1, 0.2)], stream=STREAMS[1])
+    assert total.heard is not None
+    assert (total.heard.n_events, total.heard.n_days, total.heard.n_days_with) == (8, 10, 5)
+    assert total.heard.per_year == pytest.approx(7 / 9 * 365)
+    days = "from 2023-09-14 to 2023-09-23, on 5 of 10 days"
+    assert str(total.heard) == f"8 heard {days}: 284 a year"
+    assert season([late, late]).heard is None
+    assert season([]).heard is None
+
+
+def test_the_rate_that_was_heard_is_right_on_average() -> None:
+    rng = np.random.default_rng(6)
+    years = []
+    for _ in range(400):
+        days = np.cumsum(rng.exponential(365 / 125, 12))
+        alerts = [
+            lvk(0.5, 0.5, superevent=f"S{n}a").replace(trigger_time=T0 + timedelta(days=day))
+            for n, day in enumerate(days.tolist())
+        ]
+        found = season(alerts).heard
+        assert found is not None
+        years.append(1 / found.per_year)  # the mean of times is right, that of rates is not
+    assert 1 / np.mean(years) == pytest.approx(125, rel=4 / np.sqrt(400 * 11))
 
 
 def test_one_search_only() -> None:
