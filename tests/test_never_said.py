@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing, redirect_stdout
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import html
 
-from icecube_hooks import AlertKind, Record
+from icecube_hooks import YEAR_S, AlertKind, Direction, Record
 from icecube_hooks.host import load_plugins
+from icecube_plugin.alerts.file_names import page_path
+from icecube_plugin.cli._records import Kept
 from icecube_plugin.cli.command import main
+from icecube_plugin.cli.serve import Live
 from icecube_plugin.host import messages_from
+from icecube_plugin.significance import coincidence, multiplet
+from icecube_plugin.sinks.database import Database
 from icecube_plugin.views.message import compose
 from icecube_plugin.views.pages import glance, page, tell
 from icecube_plugin.views.summary import summary
@@ -22,16 +30,33 @@ ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 NEVER = {
+    # 1. A rate is a rate, and a sigma is a surprise.
     "a negative sigma": r"-\d+(\.\d+)? ?sigma|sigma -\d|\(-\d\.\d+\)",
     "a sigma or a verdict of a rate": r"(far|false.alarm rate)[^.;\n]{0,40}\bsigma\b(?! and)",
     "a rate as a test": r"\bfar, (one|two)-sided|chance of at least one background",
-    "a rate as a waiting time": r"one in [\d.e+]+ years|\bin [\d.e+]+ years by chance",
-    "signalness as this alert's": r"probability of (being )?(astro|background)|1 - signalness",
+    # 2. What IceCube's rate is.
+    "a rate as a waiting time": r"\b(one|once) in [\d.]|\bin [\d.e+]+ years by chance",
+    "rate x time as background": r"background (alone|expected)|expected (from )?background",
+    # 3. What signalness is.
+    "signalness as this alert's": r"(probability|chance) (of|that)[^.;\n]{0,20} (astro|background)"
+    r"|1 - signalness|\d ?% (astrophysical|background|real)\b",
+    # 4. Seasons of which not all was heard.
+    "an excess of a season": r"\d expected by chance|chance of as many or more|best of the season",
+    # 5. Verdicts without trials.
     "one sigma as evidence": r"\bweak\b",
     "one trial as a correction": r"after 1 (trial|look)|given: 1 independent look",
-    "rate x time as background": r"background alone",
-    "an excess of a season": r"\d expected by chance|chance of as many or more|best of the season",
+    # 6. Rates of gravitational waves.
+    "a threshold as a rate": r"\b730(\.0)? (a|per) year",
+    # 7. Where alerts come from.
+    "tracks from everywhere": r"(gold|bronze)[^;\n]*(isotropic|equally dense)",
+    # 9. Contours.
+    "wider tails than a Gaussian": r"wider in the tails|contours? (is|are) wider",
+    # 10. What a running correction is worth.
+    "trials so far": r"(trials|looks) so far",
+    # 11. What has been replaced.
+    "a verdict of what was replaced": r"superseded\)[^\n]*\b(moderate|strong|discovery)\b",
 }
+"""Of each point of what was once wrong; the eighth, an ellipse's formula, is no sentence."""
 VERDICTS = (
     r"\b(moderate|strong) evidence|verdict: (moderate|strong|discovery)|Verdict', text='(mod|st)"
 )
@@ -52,19 +77,62 @@ def records(**options: Any) -> list[Record]:
     return found
 
 
-def figures(kept: list[Record]) -> Iterator[tuple[str, str]]:
-    pytest.importorskip("matplotlib")
+def texts(figure: Any) -> str:
     from matplotlib.text import Text
 
-    from icecube_plugin.views.plots import cumulative, p_ladder, sorted_p
-
-    for draw in (p_ladder, sorted_p, cumulative):
-        figure: Any = draw(kept)
-        texts: list[Any] = figure.findobj(Text)
-        yield f"plot {draw.__name__}", " ".join(one.get_text() for one in texts).replace("\n", " ")
+    return " ".join(one.get_text() for one in figure.findobj(Text)).replace("\n", " ")
 
 
-def surfaces(kept: list[Record]) -> Iterator[tuple[str, str]]:
+def figures(kept: list[Record]) -> Iterator[tuple[str, str]]:
+    """Yield what stands in plots, their captions too: of a season, and of an event of each kind."""
+    pytest.importorskip("matplotlib")
+    from icecube_plugin.views import plots
+
+    for draw in (plots.p_ladder, plots.sorted_p, plots.cumulative, plots.sky_map):
+        yield f"plot {draw.__name__}", texts(draw(kept))
+    yield "plot svg_map", plots.svg_map(kept)
+    placed = {one.alert.kind: one for one in kept if one.alert.localization is not None}
+    for kind, one in placed.items():
+        yield f"plot finder {kind}", texts(plots.finder(one))
+        yield f"plot svg_finder {kind}", plots.svg_finder(one)
+        yield f"plot visibility {kind}", texts(plots.visibility(one, "paranal"))
+
+
+def commands(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield what the commands print of records that a host has kept."""
+    lines, url = folder / "alerts.jsonl", f"sqlite:///{folder}/alerts.sqlite"
+    lines.write_text("".join(f"{record.to_json()}\n" for record in kept), encoding="utf-8")
+    with closing(Database(url=url)) as sink:
+        sink.write(kept)
+    of_kinds = {story.event.kind: story.key for story in tell(kept)}
+    at = ("--lines", str(lines))
+    asked = [
+        ("significance", str(lines)),
+        ("tail", *at, "-n", "1000"),
+        ("query", "--database", url, "--with-tests", "--all-revisions"),
+        ("chance", "--area", "154.33", "--density", "4.286e-4", "--found", "2"),
+        *(("show", key, *at) for key in of_kinds.values()),
+    ]
+    for words in asked:
+        out = StringIO()
+        with redirect_stdout(out):
+            assert main(list(words)) == 0, words
+        yield f"command {words[0]} {words[1]}", out.getvalue()
+
+
+def served(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield what `serve` shows, and what it tells the pages that are open."""
+    live = Live(Kept(str(folder / "alerts.jsonl")), folder, "Shift")
+    live.take()
+    yield "serve state", repr(live.state())
+    for story in tell(kept):
+        found = live.site.get(page_path(story.key))
+        assert found is not None
+        yield f"serve {story.key}", html.fromstring(found).text_content()
+    yield "serve index", html.fromstring(live.site.get("index.html") or b"").text_content()
+
+
+def surfaces(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
     for record in kept:
         yield f"summary {record.id}", summary(record)
         message = compose(record, now=NOW)
@@ -73,16 +141,33 @@ def surfaces(kept: list[Record]) -> Iterator[tuple[str, str]]:
     for story in tell(kept):
         yield f"page, show {story.event.key}", repr(page(story))
     yield from figures(kept)
+    yield from commands(kept, folder)
+    yield from served(kept, folder)
+    yield from coincidences(kept)
+
+
+def coincidences(kept: list[Record]) -> Iterator[tuple[str, str]]:
+    """Yield what is said of alerts near a transient, and of those before them."""
+    alerts = [record.alert for record in kept]
+    for kind in (AlertKind.GOLD, AlertKind.BRONZE):
+        alert = next(one for one in alerts if one.kind is kind and one.is_real)
+        place, time = alert.localization, alert.trigger_time
+        assert place is not None
+        assert time is not None
+        at = Direction(ra_deg=place.ra_deg, dec_deg=place.dec_deg)
+        found = coincidence(at, time, alerts, before_s=1e6, after_s=1e6, kinds=[kind])
+        before = multiplet(alert, alerts, window_s=4 * YEAR_S)
+        yield f"coincidence {kind}", f"{kind}: {[one.significance for one in found]} {before}"
 
 
 @pytest.fixture(scope="module")
-def plain() -> Mapping[str, str]:
-    return dict(surfaces(records()))
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    return dict(surfaces(records(), tmp_path_factory.mktemp("plain")))
 
 
 @pytest.fixture(scope="module")
-def corrected() -> Mapping[str, str]:
-    return dict(surfaces(records(trials=100)))
+def corrected(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    return dict(surfaces(records(trials=100), tmp_path_factory.mktemp("corrected")))
 
 
 def hits(said: Mapping[str, str], pattern: str) -> list[str]:
