@@ -113,11 +113,11 @@ def commands(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
         ("chance", "--area", "154.33", "--density", "4.286e-4", "--found", "2"),
         *(("show", key, *at) for key in of_kinds.values()),
     ]
-    for words in asked:
+    for command in asked:
         out = StringIO()
         with redirect_stdout(out):
-            assert main(list(words)) == 0, words
-        yield f"command {words[0]} {words[1]}", out.getvalue()
+            assert main(list(command)) == 0, command
+        yield f"command {command[0]} {command[1]}", out.getvalue()
 
 
 def served(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
@@ -128,8 +128,13 @@ def served(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
     for story in tell(kept):
         found = live.site.get(page_path(story.key))
         assert found is not None
-        yield f"serve {story.key}", html.fromstring(found).text_content()
-    yield "serve index", html.fromstring(live.site.get("index.html") or b"").text_content()
+        yield f"serve {story.key}", words(found)
+    yield "serve index", words(live.site.get("index.html") or b"")
+
+
+def words(page: bytes) -> str:
+    root: Any = html.fromstring(page)
+    return str(root.text_content())
 
 
 def surfaces(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
@@ -184,6 +189,7 @@ def test_never_said(plain: Mapping[str, str], corrected: Mapping[str, str], what
 
 def test_no_verdict_without_trials(plain: Mapping[str, str], corrected: Mapping[str, str]) -> None:
     assert hits(plain, VERDICTS) == []
+    assert hits(plain, r"\bp [\d.e-]+ after trials") == []
     assert hits(plain, "not corrected for trials")
     assert hits(corrected, "verdict: none")
 

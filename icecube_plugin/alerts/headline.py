@@ -24,6 +24,7 @@ from icecube_plugin.sky import circularised_radius_deg
 
 from .words import (
     NOT_STATED_CONTAINMENT,
+    UNCORRECTED,
     clean,
     notice_label,
     number_text,
@@ -132,12 +133,19 @@ def sure_text(alert: Alert, significances: Iterable[Significance]) -> str | None
     """Return what most says how sure an alert is; ``None`` if nothing does."""
     found = decisive(significances)
     if found is not None:
-        trials = "before" if found.p_value_post is None else "after"
         limit = "<= " if found.is_limit else ""
-        return f"p {limit}{number_text(_p(found))} {trials} trials"
+        return f"p {limit}{number_text(_p(found))} {_trials(found)}"
     if alert.signalness is not None:
         return f"signalness {alert.signalness:.2f}"
     return None if alert.far_per_year is None else f"FAR {alert.far_per_year:.3g} per year"
+
+
+def _trials(one: Significance) -> str:
+    """Say which trials are in a p-value; a penalty for two searches is not the season's."""
+    if one.p_value_post is None:
+        return "before trials"
+    is_corrected = UNCORRECTED not in (one.trials_source or "")
+    return "after trials" if is_corrected else f"of {one.n_trials:g} searches, before trials"
 
 
 def decisive(significances: Iterable[Significance]) -> Significance | None:

@@ -212,7 +212,7 @@ _HEADER: Final = (
     _Head("Error radius [°]"),
     _Head("Signalness"),
     _Head("False alarms per year"),
-    _Head("p after trials"),
+    _Head("p-value"),
     _Head("Notices"),
 )
 
