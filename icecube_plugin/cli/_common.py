@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_json",
+    "add_sites",
     "configuration",
     "folded",
     "installed",
@@ -72,6 +73,19 @@ def installed(config: Config) -> PluginSet:
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the option ``--json``."""
     parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+
+
+def add_sites(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--site``, which may come several times."""
+    parser.add_argument(
+        "--site",
+        action="append",
+        default=[],
+        dest="sites",
+        metavar="SITE",
+        help="name of an observatory, or LAT,LON,HEIGHT [deg, deg, m]: when it can observe "
+        "(several: once each)",
+    )
 
 
 def print_json(data: object) -> None:

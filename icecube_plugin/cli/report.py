@@ -8,7 +8,7 @@ from typing import Final
 
 from icecube_plugin.alerts.words import plural
 
-from ._common import add_json, print_json
+from ._common import add_json, add_sites, print_json
 from ._records import add_maps, maps_of, records_in
 
 __all__ = ["add_arguments"]
@@ -18,6 +18,7 @@ examples:
   icecube-alerts report icecube-alerts-data/alerts.sqlite -o site
   icecube-alerts report postgresql://reader@host/alerts -o site
   icecube-alerts report notices/ more/alert.xml -o site --title "Run O4"
+  icecube-alerts report notices/ -o site --site paranal --site -30.24,-70.74,2722
   icecube-alerts report alerts.jsonl -o site && xdg-open site/index.html
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to write")
     parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")
     add_maps(parser)
+    add_sites(parser)
     add_json(parser, "what was written")
     parser.set_defaults(run=run)
 
@@ -41,8 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.sinks.html import Html
 
-    maps = maps_of(arguments).folder
-    sink = Html(folder=arguments.output, title=arguments.title, maps=maps, sync=False)
+    sink = Html(
+        folder=arguments.output,
+        title=arguments.title,
+        maps=maps_of(arguments).folder,
+        sites=arguments.sites,
+        sync=False,
+    )
     records, refused = records_in(arguments.sources, arguments)
     sink.write(records)
     index = sink.folder / "index.html"

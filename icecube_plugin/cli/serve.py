@@ -14,34 +14,40 @@ import logging
 import mimetypes
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from icecube_hooks import ConfigError, Record
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.host.health import troubles
+from icecube_plugin.sky.site import Site, site_of
 from icecube_plugin.sky.skymaps import Maps
 
-from ._common import configuration
+from ._common import add_sites, configuration
 from ._records import Kept, add_kept, kept_at
 from .tail import New
 
-__all__ = ["Live", "add_arguments", "server"]
+if TYPE_CHECKING:
+    from icecube_plugin.host import Config
+    from icecube_plugin.views.pages import Asked
+
+__all__ = ["Live", "add_arguments", "configured", "server"]
 
 log = logging.getLogger(__name__)
 
 EXAMPLES: Final = """\
 examples:
   icecube-alerts serve
-  icecube-alerts serve --port 8080 --title "Shift, 3 am"
+  icecube-alerts serve --port 8080 --title "Shift, 3 am" --site paranal
 
 Beside `icecube-alerts listen` with the same configuration: the newest alert with its age, all
 pages, new events without a reload, and in red that the host has no connection, or does not run.
+Without --site, the sites that the configured sinks name.
 For this machine only; a tunnel (ssh -L) brings it to another. Until Ctrl-C.
 """
 
@@ -57,19 +63,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kept(parser)
     parser.add_argument("--port", type=int, default=8765, help="of 127.0.0.1 (8765); 0: any")
     parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")
+    add_sites(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    folder = configuration(arguments).data_folder
-    live = Live(kept_at(arguments), folder, arguments.title)
+    config = configuration(arguments)
+    sites = [site_of(said) for said in arguments.sites or configured(config)]
+    live = Live(kept_at(arguments), config.data_folder, arguments.title, sites)
     made = server(live, arguments.port)
     print(f"http://127.0.0.1:{made.server_port}/", flush=True)
     live.start()
     with made:
         made.serve_forever(LOOK_S)
     return 0
+
+
+def configured(config: Config) -> Iterator[Any]:
+    """Yield the sites that the configured sinks are told of, each once."""
+    said: list[Any] = []
+    for sink in config.sinks or ():
+        for one in (*sink.options.get("sites", ()), sink.options.get("site")):
+            if one is not None and one not in said:
+                said.append(one)
+    yield from said
 
 
 class Live:
@@ -83,20 +101,21 @@ class Live:
         Data folder of the host.
     title : str
         Of the index.
+    sites : sequence of Site
+        Whose times to observe stand in the pages.
     """
 
-    def __init__(self, kept: Kept, folder: Path, title: str) -> None:
-        from icecube_plugin.views.pages import Asked
-
+    def __init__(self, kept: Kept, folder: Path, title: str, sites: Sequence[Site] = ()) -> None:
         self.folder = folder
         self.title = title
+        self.sites = sites
         self.changed = threading.Condition()
         self.version = 0
         self.maps = Maps(folder / "skymaps")
-        self.site = Asked([], title)
+        self._records: list[Record] = []
+        self.site = self._asked(0)
         self.problems: list[str] = []
         self._new = New(kept)
-        self._records: list[Record] = []
         self._unread: str | None = None
 
     def start(self) -> None:
@@ -111,18 +130,19 @@ class Live:
 
     def look(self) -> None:
         """Look once: make the site anew if records came, and tell who waits of what changed."""
-        from icecube_plugin.views.pages import Asked
-
         count = len(self._records)
-        site = self.site
-        if count != self.version:
-            site = Asked(self._records[:count], self.title, self.maps)
+        site = self._asked(count) if count != self.version else self.site
         unread = [] if self._unread is None else [self._unread]
         problems = [*unread, *troubles(self.folder, datetime.now(UTC))]
         if (count, problems) != (self.version, self.problems):
             with self.changed:
                 self.site, self.version, self.problems = site, count, problems
                 self.changed.notify_all()
+
+    def _asked(self, count: int) -> Asked:
+        from icecube_plugin.views.pages import Asked
+
+        return Asked(self._records[:count], self.title, self.maps, self.sites)
 
     def state(self) -> dict[str, Any]:
         """Return what a page is told."""

@@ -7,13 +7,15 @@ import difflib
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_plugin.alerts import changes
 from icecube_plugin.alerts.lookup import is_guess, matches
 from icecube_plugin.alerts.words import RETRACTED, clean
+from icecube_plugin.sky.site import Site, site_of
 
-from ._common import add_json, print_json
+from ._common import add_json, add_sites, print_json
 from ._records import add_kept, add_maps, maps_of, records_of
 from ._screen import Screen, screen
 
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
     add_kept(parser)
     add_maps(parser)
+    add_sites(parser)
     add_json(parser, "the event, its notices and changes")
     parser.set_defaults(run=run)
 
@@ -62,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_data(story))
     else:
-        _show(story, screen(), list(_how_found(arguments.event, events)))
+        sites = [site_of(site) for site in arguments.sites]
+        _show(story, sites, screen(), list(_how_found(arguments.event, events)))
     return 0
 
 
@@ -83,10 +87,10 @@ def _say_unknown(name: str, stories: Iterable[Story]) -> None:
     print(text, file=sys.stderr)
 
 
-def _show(story: Story, shown: Screen, notes: Iterable[str]) -> None:
-    from icecube_plugin.views.pages import page
+def _show(story: Story, sites: Iterable[Site], shown: Screen, notes: Iterable[str]) -> None:
+    from icecube_plugin.views.pages import looks_from, page
 
-    told = page(story)
+    told = page(story, looks_from(story, sites, datetime.now(UTC)))
     for note in notes:
         shown.line(note, "aside")
     shown.line(told.title, "title")
@@ -109,7 +113,7 @@ def _show_section(section: Section, shown: Screen) -> None:
         shown.line(f"  {fact.label:<20} {fact.text}" + (f"  ({fact.note})" if fact.note else ""))
     if section.table is not None:
         shown.table(section.table.header, section.table.text)
-    for link in section.links:
+    for link in (one for one in section.links if not one.download):
         note = f"  ({link.note})" if link.note else ""
         shown.line(
             f"  {link.text:<20} {link.href}{note}" if link.is_away else f"  {link.text}{note}"

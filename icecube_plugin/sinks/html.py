@@ -15,7 +15,8 @@ Needs the extra ``report``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from icecube_hooks import Record, SinkType, hookimpl
 from icecube_plugin.disk import absolute, usable_folder, wrong
@@ -38,6 +39,9 @@ class Html:
     maps : str or path
         Folder of sky maps, by default where ``plot --fetch`` puts them: of those that are there the
         pages show regions and areas.
+    sites : list of str or table
+        Observatories whose times to observe stand in the pages: see
+        `icecube_plugin.sky.site.site_of`.
     sync : bool
         Whether the records are on the disk, not only in the system's memory, when `write`
         returns; the pages are made of them.
@@ -45,7 +49,8 @@ class Html:
     Raises
     ------
     ConfigError
-        If the folder cannot be made or written into, or jinja2 is not installed.
+        If the folder cannot be made or written into, a site is unknown, or jinja2 is not
+        installed.
     """
 
     def __init__(
@@ -54,12 +59,15 @@ class Html:
         folder: str | os.PathLike[str] = "icecube-alerts-data/html",
         title: Text = "IceCube neutrino alerts",
         maps: str | os.PathLike[str] = DEFAULT_FOLDER,
+        sites: Sequence[str | Mapping[str, Any]] = (),
         sync: bool = True,
     ) -> None:
+        from icecube_plugin.sky.site import site_of
         from icecube_plugin.views.pages import Site  # takes longer than importing all sinks
 
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
-        self._site = Site(self.folder, title=title, maps=Maps(maps), sync=sync)
+        places = [site_of(site) for site in sites]
+        self._site = Site(self.folder, title=title, maps=Maps(maps), sites=places, sync=sync)
 
     def write(self, records: Sequence[Record], /) -> None:
         """Write a batch.

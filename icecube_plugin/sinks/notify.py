@@ -113,7 +113,7 @@ class Notify:
         urls_env: str | None = None,
         urls_file: str | None = None,
         state: str | os.PathLike[str] = "icecube-alerts-data/notify.sqlite",
-        site: Mapping[str, Any] | None = None,
+        site: str | Mapping[str, Any] | None = None,
         tests: bool = False,
         limit_chars: Annotated[int, Meta(ge=FEWEST_CHARACTERS)] | None = None,
         page_url: str | None = None,

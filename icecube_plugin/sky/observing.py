@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Direction, Localization
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DARK_SUN_DEG",
+    "HIGH_ENOUGH_DEG",
     "Night",
+    "Window",
     "airmass",
     "altitudes_deg",
     "dark_times",
@@ -40,10 +43,13 @@ __all__ = [
     "night",
     "sun_altitudes_deg",
     "sun_and_moon",
+    "windows",
 ]
 
 DARK_SUN_DEG: Final = -12.0
 """Below this altitude of the Sun it is dark (nautical twilight ends)."""
+HIGH_ENOUGH_DEG: Final = 30.0
+"""From this altitude on it is observed: an airmass of 2."""
 SUNSET_DEG: Final = -0.833
 """Altitude of the Sun's centre when it sets: its radius, and the refraction at the horizon."""
 STEP: Final = timedelta(minutes=10)
@@ -71,18 +77,23 @@ def altitudes_deg(ra_deg: Any, dec_deg: Any, times: Sequence[datetime], site: Si
     import erfa
     import numpy as np
 
+    days = _days(times)
     with _far_years():
-        zenith_distance = erfa.atco13(
-            np.radians(ra_deg),
-            np.radians(dec_deg),
-            *(0.0, 0.0, 0.0, 0.0),  # proper motion, parallax, radial velocity
+        # What takes long, precession and the like, is done once a day: it moves less than 1 arcsec.
+        dates, which = np.unique(np.floor(days), return_inverse=True)
+        of_day, _ = erfa.apco13(
             UNIX_EPOCH_JD,
-            _days(times),
+            dates + 0.5,
             0.0,  # UT1 - UTC
             *(math.radians(site.lon_deg), math.radians(site.lat_deg), site.height_m),
             *(0.0, 0.0),  # polar motion
             *(0.0, 0.0, 0.0, 1.0),  # no air: no refraction
-        )[1]
+        )
+        turned = erfa.aper13(UNIX_EPOCH_JD, days, of_day[which])
+        stars = np.radians(ra_deg), np.radians(dec_deg)
+        # without proper motion, parallax, radial velocity
+        apparent = erfa.atciq(*stars, *(0.0, 0.0, 0.0, 0.0), turned)
+        zenith_distance = erfa.atioq(*apparent, turned)[1]
     return [float(altitude) for altitude in 90.0 - np.degrees(zenith_distance)]
 
 
@@ -118,6 +129,11 @@ def sun_and_moon(moment: datetime) -> Mapping[str, Direction]:
 
 
 def _sun_deg(times: Sequence[datetime]) -> tuple[Floats, Floats]:
+    return _sun_at(tuple(times))
+
+
+@lru_cache(maxsize=8)  # the same times for each site; this is what takes longest
+def _sun_at(times: tuple[datetime, ...]) -> tuple[Floats, Floats]:
     import erfa
 
     with _far_years():
@@ -227,10 +243,8 @@ def night(place: Direction | Localization, site: Site, evening: date) -> Night:
     noon = datetime.combine(evening, time(12), UTC) - timedelta(hours=site.lon_deg / 15)
     times = [noon + number * NIGHT_STEP for number in range(timedelta(days=1) // NIGHT_STEP + 1)]
     sun = sun_altitudes_deg(times, site)
-    middle = [times[sun.index(min(sun))]]
-    moon_ra, moon_dec, _ = _moon_deg(middle)
-    (sun_ra,), (sun_dec,) = _sun_deg(middle)
-    elongation = math.radians(polar_deg(moon_ra, moon_dec, sun_ra, sun_dec)[0][0])
+    middle = times[sun.index(min(sun))]
+    moon_ra, moon_dec, _ = _moon_deg([middle])
     return Night(
         site=site,
         evening=evening,
@@ -238,6 +252,104 @@ def night(place: Direction | Localization, site: Site, evening: date) -> Night:
         target=altitudes_deg(place.ra_deg, place.dec_deg, times, site),
         sun=sun,
         moon=moon_altitudes_deg(times, site),
-        moon_illumination=(1 - math.cos(elongation)) / 2,
+        moon_illumination=_lit(middle),
         moon_distance_deg=float(polar_deg(moon_ra, moon_dec, place.ra_deg, place.dec_deg)[0][0]),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """A time in which a site can observe a position: dark, and high enough.
+
+    Attributes
+    ----------
+    start, stop : datetime
+        [UTC]; to a minute.
+    best_time : datetime
+        When it is highest.
+    altitude_deg : float
+        At that time.
+    moon_altitude_deg, moon_distance_deg : float
+        Of the Moon, and from it, at that time (seen from the centre of the Earth: to 1 deg).
+    moon_illumination : float
+        Share of the Moon's disc that is lit, 0 to 1.
+    """
+
+    start: datetime
+    stop: datetime
+    best_time: datetime
+    altitude_deg: float
+    moon_altitude_deg: float
+    moon_distance_deg: float
+    moon_illumination: float
+
+
+def windows(
+    place: Direction | Localization,
+    site: Site,
+    start: datetime,
+    *,
+    above_deg: float = HIGH_ENOUGH_DEG,
+    sun_below_deg: float = DARK_SUN_DEG,
+) -> list[Window]:
+    """Return when a site can observe a position in the 24 hours from `start`, in order of time.
+
+    Parameters
+    ----------
+    place : Direction or Localization
+    site : Site
+    start : datetime
+    above_deg : float
+        Lowest altitude of the position [deg].
+    sun_below_deg : float
+        Highest altitude of the Sun [deg].
+    """
+    import numpy as np
+
+    times = [start + number * STEP for number in range(STEPS + 1)]
+    target = np.array(altitudes_deg(place.ra_deg, place.dec_deg, times, site))
+    margin = np.minimum(
+        target - above_deg, sun_below_deg - np.array(sun_altitudes_deg(times, site))
+    )
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], margin > 0, [False])).astype(int)))
+    return [
+        _window(place, site, times, (_crossing(margin, first), _crossing(margin, after)))
+        for first, after in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def _crossing(margin: Floats, step: int) -> float:
+    """Return at which step, with its fraction, the margin changes its sign before `step`."""
+    if step in (0, len(margin)):
+        return float(min(step, len(margin) - 1))
+    before, after = margin[step - 1], margin[step]
+    return float(step - 1 + before / (before - after))
+
+
+def _window(
+    place: Direction | Localization,
+    site: Site,
+    times: Sequence[datetime],
+    span: tuple[float, float],
+) -> Window:
+    start, stop = (times[0] + step * STEP for step in span)
+    inside = [start, *(one for one in times if start < one < stop), stop]
+    best, altitude = highest(place.ra_deg, place.dec_deg, inside, site)
+    moon_ra, moon_dec, _ = _moon_deg([best])
+    return Window(
+        start=start,
+        stop=stop,
+        best_time=best,
+        altitude_deg=altitude,
+        moon_altitude_deg=moon_altitudes_deg([best], site)[0],
+        moon_distance_deg=float(polar_deg(moon_ra, moon_dec, place.ra_deg, place.dec_deg)[0][0]),
+        moon_illumination=_lit(best),
+    )
+
+
+def _lit(moment: datetime) -> float:
+    """Return the share of the Moon's disc that is lit."""
+    moon_ra, moon_dec, _ = _moon_deg([moment])
+    (sun_ra,), (sun_dec,) = _sun_deg([moment])
+    elongation = math.radians(polar_deg(moon_ra, moon_dec, sun_ra, sun_dec)[0][0])
+    return (1 - math.cos(elongation)) / 2

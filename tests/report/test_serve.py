@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from icecube_hooks import Record, Tense
 from icecube_hooks.testing import make_record
 from icecube_plugin.cli._records import Kept
 from icecube_plugin.cli.demo import MockCluster
-from icecube_plugin.cli.serve import Live, server
+from icecube_plugin.cli.serve import Live, configured, server
 from icecube_plugin.host import Config, Host, KafkaConfig
-from icecube_plugin.host.config import HealthConfig, SinkConfig
+from icecube_plugin.host.config import HealthConfig, SinkConfig, config_from
 from icecube_plugin.host.health import STATUS_VERSION, status_path
 from icecube_plugin.host.kafka import LiveSource
+from icecube_plugin.sky.site import SITES
 from tests.report.browser import chromium
 
 TOPIC = "gcn.notices.icecube.gold_bronze_track_alerts"
@@ -173,3 +175,29 @@ def test_only_its_own_files_and_only_on_this_machine(
     asked.close()
     running.shutdown()
     running.server_close()
+
+
+def test_sites_of_the_configuration_look_from_now_on(tmp_path: Path) -> None:
+    """A page that is asked for says when to observe in the 24 hours from then."""
+    lines = tmp_path / "alerts.jsonl"
+    lines.write_text(make_record().to_json() + "\n")
+    live = Live(Kept(str(lines)), tmp_path, "Live", [SITES["paranal"], SITES["la-palma"]])
+    live.take()
+    before = datetime.now(UTC)
+    page = live.site.get("events/137840_57034692.html")
+    assert page is not None
+    text = page.decode()
+    assert "Paranal" in text
+    since = re.search(r"In the 24 h from ([-0-9]+ [0-9:]+) UTC", text)
+    assert since is not None
+    asked = datetime.fromisoformat(since[1]).replace(tzinfo=UTC)
+    assert abs(asked - before) < timedelta(minutes=5)
+
+
+def test_sites_are_those_that_sinks_are_told_of() -> None:
+    sinks = {
+        "pages": {"type": "html", "sites": ["paranal", "la-palma"]},
+        "shift": {"type": "notify", "urls": ["json://localhost"], "site": "paranal"},
+    }
+    assert list(configured(config_from({"sinks": sinks}, {}))) == ["paranal", "la-palma"]
+    assert list(configured(config_from({}, {}))) == []

@@ -25,7 +25,13 @@ from tests.report.hostile import all_hostile
 
 class TestConformance(SinkConformance):
     factory = Html
-    bad_options = ({"folder": 5}, {"folder": ""}, {"folder": "/dev/null/x"}, {"title": ""})
+    bad_options = (
+        {"folder": 5},
+        {"folder": ""},
+        {"folder": "/dev/null/x"},
+        {"title": ""},
+        {"sites": ["nowhere"]},
+    )
     keeps_order = False
 
     @pytest.fixture(autouse=True)
@@ -184,6 +190,15 @@ def test_without_jinja2_it_names_the_extra(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'icecube-plugin[report]'" in done.stderr
+
+
+def test_pages_are_made_anew_for_another_site(tmp_path: Path) -> None:
+    page = tmp_path / "events" / "137840_57034692.html"
+    Html(folder=tmp_path).write([make_record()])
+    assert "Observable" not in page.read_text()
+    Html(folder=tmp_path, sites=["paranal", "-30.24,-70.74,2722"]).write([make_record()])
+    assert "Paranal" in page.read_text()
+    assert "-30.24,-70.74,2722" in page.read_text()
 
 
 def test_title_is_shown_and_checked(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import icalendar
 import pytest
 from astropy.coordinates import SkyCoord
 from hypothesis import given
@@ -19,6 +20,7 @@ from icecube_hooks import (
     AlertKind,
     AsymmetricError,
     CoincidentEvent,
+    Direction,
     Ellipse,
     Localization,
     Record,
@@ -31,10 +33,13 @@ from icecube_hooks.testing import (
     make_record,
 )
 from icecube_plugin.alerts.file_names import event_file_stem
+from icecube_plugin.sky.observing import airmass, windows
+from icecube_plugin.sky.site import SITES, Site
 from icecube_plugin.views.pages import build, page, page_path, tell, web_address
 from tests.report.hostile import all_hostile
 
 LIMIT_BYTES = 250_000
+JUNE = datetime(2024, 6, 20, tzinfo=UTC)
 
 
 def parsed(data: bytes) -> Any:
@@ -146,6 +151,45 @@ def test_a_page_tells_the_story_of_an_event() -> None:
     assert "RETRACTED" in text
     assert "this event is withdrawn" in text
     assert f"{moved.dec_deg:+.4f}°" in text  # where it was said to be
+
+
+def section_of(data: bytes, anchor: str) -> str:
+    return " ".join(parsed(data).get_element_by_id(anchor).text_content().split())
+
+
+def test_sites_say_when_they_can_observe_on_the_page_and_in_a_calendar() -> None:
+    record = make_record(localization=make_localization(ra_deg=200.0, dec_deg=-10.0))
+    start = record.alert.notice_time
+    assert start is not None
+    window, *_ = windows(Direction(ra_deg=200.0, dec_deg=-10.0), SITES["paranal"], start)
+    files = build([record], sites=[SITES["paranal"], SITES["maunakea"]])
+    told = section_of(files["events/137840_57034692.html"], "observable")
+    assert f"{window.start:%Y-%m-%d %H:%M} to {window.stop:%H:%M} UTC" in told
+    assert f"best airmass {airmass(window.altitude_deg):.2f}" in told
+    assert "Maunakea" in told
+    entries = icalendar.Calendar.from_ical(files["data/137840_57034692.ics"]).walk("VEVENT")
+    found = next(one for one in entries if one["location"] == "Paranal")
+    assert found.decoded("dtstart") == window.start.replace(microsecond=0)
+    assert found.decoded("dtend") == window.stop.replace(microsecond=0)
+    assert len({str(one["uid"]) for one in entries}) == len(entries)
+
+
+def test_who_cannot_observe_says_why() -> None:
+    record = make_record(localization=make_localization(ra_deg=200.0, dec_deg=80.0))
+    north = Site(name="Nordkapp", lat_deg=71.2, lon_deg=25.8)
+    june = make_record(trigger_time=JUNE, notice_time=JUNE, run_id=1, event_id=1, event_names=())
+    files = build([record, june], sites=[SITES["paranal"], north])
+    told = section_of(files["events/137840_57034692.html"], "observable")
+    assert "below the horizon while it is dark" in told
+    assert "Nordkappnot dark within 24 h" in section_of(files["events/1_1.html"], "observable")
+    assert "data/1_1.ics" not in files or b"Nordkapp" not in files["data/1_1.ics"]
+
+
+def test_nobody_is_sent_to_what_is_withdrawn() -> None:
+    gone = make_record(status=Status.RETRACTION)
+    files = build([gone], sites=[SITES["paranal"]])
+    assert b"Observable" not in files["events/137840_57034692.html"]
+    assert b"Observable" not in build([make_record()])["events/137840_57034692.html"]
 
 
 def test_a_test_says_so_and_stands_apart() -> None:

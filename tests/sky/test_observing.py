@@ -24,6 +24,7 @@ from icecube_plugin.sky.observing import (
     night,
     sun_altitudes_deg,
     sun_and_moon,
+    windows,
 )
 from icecube_plugin.sky.site import SITES, Site, site_of
 
@@ -47,7 +48,7 @@ def astropy_offline() -> Iterator[None]:
         yield
 
 
-def at(site: Site, time: datetime) -> Any:
+def at(site: Site, time: Any) -> Any:
     """astropy's frame, with its own data on the Earth's rotation, and without air."""
     from astropy import units as u
     from astropy.coordinates import AltAz, EarthLocation
@@ -159,6 +160,50 @@ def test_morning_twilight_belongs_to_its_night() -> None:
     la_palma = SITES["la-palma"]
     assert evening_of(datetime(2024, 1, 10, 7, 40, tzinfo=UTC), la_palma) == date(2024, 1, 9)
     assert evening_of(datetime(2024, 1, 10, 8, 30, tzinfo=UTC), la_palma) == date(2024, 1, 10)
+
+
+@settings(max_examples=15)
+@given(*angles, times, sites, st.sampled_from([20.0, 30.0, 50.0]))
+def test_windows_are_those_of_astropy(
+    ra: float, dec: float, start: datetime, site: Site, above_deg: float
+) -> None:
+    """Each minute of a day is inside of a window exactly if astropy says dark and high enough."""
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord, get_body
+    from astropy.time import Time
+
+    found = windows(Direction(ra_deg=ra, dec_deg=dec), site, start, above_deg=above_deg)
+    minutes = [start + timedelta(minutes=n) for n in range(0, 24 * 60, 7)]
+    with astropy_offline():
+        frame = at(site, Time(minutes))
+        high = SkyCoord(ra * u.deg, dec * u.deg).transform_to(frame).alt.deg - above_deg
+        sun = get_body("sun", frame.obstime, frame.location, ephemeris="builtin")
+        dark = -12.0 - sun.transform_to(frame).alt.deg
+    for minute, margin in zip(minutes, map(min, high, dark), strict=True):
+        if abs(margin) > 0.1:  # not at an edge
+            assert any(w.start <= minute <= w.stop for w in found) == (margin > 0), minute
+    for window in found:
+        assert start <= window.start <= window.best_time <= window.stop <= start + timedelta(1)
+        assert window.altitude_deg >= above_deg - 0.1
+
+
+def test_a_window_has_the_moon_of_its_night() -> None:
+    """The Moon was full on 6 April 2023, new on 20 April: as almanacs have it."""
+    place = Direction(ra_deg=200.0, dec_deg=-10.0)
+    full, *_ = windows(place, PARANAL, datetime(2023, 4, 6, 12, tzinfo=UTC))
+    new, *_ = windows(place, PARANAL, datetime(2023, 4, 19, 12, tzinfo=UTC))
+    assert full.moon_illumination > 0.98
+    assert full.moon_distance_deg < 12
+    assert new.moon_illumination < 0.02
+    assert new.moon_altitude_deg < 0
+    assert (full.start.hour, full.stop.hour) == (0, 9)
+    assert full.altitude_deg == pytest.approx(90 - 24.627 + 10.0, abs=0.2)
+
+
+def test_no_window_where_the_sun_does_not_set_or_it_stays_low() -> None:
+    june = datetime(2024, 6, 20, tzinfo=UTC)
+    assert windows(Direction(ra_deg=10.0, dec_deg=80.0), TROMSO, june) == []
+    assert windows(Direction(ra_deg=10.0, dec_deg=80.0), PARANAL, june) == []
 
 
 def test_site_of_the_configuration() -> None:

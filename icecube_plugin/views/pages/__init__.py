@@ -14,7 +14,7 @@ Conventions
   content security policy stands in each page. Addresses of messages are links only if they are
   http or https. File names are made of ``A-Za-z0-9._+-``.
 - ``index.html``; ``events/KEY.html``; ``data/`` with each record (JSON), VOEvents as they came, and
-  regions for DS9.
+  regions for DS9, calendars of when configured sites can observe.
 - Deterministic: no clock but in the index that the sink writes. What is not stated is a dash.
 
 Needs the extra ``report``. The sink ``html`` and ``icecube-alerts report`` write such a folder.
@@ -25,6 +25,7 @@ from icecube_plugin.alerts.links import Link, web_address
 
 from ._asked import Asked
 from ._folder import Site
+from ._looks import Look, looks_from
 from ._site import TITLE, build
 from ._stories import Related, Story, tell
 from ._view import Fact, Glance, Page, Section, Table, glance, page
@@ -35,6 +36,7 @@ __all__ = [
     "Fact",
     "Glance",
     "Link",
+    "Look",
     "Page",
     "Related",
     "Section",
@@ -43,6 +45,7 @@ __all__ = [
     "Table",
     "build",
     "glance",
+    "looks_from",
     "page",
     "page_path",
     "tell",

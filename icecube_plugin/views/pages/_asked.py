@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from icecube_hooks import Record
 from icecube_plugin.alerts.file_names import page_path
+from icecube_plugin.sky.site import Site
 from icecube_plugin.sky.skymaps import Maps
 
-from ._paths import record_path, region_path, voevent_path
+from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._site import TITLE, event_files, index, record_files
 from ._stories import Story, tell
 
@@ -27,6 +29,8 @@ class Asked:
         Of the index.
     maps : Maps, optional
         Sky maps that are at hand.
+    sites : sequence of Site
+        Whose times to observe, from when a page is asked for on, stand in it.
 
     Attributes
     ----------
@@ -40,7 +44,11 @@ class Asked:
     """
 
     def __init__(
-        self, records: Iterable[Record], title: str = TITLE, maps: Maps | None = None
+        self,
+        records: Iterable[Record],
+        title: str = TITLE,
+        maps: Maps | None = None,
+        sites: Sequence[Site] = (),
     ) -> None:
         came = list(records)
         stories = tell(came, maps)
@@ -48,7 +56,7 @@ class Asked:
         of_record = {path: record for record in came for path in _paths_of_record(record)}
         self._made: dict[str, Callable[[], dict[str, bytes]]] = {
             "index.html": lambda: {"index.html": index(stories, title, is_live=True)},
-            **{path: partial(event_files, story) for path, story in of_event.items()},
+            **{path: partial(_event_now, story, sites) for path, story in of_event.items()},
             **{path: partial(record_files, record) for path, record in of_record.items()},
         }
         last = next((record for record in reversed(came) if record.alert.is_real), None)
@@ -63,8 +71,12 @@ class Asked:
         return None if make is None else make().get(path)
 
 
+def _event_now(story: Story, sites: Sequence[Site]) -> dict[str, bytes]:
+    return event_files(story, sites, datetime.now(UTC))
+
+
 def _paths_of(story: Story) -> tuple[str, ...]:
-    return page_path(story.key), region_path(story.key)
+    return page_path(story.key), region_path(story.key), calendar_path(story.key)
 
 
 def _paths_of_record(record: Record) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Final
 from icecube_hooks import Record
 from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.disk import locked_folder, replace_file, sync_folder
+from icecube_plugin.sky.site import Site as Observatory
 from icecube_plugin.sky.skymaps import Maps
 
 from ._paths import record_path
@@ -49,6 +50,8 @@ class Site:
     sync : bool
         Whether the records are on the disk, not only in the system's memory, when `add` returns.
         Pages that a loss of power leaves empty are written again.
+    sites : sequence of icecube_plugin.sky.site.Site
+        Whose times to observe stand in the pages.
 
     Raises
     ------
@@ -57,13 +60,20 @@ class Site:
     """
 
     def __init__(
-        self, folder: Path, *, title: str = TITLE, maps: Maps | None = None, sync: bool = True
+        self,
+        folder: Path,
+        *,
+        title: str = TITLE,
+        maps: Maps | None = None,
+        sites: Sequence[Observatory] = (),
+        sync: bool = True,
     ) -> None:
         environment()
         self.folder = folder
         self.title = title
         self.maps = maps
         self.sync = sync
+        self.sites = tuple(sites)
         self._known: dict[str, Record | None] = {}
 
     def add(self, records: Iterable[Record]) -> int:
@@ -90,11 +100,11 @@ class Site:
     def _write_pages(self, stories: Sequence[Story]) -> int:
         """Write the pages that are not there or not up to date, and the index."""
         old, there = self._state(), self._names("events")
-        new = {event_file_stem(story.key): _made_of(story) for story in stories}
+        new = {event_file_stem(story.key): _made_of(story, self.sites) for story in stories}
         stale = {name for name in new if old.get(name) != new[name] or f"{name}.html" not in there}
         for story in stories:
             if event_file_stem(story.key) in stale:
-                self._write(event_files(story))
+                self._write(event_files(story, self.sites))
         self._write(dict(_moved(old, stories)))
         self._write({"index.html": index(stories, self.title, written=datetime.now(UTC))})
         self._write({STATE: json.dumps(new).encode()})
@@ -126,11 +136,11 @@ class Site:
             replace_file(self.folder / path, data, sync=sync)
 
 
-def _made_of(story: Story) -> list[str]:
+def _made_of(story: Story, sites: Sequence[Observatory]) -> list[str]:
     """Return a digest of what a page depends on, and the path of the event's first record."""
     others = (other.key for other in story.related)
     own = (record.id for record in story.records)
-    parts = "\n".join((maker(), *others, *own, *_map_of(story)))
+    parts = "\n".join((maker(), *map(repr, sites), *others, *own, *_map_of(story)))
     digest = hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return [digest, record_path(story.records[0])]
 

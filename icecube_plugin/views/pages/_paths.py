@@ -5,7 +5,7 @@ from __future__ import annotations
 from icecube_hooks import Record, WireFormat
 from icecube_plugin.alerts.file_names import event_file_stem, record_file_name
 
-__all__ = ["record_path", "region_path", "voevent_path"]
+__all__ = ["calendar_path", "record_path", "region_path", "voevent_path"]
 
 
 def record_path(record: Record) -> str:
@@ -26,3 +26,8 @@ def voevent_path(record: Record) -> str | None:
 def region_path(key: str) -> str:
     """Return the path of an event's DS9 region."""
     return f"data/{event_file_stem(key)}.reg"
+
+
+def calendar_path(key: str) -> str:
+    """Return the path of the times in which an event can be observed."""
+    return f"data/{event_file_stem(key)}.ics"

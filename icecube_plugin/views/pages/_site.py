@@ -20,10 +20,12 @@ from icecube_plugin.alerts.words import (
 )
 from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
+from icecube_plugin.sky.site import Site
 from icecube_plugin.sky.skymaps import Maps
 
 from ._ds9 import ds9
-from ._paths import record_path, region_path, voevent_path
+from ._looks import calendar, looks_from
+from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._stories import Story, tell
 from ._templates import markup, policy, render, source
 from ._view import headline_of, page
@@ -37,7 +39,11 @@ MAPPED: Final = 40
 
 
 def build(
-    records: Iterable[Record], *, title: str = TITLE, maps: Maps | None = None
+    records: Iterable[Record],
+    *,
+    title: str = TITLE,
+    maps: Maps | None = None,
+    sites: Sequence[Site] = (),
 ) -> dict[str, bytes]:
     """Return a whole site, by path: pages, index, and the files that they offer.
 
@@ -49,6 +55,8 @@ def build(
         Of the index.
     maps : Maps, optional
         Sky maps that are at hand.
+    sites : sequence of Site
+        Whose times to observe stand in the pages.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def build(
     stories = tell(records, maps)
     files = {"index.html": index(stories, title)}
     for story in stories:
-        files |= event_files(story)
+        files |= event_files(story, sites)
         for record in story.records:
             files |= record_files(record)
     return files
@@ -71,15 +79,18 @@ def record_files(record: Record) -> dict[str, bytes]:
     return own if path is None else {path: record.message.value} | own
 
 
-def event_files(story: Story) -> dict[str, bytes]:
-    """Return the page of an event, and its region."""
-    files = {
-        page_path(story.key): render(
-            "event.html", page=page(story), kind=story.event.kind.value, maps=list(_maps(story))
-        )
+def event_files(
+    story: Story, sites: Sequence[Site] = (), since: datetime | None = None
+) -> dict[str, bytes]:
+    """Return the page of an event, its region, and a calendar of when sites can observe it."""
+    looks = looks_from(story, sites, since)
+    told, kind = page(story, looks), story.event.kind.value
+    made = {
+        page_path(story.key): render("event.html", page=told, kind=kind, maps=list(_maps(story))),
+        region_path(story.key): ds9(story),
+        calendar_path(story.key): calendar(story, looks),
     }
-    region = ds9(story)
-    return files if region is None else files | {region_path(story.key): region}
+    return {path: data for path, data in made.items() if data is not None}
 
 
 @dataclass(frozen=True, slots=True)

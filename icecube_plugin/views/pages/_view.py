@@ -10,7 +10,7 @@ Conventions
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -52,7 +52,8 @@ from icecube_plugin.alerts.words import (
 from icecube_plugin.sky import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 
-from ._paths import record_path, region_path, voevent_path
+from ._looks import LIMITS, Look, air_text, moon_text
+from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._stories import Related, Story
 
 __all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
@@ -132,10 +133,11 @@ class Page:
     sections: tuple[Section, ...]
 
 
-def page(story: Story) -> Page:
-    """Return what to say of an event."""
+def page(story: Story, looks: Sequence[Look] = ()) -> Page:
+    """Return what to say of an event, and when it can be observed."""
     title = story.event.title
-    glance = (_where(story), _how_sure(story), _when(story), _what(story))
+    here = _observable(story, looks)
+    glance = (_where(story), _how_sure(story), here, _when(story), _what(story))
     sections = (
         _significance(story),
         _added(story),
@@ -235,6 +237,33 @@ def _map_facts(story: Story) -> Iterator[Fact]:
 
 def _degrees(ra_deg: float, dec_deg: float) -> str:
     return f"RA {ra_deg:.4f}°, Dec {dec_deg:+.4f}°"
+
+
+def _observable(story: Story, looks: Sequence[Look]) -> Section:
+    """Return a row for each time in which a site can observe it, or why it cannot."""
+    facts = tuple(
+        Fact(label=f"{look.site.name}{look.which}", text=look.reason)
+        if look.window is None
+        else Fact(
+            label=f"{look.site.name}{look.which}",
+            text=_span(look.window.start, look.window.stop),
+            note=f"best {air_text(look.window)}; {moon_text(look.window)}",
+        )
+        for look in looks
+    )
+    links: tuple[Link, ...] = ()
+    if any(look.window is not None for look in looks):
+        href = f"../{calendar_path(story.key)}"
+        links = (Link(text="Calendar (iCal)", href=href, download=True),)
+    notes = (f"In the 24 h from {time_text(looks[0].since, 0)} UTC: {LIMITS}.",) if looks else ()
+    return Section(anchor="observable", title="Observable", facts=facts, links=links, notes=notes)
+
+
+def _span(start: datetime, stop: datetime) -> str:
+    """Return from when to when, to a minute; the date once if it is the same."""
+    first, last = (time.astimezone(UTC) for time in (start, stop))
+    end = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M} to {end} UTC"
 
 
 def _when(story: Story) -> Section:
