@@ -158,10 +158,13 @@ def replacing(path: Path, *, sync: bool) -> Iterator[Path]:
         raise
 
 
-def replace_file(path: Path, data: bytes, *, sync: bool) -> None:
-    """Make `data` the content of `path`: the old file or the new one is there, never a part."""
+def replace_file(path: Path, data: bytes, *, sync: bool, private: bool = False) -> None:
+    """Make `data` the content of `path`: the old file or the new one is there, never a part.
+
+    A private one is for its owner's eyes only, from its first byte on.
+    """
     with replacing(path, sync=sync) as new:
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
         try:
             write_all(file, data)
         finally:

@@ -29,6 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Nobody's own credentials take part.
+os.environ["ICECUBE_ALERTS_AUTH"] = str(ROOT / "tests" / "no-credentials-here.toml")
+
 FULL = (
     *("adapters/", "faults/", "fuzz/", "host/kafka/", "kafka_broker/", "report/", "security/"),
     *("significance/test_monte_carlo", "supply_chain/", "test_tutorial", "test_write_a_sink"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import re
 import shlex
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.table import QTable
 
 from icecube_hooks import Message, NoticeError, Record, Status, Tense
 from icecube_hooks.host import load_plugins
@@ -272,6 +275,32 @@ def test_when_and_columns(file: str, server: str, capsys: pytest.CaptureFixture[
     assert shown[0] == shown[1]
 
 
+def test_csv_and_ecsv(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other readers find what the records say."""
+    from icecube_plugin.alerts.columns import RECORD
+
+    words = ["query", "--database", file, "--kind", "gold", "bronze"]
+    main([*words, "--json"])
+    entries = json.loads(capsys.readouterr().out)
+    assert main([*words, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == [column.name for column in RECORD]
+    assert [row["event_key"] for row in rows] == [e["event_key"] for e in entries]
+    energies = [e["alert"]["energy_tev"] for e in entries]
+    assert None in energies
+    assert [float(row["energy_tev"]) if row["energy_tev"] else None for row in rows] == energies
+    assert main([*words, "--ecsv", "--columns", "event_key", "energy_tev", "trigger_time"]) == 0
+    (tmp_path / "t.ecsv").write_text(capsys.readouterr().out)
+    table = QTable.read(tmp_path / "t.ecsv")
+    assert (table.colnames, str(table["energy"].unit)) == (
+        ["event_key", "energy", "trigger_time"],
+        "TeV",
+    )
+    assert table["energy"].mask.tolist() == [energy is None for energy in energies]
+    assert main([*words, "--csv", "--columns", "energ"]) == 2
+    assert "did you mean 'energy_tev'?" in capsys.readouterr().err
+
+
 def test_what_reads_a_file_reads_a_url(
     server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +315,10 @@ def test_what_reads_a_file_reads_a_url(
     assert json.loads(capsys.readouterr().out)["records"] == len(list(read_records(server)))
     config = tmp_path / "c.toml"
     config.write_text(f'[sinks.a]\ntype = "database"\nurl = "{server}"\n')
+    assert main(["--config", str(config), "report", "-o", str(tmp_path), "--json"]) == 0
+    assert main(["--config", str(config), "plot", "-o", str(tmp_path / "sky.png")]) == 0
+    assert (tmp_path / "sky.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
     assert main(["--config", str(config), "tail", "-n", "1", "--json"]) == 0
     assert Record.from_json(capsys.readouterr().out) == list(read_records(server))[-1]
 

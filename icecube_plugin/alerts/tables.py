@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from icecube_hooks import Alert, Record
 from icecube_plugin.sky.points import times_of
@@ -82,14 +82,14 @@ def add_column(table: Any, column: Column, values: Sequence[Any]) -> None:
 
 
 def write_table(
-    alerts: QTable, path: str | PathLike[str], form: str | None = None, **options: Any
+    alerts: QTable, path: str | PathLike[str] | TextIO, form: str | None = None, **options: Any
 ) -> None:
     r"""Write what `table` made.
 
     Parameters
     ----------
     alerts : QTable
-    path : path
+    path : path, or an open file
     form : {'ascii.ecsv', 'fits', 'votable'}, optional
         Where the ending of the file does not say it: ``.ecsv``, ``.fits``, ``.vot``, ``.xml``.
     **options
@@ -126,8 +126,8 @@ def read_table(path: str | PathLike[str], form: str | None = None) -> QTable:
     return result
 
 
-def _form(path: str | PathLike[str]) -> str:
-    ending = Path(path).suffix.lower()
+def _form(path: str | PathLike[str] | TextIO) -> str:
+    ending = Path(str(path)).suffix.lower()
     if ending not in _FORMS:
         known = ", ".join(_FORMS)
         raise ValueError(f"expected a file name that ends in one of {known}, got {ending!r}")

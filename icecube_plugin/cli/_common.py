@@ -70,7 +70,7 @@ def installed(config: Config) -> PluginSet:
     return configured_plugins(config)
 
 
-def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+def add_json(parser: argparse._ActionsContainer, what: str) -> None:
     """Add the option ``--json``."""
     parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
 

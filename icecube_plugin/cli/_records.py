@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from icecube_hooks import Alert, ConfigError, NoticeError, Record
+from icecube_plugin.host.paths import beside
 from icecube_plugin.sinks.database import numbered_records
 from icecube_plugin.sinks.json_lines import read_lines
 from icecube_plugin.sky.skymaps import Maps
 
 from ._common import configuration
+
+if TYPE_CHECKING:
+    from icecube_plugin.host import Config, SinkConfig
 
 __all__ = [
     "Kept",
@@ -119,14 +123,15 @@ def records_at(kept: Kept) -> Iterator[Record]:
     return (record for _, record in kept.numbered())
 
 
-def records_of(arguments: argparse.Namespace) -> Iterable[Record]:
+def records_of(arguments: argparse.Namespace) -> tuple[list[Record], int]:
     """Return the records of ``arguments.sources``, of ``--database`` or ``--lines``, or else kept.
 
-    As `add_kept` declares them.
+    As `add_kept` declares them; and how many notices could not be read.
     """
     kept = bool(arguments.database or arguments.lines) or not arguments.sources
     found = list(records_at(kept_at(arguments))) if kept else []
-    return found + records_in(arguments.sources, arguments)[0] if arguments.sources else found
+    read, refused = records_in(arguments.sources, arguments) if arguments.sources else ([], 0)
+    return found + read, refused
 
 
 def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept:
@@ -146,11 +151,12 @@ def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept
     named = arguments.database or getattr(arguments, "lines", None)
     if named is not None:
         return _there(named)
-    sinks = configuration(arguments).sinks_or_defaults()
+    config = configuration(arguments)
+    sinks = config.sinks_or_defaults()
     kinds = ("sqlite", "database") if in_database else ("sqlite", "database", "jsonl")
     configured = [
         Kept(
-            str(sink.options.get("url") or sink.options.get("path", DEFAULT_PATHS.get(kind))),
+            str(sink.options.get("url") or _path_of(sink, config)),
             sink.options.get("password_env"),
         )
         for kind in kinds
@@ -164,6 +170,12 @@ def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept
     known = ", ".join(kept.place for kept in configured)
     known = known or f"no sink of type {' or '.join(kinds)} is configured"
     raise ConfigError(f"no alerts kept so far: {known}", hint=hint)
+
+
+def _path_of(sink: SinkConfig, config: Config) -> Path:
+    """Return where a sink of the type sqlite or jsonl writes."""
+    path = sink.options.get("path", DEFAULT_PATHS.get(sink.type, ""))
+    return beside(path, None if config.sinks is None else config.folder)
 
 
 def add_kept(parser: argparse.ArgumentParser) -> None:

@@ -129,7 +129,7 @@ def _areas(arguments: argparse.Namespace) -> Iterator[Searched]:
 def _events(arguments: argparse.Namespace) -> Iterator[Searched]:
     if not arguments.event:
         return
-    events = group(record.alert for record in records_of(arguments))
+    events = group(record.alert for record in records_of(arguments)[0])
     areas = maps_of(arguments).area
     for name in arguments.event:
         found_events = matches(events, name)

@@ -17,9 +17,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["main"]
+__all__ = ["main", "whole_parser"]
 
 COMMANDS: Final = {
+    "init": "write a configuration, keep credentials, choose sinks, and check it all",
     "demo": "show the main job on published alerts: no account, no server, no network",
     "listen": "receive alerts live from GCN, or any Kafka broker, into the sinks",
     "backfill": "read a range of past time from Kafka into the sinks, then stop",
@@ -39,10 +40,13 @@ COMMANDS: Final = {
     "new-sink": "the older name of new-plugin, for sinks",
     "plugins": "list the plugins: version, state, what they provide",
     "topics": "list the Kafka topics and the parser of each",
+    "config": "show every value of the configuration, and where it came from",
+    "auth": "keep credentials for GCN or another broker",
     "check": "check configuration, plugins, sinks, credentials and connection",
     "status": "show how the running host is: messages, lag, sinks, heartbeat",
     "sinks": "list the sinks: what waits for each, last success, last error",
     "dead-letters": "list, show or try again what could not be read or delivered",
+    "completion": "print what completes these commands in bash, zsh or tcsh",
 }
 
 EXAMPLES: Final = """\
@@ -50,7 +54,8 @@ examples:
   icecube-alerts demo
   icecube-alerts parse notice.xml --json
   icecube-alerts significance 0.0191 --trials 100
-  GCN_CLIENT_ID=... GCN_CLIENT_SECRET=... icecube-alerts listen
+  icecube-alerts init
+  icecube-alerts listen
   icecube-alerts --config alerts.toml backfill --since 30d
 
 `icecube-alerts COMMAND --help` shows more. Without --config, ICECUBE_ALERTS_CONFIG or
@@ -71,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except EOFError:
+        print("icecube-alerts: the answers ended too early", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         # The reader of our output has gone; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -114,7 +122,12 @@ def _without_values(words: Sequence[str]) -> str:
     return " ".join(shown)
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def whole_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, for what has to know them all."""
+    return _parser((), every=True)
+
+
+def _parser(argv: Sequence[str], *, every: bool = False) -> argparse.ArgumentParser:
     from icecube_plugin import __version__
 
     parser = argparse.ArgumentParser(
@@ -137,7 +150,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             description=text[0].upper() + text[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        if name == chosen:
+        if every or name == chosen:
             module = importlib.import_module(f"icecube_plugin.cli.{name.replace('-', '_')}")
             module.add_arguments(command)
             _add_general(command)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import ConfigError, Record
 
 from ._common import configuration
-from ._records import records_in
+from ._records import add_kept, records_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,8 @@ FORMS: Final = ("png", "svg", "pdf")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="what to draw")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to draw")
+    add_kept(parser)
     parser.add_argument("--what", choices=WHATS, default="map", help="default: map")
     parser.add_argument(
         "-o", "--output", metavar="FILE", help=".png, .svg or .pdf; default: icecube-WHAT.png"
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     file = Path(arguments.output or f"icecube-{arguments.what}.png").expanduser()
     _check(arguments, file)
-    records, refused = records_in(arguments.sources, arguments)
+    records, refused = records_of(arguments)
     figure = _figure(arguments, records)
     file.write_bytes(_content(figure, file.suffix[1:].lower(), arguments.dpi))
     print(file)

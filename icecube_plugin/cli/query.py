@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +14,7 @@ from typing import Any, Final
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts import group
+from icecube_plugin.alerts.columns import RECORD, Column, by_name
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.lookup import alias_of, find
 from icecube_plugin.alerts.words import clean
@@ -34,6 +37,7 @@ examples:
         those whose error region holds this place
   icecube-alerts query --kind lvk-search --max-p-post 0.01 --json
   icecube-alerts query --when "energy_tev > 200" --columns event_key trigger_time energy_tev
+  icecube-alerts query --kind gold --ecsv > gold.ecsv
   icecube-alerts query --database postgresql://reader@host/alerts --since 30d
 
 Of each event its newest revision, unless --all-revisions; times are those of the neutrino or of the
@@ -129,7 +133,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tests = parser.add_mutually_exclusive_group()
     tests.add_argument("--real-only", action="store_true", help="no tests or mocks (the default)")
     tests.add_argument("--with-tests", action="store_true", help="tests, injections, mocks, too")
-    add_json(parser, "the records")
+    form = parser.add_mutually_exclusive_group()
+    add_json(form, "the records")
+    form.add_argument("--csv", action="store_true", help="print the columns as CSV")
+    form.add_argument("--ecsv", action="store_true", help="as ECSV, with units: astropy reads it")
     parser.set_defaults(run=run)
 
 
@@ -140,6 +147,10 @@ def run(arguments: argparse.Namespace) -> int:
     found = list(ask(kept.place, question, password_env=kept.password_env))
     if arguments.json:
         print_json([_entry(one) for one in found])
+    elif arguments.csv:
+        _print_csv([one.record for one in found], arguments.columns)
+    elif arguments.ecsv:
+        _print_ecsv([one.record for one in found], arguments.columns)
     elif found:
         print(_chosen_columns(found, arguments.columns) if arguments.columns else _table(found))
     else:
@@ -323,6 +334,38 @@ def _row(found: Found) -> list[str]:
         {None: "-", True: "yes", False: "no"}[found.is_inside],
     ]
     return [clean(cell, 60) for cell in cells]
+
+
+def _columns(names: Sequence[str] | None) -> list[Column]:
+    """Return the columns of those names, or all.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is none.
+    """
+    known = by_name(RECORD)
+    for name in names or ():
+        if name not in known:
+            hint = nearest(name, known)
+            raise ConfigError(f"no column {name!r:.40}", key="--columns", hint=hint)
+    return [known[name] for name in names] if names else list(RECORD)
+
+
+def _print_csv(records: Sequence[Record], names: Sequence[str] | None) -> None:
+    columns = _columns(names)
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(column.name for column in columns)
+    for record in records:
+        values = (column.get(record) for column in columns)
+        out.writerow(v.isoformat() if isinstance(v, datetime) else v for v in values)
+
+
+def _print_ecsv(records: Sequence[Record], names: Sequence[str] | None) -> None:
+    from icecube_plugin.alerts.tables import table as rows_of
+    from icecube_plugin.alerts.tables import write_table
+
+    write_table(rows_of(records, _columns(names)), sys.stdout, "ascii.ecsv")
 
 
 def _chosen_columns(found: Sequence[Found], names: Sequence[str]) -> str:

@@ -9,28 +9,30 @@ from typing import Final
 from icecube_plugin.alerts.words import plural
 
 from ._common import add_json, add_sites, print_json
-from ._records import add_maps, maps_of, records_in
+from ._records import add_kept, add_maps, maps_of, records_of
 
 __all__ = ["add_arguments"]
 
 EXAMPLES: Final = """\
 examples:
-  icecube-alerts report icecube-alerts-data/alerts.sqlite -o site
+  icecube-alerts report -o site
   icecube-alerts report postgresql://reader@host/alerts -o site
   icecube-alerts report notices/ more/alert.xml -o site --title "Run O4"
   icecube-alerts report notices/ -o site --site paranal --site -30.24,-70.74,2722
   icecube-alerts report alerts.jsonl -o site && xdg-open site/index.html
 
 A source is a file or folder of notices or of records that the json sink wrote, a .jsonl file, or a
-database of ours (SQLite file, or URL). What is in the folder already stays: records are added. The
-sink `html` keeps such a folder up to date by itself. Exit code 1 if a notice could not be read.
+database of ours (SQLite file, or URL); without one it is what the configured sinks keep. What is in
+the folder already stays: records are added. The sink `html` keeps such a folder up to date by
+itself. Exit code 1 if a notice could not be read.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="what to show")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to show")
+    add_kept(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to write")
     parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")
     add_maps(parser)
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         sites=arguments.sites,
         sync=False,
     )
-    records, refused = records_in(arguments.sources, arguments)
+    records, refused = records_of(arguments)
     sink.write(records)
     index = sink.folder / "index.html"
     if arguments.json:

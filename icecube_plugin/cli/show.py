@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from icecube_plugin.views.pages import tell
 
-    told = tell(records_of(arguments), maps_of(arguments))
+    told = tell(records_of(arguments)[0], maps_of(arguments))
     stories = {id(story.event): story for story in told}
     events = matches((story.event for story in stories.values()), arguments.event)
     if not events:

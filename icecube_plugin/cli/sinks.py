@@ -149,10 +149,11 @@ def _forget(config: Config, arguments: argparse.Namespace) -> None:
 
 def _test(config: Config, arguments: argparse.Namespace) -> int:
     """Write a test alert with the time of now: by the sink alone, past cursor and filters."""
+    from icecube_plugin.host.plugins import sink_options
     from icecube_plugin.host.worker import write_once
 
     sink, plugins = _configured(config, arguments.name), installed(config)
-    options, kind = dict(sink.options), plugins.sinks.get(sink.type)
+    options, kind = sink_options(config, sink, plugins), plugins.sinks.get(sink.type)
     if kind is not None and "tests" in inspect.signature(kind.make).parameters:
         options["tests"] = True  # else it would keep quiet
     made = make_sink(plugins, sink.name, sink.type, options)

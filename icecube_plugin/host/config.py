@@ -44,12 +44,11 @@
     skip_older_than = "3d"                 # what comes later than this is not for it; notify: 1d
     when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
 
+A relative path belongs to the folder of the file, see `icecube_plugin.host.paths`.
+
 Credentials
 -----------
-The environment holds ``GCN_CLIENT_ID`` and ``GCN_CLIENT_SECRET``, or the names of files that do in
-``GCN_CLIENT_ID_FILE`` and ``GCN_CLIENT_SECRET_FILE``. They may stand in ``[kafka]`` as
-``client_id`` and ``client_secret``, or, with ``keyring = "icecube-alerts"``, in the system's
-keyring under that service and these two names (extra ``keyring``). The environment wins.
+Where they may stand is in `icecube_plugin.host.credentials`; the environment wins.
 
 They go to a token server over https only (http: on this machine only). A file that was *found* in
 the working folder, and not named by a person, may not say where credentials go that are not its
@@ -78,7 +77,6 @@ from typing import (
     get_args,
     get_type_hints,
 )
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -86,15 +84,16 @@ from msgspec import Meta
 from icecube_hooks import ConfigError
 from icecube_hooks.host import nearest
 
+from .credentials import Secret, check_owner, find_credential
+from .paths import beside
+
 __all__ = [
     "Config",
     "HealthConfig",
     "KafkaConfig",
     "PluginsConfig",
-    "Secret",
     "SinkConfig",
-    "check_owner",
-    "check_where_credentials_go",
+    "audience",
     "config_from",
     "default_sinks",
     "group_of",
@@ -120,28 +119,6 @@ CountOrNone = Annotated[int, Meta(ge=0, le=100_000_000)]
 Amount = Annotated[float, Meta(gt=0, le=100_000)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Megabytes = Annotated[float, Meta(gt=0, le=1024)]
-
-
-class Secret:
-    """A text that does not print. `reveal` returns it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text, for the one place that needs it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,6 +233,11 @@ class Config(Section, frozen=True, kw_only=True):
     sinks: tuple[SinkConfig, ...] | None = None
     origin: str | None = None
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the file, to which relative paths belong; ``None`` without a file."""
+        return None if self.origin is None else Path(self.origin).parent
+
     def sinks_or_defaults(self) -> tuple[SinkConfig, ...]:
         """Return the configured sinks, or the default ones if the file names none."""
         return default_sinks(self.data_folder) if self.sinks is None else self.sinks
@@ -332,11 +314,21 @@ def load_config(
     if is_found:
         check_owner(file)
     data = _read(file)
-    config = config_from(data, env).replace(origin=str(file))
+    config = _beside_file(config_from(data, env), file)
     if is_found:
         _check_found(file, config.kafka, data.get("kafka", {}))
     _warn_of_readers(file, data)
     return config
+
+
+def _beside_file(config: Config, file: Path) -> Config:
+    """Return the configuration as that of a file, to whose folder its paths belong."""
+    plugins = config.plugins_folder
+    return config.replace(
+        origin=str(file),
+        data_folder=beside(config.data_folder, file.parent),
+        plugins_folder=None if plugins is None else beside(plugins, file.parent),
+    )
 
 
 def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
@@ -352,7 +344,7 @@ def config_from(data: Mapping[str, Any], env: Mapping[str, str]) -> Config:
     config = _section(given, Config, "")
     kafka = config.kafka.replace(
         client_id=_credential("client_id", config.kafka, env),
-        client_secret=_secret(_credential("client_secret", config.kafka, env)),
+        client_secret=_secret(config.kafka, env),
     )
     return config.replace(kafka=kafka, sinks=None if sinks is None else _sinks(sinks))
 
@@ -532,23 +524,6 @@ def _secret_keys(data: Any, path: str) -> Iterator[str]:
             yield key
 
 
-def check_owner(path: Path, hint: str | None = None) -> None:
-    """Refuse a file that somebody else has laid into the working folder, or can write to.
-
-    Raises
-    ------
-    ConfigError
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    owners = (0, os.geteuid()) if hasattr(os, "geteuid") else (status.st_uid,)
-    if status.st_uid not in owners or status.st_mode & 0o002:
-        hint = hint or f"if you trust it, name it: --config {path}"
-        raise ConfigError(f"{path} belongs to somebody else, or all can write to it", hint=hint)
-
-
 _SAYS_WHERE: Final = re.compile(r"bootstrap|security|sasl|ssl|https|oauth|metadata\.broker")
 
 
@@ -572,49 +547,18 @@ def _check_found(path: Path, kafka: KafkaConfig, given: Mapping[str, Any]) -> No
             raise ConfigError(text, key=f"kafka.{name}", hint=hint)
 
 
-def check_where_credentials_go(url: str, key: str) -> None:
-    """Refuse a token server to which credentials would go in the clear.
-
-    Raises
-    ------
-    ConfigError
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigError("credentials go over https only", key=key)
-
-
 def _credential(name: str, section: KafkaConfig, env: Mapping[str, str]) -> str | None:
-    """Return a credential: of the environment, else of the file, else of the keyring."""
     stated = getattr(section, name)
-    if isinstance(stated, Secret):
-        stated = stated.reveal()
-    found: str | None = _from_env(f"GCN_{name.upper()}", env) or stated
-    if found is not None or section.keyring is None:
-        return found
-    try:
-        import keyring
-        import keyring.errors
-    except ImportError as error:
-        hint = "pip install 'icecube-plugin[keyring]'"
-        raise ConfigError("needs the package keyring", key="kafka.keyring", hint=hint) from error
-    try:
-        return keyring.get_password(section.keyring, name)
-    except keyring.errors.KeyringError as error:
-        raise ConfigError(f"cannot be read: {error}", key="kafka.keyring") from error
+    text = stated.reveal() if isinstance(stated, Secret) else stated
+    found = find_credential(name, text, section.keyring, audience(section), env)
+    return None if found is None else found.text
 
 
-def _secret(text: str | None) -> Secret | None:
+def _secret(section: KafkaConfig, env: Mapping[str, str]) -> Secret | None:
+    text = _credential("client_secret", section, env)
     return None if text is None else Secret(text)
 
 
-def _from_env(name: str, env: Mapping[str, str]) -> str | None:
-    """Return what the environment holds under a name, or a file that it names."""
-    file = env.get(f"{name}_FILE")
-    if env.get(name) or not file:
-        return env.get(name)
-    try:
-        return Path(file).read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"cannot read {file}: {reason}", key=f"{name}_FILE") from error
+def audience(section: KafkaConfig) -> str:
+    """Return who gets the credentials, as `icecube-alerts auth` names it: domain or broker."""
+    return section.bootstrap_servers or section.domain

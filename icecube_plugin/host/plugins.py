@@ -12,10 +12,12 @@ from typing import Any, Final
 from icecube_hooks import ENTRY_POINT_GROUP, ConfigError
 from icecube_hooks.host import PluginSet, in_words, load_plugins, make_sink
 
-from .config import Config, SinkConfig, check_owner
+from .config import Config, SinkConfig
+from .credentials import check_owner
 from .filters import make_filter
+from .paths import located
 
-__all__ = ["check_sinks", "configured_plugins"]
+__all__ = ["check_sinks", "configured_plugins", "sink_options"]
 
 FOLDER: Final = "plugins_folder"
 """Stands for the distribution of plugins of one file."""
@@ -50,26 +52,46 @@ def configured_plugins(
         allow=config.plugins.allow,
         block=(*config.plugins.block, *block),
         extra=extra,
-        significance=config.significance,
-        annotators=config.annotators,
-        parsers=config.parsers,
-        observers=config.observers,
+    )
+    plugins.configure(
+        _beside(plugins.significances, config.significance, config),
+        annotators=_beside(plugins.annotators, config.annotators, config),
+        parsers=_beside(plugins.parsers, config.parsers, config),
+        observers=_beside(plugins.observers, config.observers, config),
     )
     for problem in plugins.problems:
         log.warning("%s", problem)
     return plugins
 
 
+def _beside(
+    group: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], config: Config
+) -> dict[str, dict[str, Any]]:
+    """Return tables of options with their paths in place; of what is not there, as they are."""
+    return {
+        name: located(getattr(group.get(name), "make", None), table, config.folder)
+        for name, table in tables.items()
+    }
+
+
+def sink_options(config: Config, sink: SinkConfig, plugins: PluginSet) -> dict[str, Any]:
+    """Return the options of a sink, with paths beside the configuration."""
+    kind = plugins.sinks.get(sink.type)
+    folder = None if config.sinks is None else config.folder  # the default ones are in place
+    return located(None if kind is None else kind.make, sink.options, folder)
+
+
 def check_sinks(config: Config, plugins: PluginSet) -> list[str]:
     """Make, probe and close every configured sink; return what is wrong, a line each."""
-    found = (_problem_of(sink, plugins) for sink in config.sinks_or_defaults())
+    found = (_problem_of(sink, config, plugins) for sink in config.sinks_or_defaults())
     return [problem for problem in found if problem is not None]
 
 
-def _problem_of(sink: SinkConfig, plugins: PluginSet) -> str | None:
+def _problem_of(sink: SinkConfig, config: Config, plugins: PluginSet) -> str | None:
     try:
         make_filter(sink)
-        made = make_sink(plugins, sink.name, sink.type, sink.options)
+        options = sink_options(config, sink, plugins)
+        made = make_sink(plugins, sink.name, sink.type, options)
         try:
             getattr(made, "probe", lambda: None)()
         finally:

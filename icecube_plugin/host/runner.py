@@ -49,7 +49,7 @@ from .health_server import HealthServer
 from .in_hand import InHand
 from .journal import KEPT, DeadLetter, Journal, Refusal, TooLarge
 from .observers import Observers
-from .plugins import configured_plugins
+from .plugins import configured_plugins, sink_options
 from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
 from .take_over import take_over
@@ -412,11 +412,12 @@ class Host:
         eager = kind is None or not kind.after_journal
         if kind is not None and sink.skip_older_than_s is None:
             sink = sink.replace(skip_older_than_s=kind.skip_older_than_s)
+        options = sink_options(self.config, sink, self.plugins)
         # Without the file of cursors nobody knows what a sink has: once more harms only some.
         everything = is_new or sink.start == "earliest" or (cursors.is_new and eager)
         return Worker(
             sink,
-            partial(make_sink, self.plugins, sink.name, sink.type, sink.options),
+            partial(make_sink, self.plugins, sink.name, sink.type, options),
             self.journal,
             cursors,
             eager=eager,

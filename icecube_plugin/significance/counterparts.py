@@ -19,8 +19,10 @@ Conventions
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import Annotation, ConfigError, Localization, Record, hookimpl
@@ -40,10 +42,10 @@ NAMED: Final = 3
 
 def make_annotate(
     *,
-    catalogues: Mapping[str, str] | None = None,
+    catalogues: Mapping[str, Path] | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     areas_deg2: Mapping[str, float] | None = None,
-    maps: str | None = DEFAULT_FOLDER,
+    maps: str | os.PathLike[str] | None = DEFAULT_FOLDER,
     most: int = 20,
 ) -> Callable[[Record], Iterator[Annotation]]:
     """Load the catalogues, and return what annotates records.

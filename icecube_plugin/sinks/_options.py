@@ -71,7 +71,9 @@ def environment(name: object, key: str) -> str:
 
 def file_text(path: object, key: str) -> str:
     """Return what a file holds, see `secret_text`."""
-    file = absolute(text_option(path, key), key)
+    file = absolute(
+        text_option(os.fspath(path) if isinstance(path, os.PathLike) else path, key), key
+    )
     try:
         text = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

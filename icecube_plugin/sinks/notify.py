@@ -111,7 +111,7 @@ class Notify:
         *,
         urls: Sequence[str] = (),
         urls_env: str | None = None,
-        urls_file: str | None = None,
+        urls_file: str | os.PathLike[str] | None = None,
         state: str | os.PathLike[str] = "icecube-alerts-data/notify.sqlite",
         site: str | Mapping[str, Any] | None = None,
         tests: bool = False,

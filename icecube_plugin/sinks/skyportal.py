@@ -111,7 +111,7 @@ class SkyPortal:
         url: str,
         token: str | None = None,
         token_env: str | None = None,
-        token_file: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         group_ids: tuple[int, ...] = (),
         state: str | os.PathLike[str] = "icecube-alerts-data/skyportal.sqlite",
         tests: bool = False,

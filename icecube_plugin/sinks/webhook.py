@@ -29,6 +29,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import os
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -68,10 +69,10 @@ class Webhook:
         *,
         url: str | None = None,
         url_env: str | None = None,
-        url_file: str | None = None,
+        url_file: str | os.PathLike[str] | None = None,
         secret: str | None = None,
         secret_env: str | None = None,
-        secret_file: str | None = None,
+        secret_file: str | os.PathLike[str] | None = None,
         allow_private: bool = False,
         connect_timeout_s: Seconds = 5.0,
         timeout_s: Seconds = 30.0,

@@ -11,19 +11,21 @@ from icecube_hooks.host import load_plugins
 from icecube_plugin.host import Config, load_config
 from icecube_plugin.host.config import (
     KafkaConfig,
-    Secret,
-    check_where_credentials_go,
     config_from,
     group_of,
     known_group,
 )
+from icecube_plugin.host.credentials import Secret, check_where_credentials_go
 from icecube_plugin.host.kafka import wanted_topics
 
 
 def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "empty.toml"
     file.touch()
-    assert load_config(file, {}).replace(origin=None) == load_config(None, {}) == Config()
+    read = load_config(file, {})
+    assert read.data_folder == tmp_path / "icecube-alerts-data"
+    plain = read.replace(origin=None, data_folder=Config().data_folder)
+    assert plain == load_config(None, {}) == Config()
 
 
 def test_a_full_file_is_read(tmp_path: Path) -> None:

@@ -100,9 +100,9 @@ def test_many_are_cut(tmp_path: Path) -> None:
 
 def test_wrong_options() -> None:
     with pytest.raises(ConfigError, match="no catalogue 'none'"):
-        make_annotate(catalogues={"4FGL": str(SOURCES)}, columns={"none": {}})
+        make_annotate(catalogues={"4FGL": SOURCES}, columns={"none": {}})
     with pytest.raises(ConfigError, match="not a catalogue"):
-        make_annotate(catalogues={"4FGL": "/nowhere.fits"})
+        make_annotate(catalogues={"4FGL": Path("/nowhere.fits")})
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Message
-from icecube_plugin.host.config import KafkaConfig, check_where_credentials_go
+from icecube_plugin.host.config import KafkaConfig
+from icecube_plugin.host.credentials import check_where_credentials_go
 from icecube_plugin.sinks.kafka_options import check_files, without_value
 
 from .advice import failure
@@ -60,7 +61,15 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
     elif config.client_id is None and not config.options.keys() & {"sasl.oauthbearer.client.id"}:
         raise ConfigError(
             f"no credentials for {config.domain}",
-            hint="set GCN_CLIENT_ID and GCN_CLIENT_SECRET; make them at https://gcn.nasa.gov/quickstart",
+            hint="set GCN_CLIENT_ID and GCN_CLIENT_SECRET, or icecube-alerts auth add; "
+            "make them at https://gcn.nasa.gov/quickstart",
+        )
+    if (config.client_id is None) != (config.client_secret is None):
+        missing = "client_secret" if config.client_secret is None else "client_id"
+        raise ConfigError(
+            f"there is no {missing} beside the other one",
+            key=f"kafka.{missing}",
+            hint=f"set GCN_{missing.upper()}, or icecube-alerts auth add",
         )
     if config.client_id is not None:
         options["client_id"] = config.client_id

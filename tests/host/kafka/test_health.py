@@ -27,7 +27,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports 
 from icecube_hooks import ConfigError
 from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host
-from icecube_plugin.host.config import HealthConfig, KafkaConfig, Secret
+from icecube_plugin.host.config import HealthConfig, KafkaConfig
+from icecube_plugin.host.credentials import Secret
 from icecube_plugin.host.health import read_status
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource, client_options, connect
 from tests.host.test_health import get

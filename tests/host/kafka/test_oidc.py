@@ -15,7 +15,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports 
     ResourceType,
 )
 
-from icecube_plugin.host.config import KafkaConfig, Secret
+from icecube_plugin.host.config import KafkaConfig
+from icecube_plugin.host.credentials import Secret
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource, connect
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.oidc import CLIENT_ID, CLIENT_SECRET, OidcKafka
