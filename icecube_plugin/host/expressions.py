@@ -12,11 +12,22 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from icecube_hooks import AlertKind, ConfigError, Record, Status, Tense, WireFormat
+from icecube_hooks import (
+    AlertKind,
+    ConfigError,
+    Localization,
+    Record,
+    Status,
+    Tense,
+    WireFormat,
+)
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
+from icecube_plugin.sky.directions import galactic_deg, separation_deg
+from icecube_plugin.sky.observing import sun_and_moon
+from icecube_plugin.sky.regions import region_or_none
 
-__all__ = ["NAMES", "Test", "check_name", "expression"]
+__all__ = ["NAMES", "NUMBERS", "Test", "check_name", "expression"]
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
@@ -29,8 +40,47 @@ _ALIASES: Final = {
     "real": "is_real",
     "sigma_post": "headline_sigma_post",
 }
+
+
+def _of_place(get: Callable[[Localization], float | None]) -> Callable[[Record], float | None]:
+    """Return what asks the position of a record; ``None`` where it states none."""
+
+    def of(record: Record) -> float | None:
+        place = record.alert.localization
+        return None if place is None else get(place)
+
+    return of
+
+
+def _galactic(place: Localization) -> tuple[float, float]:
+    return galactic_deg(place.ra_deg, place.dec_deg)
+
+
+def _region_deg2(place: Localization) -> float | None:
+    found = region_or_none(place)
+    return None if found is None else found.area_deg2
+
+
+def _away_from(name: str) -> Callable[[Record], float | None]:
+    """Return what gives the distance [deg] from Sun or Moon at the time of the event."""
+
+    def of(record: Record) -> float | None:
+        place, moment = record.alert.localization, record.alert.trigger_time
+        if place is None or moment is None or (there := sun_and_moon(moment).get(name)) is None:
+            return None
+        return separation_deg(place, there)
+
+    return of
+
+
 _MORE: Final[Mapping[str, tuple[Kind, Callable[[Record], Any]]]] = {
     "far_per_year": (Kind.REAL, lambda record: FAR_PER_YEAR.get(record.alert)),
+    "l_deg": (Kind.REAL, _of_place(lambda place: _galactic(place)[0])),
+    "b_deg": (Kind.REAL, _of_place(lambda place: _galactic(place)[1])),
+    "abs_b_deg": (Kind.REAL, _of_place(lambda place: abs(_galactic(place)[1]))),
+    "region_deg2": (Kind.REAL, _of_place(_region_deg2)),
+    "sun_deg": (Kind.REAL, _away_from("Sun")),
+    "moon_deg": (Kind.REAL, _away_from("Moon")),
     "repeat": (Kind.FLAG, lambda record: record.is_repeat),
     "topic": (Kind.TEXT, lambda record: record.message.topic),
 }
@@ -43,6 +93,11 @@ NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
     name: get for name, (_, get) in _NAMED.items()
 }
 """What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
+
+NUMBERS: Final = frozenset(
+    name for name, (kind, _) in _NAMED.items() if kind in (Kind.REAL, Kind.WHOLE)
+)
+"""Those of them that are numbers."""
 
 _CHOICES: Final = {"kind": AlertKind, "format": WireFormat, "status": Status, "tense": Tense}
 _OPEN: Final = ("kind", "format")

@@ -17,12 +17,20 @@
     max_p_post = 0.05                             # after trials and all searches; not of a rate
     min_sigma_post = 2.0
     max_error_radius_deg = 2.0
+    max_region_deg2 = 10.0                        # area of the stated region
+    min_moon_deg = 30.0                           # from the Moon, at the time of the event
     dec_deg = [-5.0, 30.0]
     within = [{ra_deg = 77.36, dec_deg = 5.69, radius_deg = 3.0}]   # in any of these circles
     topics = ["gcn.notices.icecube.*"]
+    observable = [{site = "La Palma", min_altitude_deg = 30.0}]     # from any of these sites
 
 Names are those of the columns of a record (`icecube_plugin.alerts.columns`), and ``event`` (its
-key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topic``.
+key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topic``; of the position
+``l_deg``, ``b_deg`` and ``abs_b_deg`` (Galactic), ``region_deg2``, and ``sun_deg`` and
+``moon_deg``, the distances from Sun and Moon at the time of the event. ``observable`` asks for a
+time from now on, within 24 hours (``within_h``), when at a site the position is higher than
+``min_altitude_deg`` (30), the Sun lower than ``max_sun_altitude_deg`` (-12), and the Moon at least
+``min_moon_deg`` away (0).
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Who got an alert gets what follows of its
@@ -37,18 +45,23 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from icecube_hooks import Alert, ConfigError, Direction, Record, Status
+import msgspec
+from msgspec import Meta, Struct
+
+from icecube_hooks import Alert, ConfigError, Direction, Localization, Record, Status
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts.columns import RECORD, Kind
 from icecube_plugin.sinks.memory import SCHEMA, Memory, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
+from icecube_plugin.sky.observing import DARK_SUN_DEG, HIGH_ENOUGH_DEG, windows
+from icecube_plugin.sky.site import site_of
 
 from .config import SinkConfig
-from .expressions import NAMES, Test, check_name, expression
+from .expressions import NAMES, NUMBERS, Test, check_name, expression
 from .store import Store
 
 __all__ = ["NAMES", "expression", "make_filter"]
@@ -254,12 +267,50 @@ def _circle(value: Any, key: str) -> tuple[Direction, float]:
     return centre, _number(value["radius_deg"], f"{key}.radius_deg", 0.0, 180.0)
 
 
-_NUMBERS: Final = {column.name for column in RECORD if column.kind in (Kind.REAL, Kind.WHOLE)}
-_SIDES: Final = {
-    f"{side}_{name}"
-    for side in ("min", "max")
-    for name in (*_NUMBERS, "far_per_year", "p_post", "sigma_post")
-}
+class Observable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From where, and how, something can be observed, see the module."""
+
+    site: str | dict[str, Any]
+    within_h: Annotated[float, Meta(gt=0.0, le=24.0)] = 24.0
+    min_altitude_deg: Annotated[float, Meta(ge=0.0, le=90.0)] = HIGH_ENOUGH_DEG
+    max_sun_altitude_deg: Annotated[float, Meta(ge=-90.0, le=0.0)] = DARK_SUN_DEG
+    min_moon_deg: Annotated[float, Meta(ge=0.0, le=180.0)] = 0.0
+
+    def holds(self, place: Localization, now: datetime) -> bool:
+        """Return whether a position can be observed, from `now` on."""
+        found = windows(
+            place,
+            site_of(self.site),
+            now,
+            above_deg=self.min_altitude_deg,
+            sun_below_deg=self.max_sun_altitude_deg,
+        )
+        end = now + timedelta(hours=self.within_h)
+        return any(w.start < end and w.moon_distance_deg >= self.min_moon_deg for w in found)
+
+
+def _observable(value: Any, key: str) -> Test:
+    if not isinstance(value, list) or not value:
+        raise ConfigError("expected a list of tables {site, min_altitude_deg, ...}", key=key)
+    wanted = [_observing(item, f"{key}[{number}]") for number, item in enumerate(value)]
+
+    def test(record: Record) -> bool | None:
+        place, now = record.alert.localization, datetime.now(UTC)
+        return None if place is None else any(one.holds(place, now) for one in wanted)
+
+    return test
+
+
+def _observing(value: Any, key: str) -> Observable:
+    try:
+        found = msgspec.convert(value, Observable)
+        site_of(found.site)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(getattr(error, "reason", str(error)), key=key) from None
+    return found
+
+
+_SIDES: Final = {f"{side}_{name}" for side in ("min", "max") for name in NUMBERS}
 
 _TESTS: Final[Mapping[str, Maker]] = {
     "kinds": _kinds,
@@ -270,4 +321,8 @@ _TESTS: Final[Mapping[str, Maker]] = {
     "repeats": _repeats,
 }
 
-_LIMITS: Final[Mapping[str, Maker]] = {"dec_deg": _dec_deg, "within": _within}
+_LIMITS: Final[Mapping[str, Maker]] = {
+    "dec_deg": _dec_deg,
+    "within": _within,
+    "observable": _observable,
+}

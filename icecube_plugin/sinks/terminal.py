@@ -19,9 +19,9 @@ from typing import Final, Literal, TextIO
 from icecube_hooks import Record, RefusedForGood, RetryLater, SinkType, hookimpl
 from icecube_plugin.views.summary import Paint, Tone, plain, summary
 
-__all__ = ["Terminal"]
+from .delivered import Delivered
 
-REMEMBERED: Final = 10_000
+__all__ = ["Terminal"]
 
 _CODES: Final = {Tone.TITLE: "1", Tone.ALARM: "1;31", Tone.DOUBT: "35", Tone.ASIDE: "2"}
 
@@ -50,7 +50,7 @@ class Terminal:
     ) -> None:
         self.color = color
         self._stream = stream
-        self._shown: dict[str, None] = {}
+        self._shown = Delivered()
 
     def write(self, records: Sequence[Record], /) -> None:
         """Print a batch.
@@ -64,15 +64,9 @@ class Terminal:
         """
         stream = self._target()
         paint = self._paint(stream)
-        for record in records:
-            if record.id not in self._shown:
-                _print(summary(record, paint, _width(stream)), stream)
-                self._remember(record.id)
-
-    def _remember(self, record_id: str) -> None:
-        self._shown[record_id] = None
-        if len(self._shown) > REMEMBERED:
-            del self._shown[next(iter(self._shown))]
+        for record in self._shown.new(records):
+            _print(summary(record, paint, _width(stream)), stream)
+            self._shown.add(record)
 
     def _target(self) -> TextIO:
         if isinstance(self._stream, str):

@@ -1,6 +1,12 @@
 """The sink ``webhook``: each record to a URL, as one signed POST.
 
-The body is ``Record.to_json()``. The headers::
+The body is ``Record.to_json()``, or made of the option ``body``::
+
+    body = '''{"text": $headline, "target": {"ra": $ra_deg, "dec": $dec_deg}, "id": $record_id}'''
+
+where each ``$name`` stands for a JSON value (a text with its quotation marks; ``null`` is "not
+stated"): ``$headline``, ``$record`` and the columns of a record (`icecube_plugin.alerts.columns`).
+The headers::
 
     Content-Type: application/json
     Idempotency-Key: gold:137840_57034692:0:0123456789abcdef     the record's id
@@ -31,17 +37,22 @@ import binascii
 import contextlib
 import os
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from string import Template
+from typing import Any, Final
+
+import msgspec
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
+from icecube_hooks.host import nearest
+from icecube_plugin.alerts.columns import RECORD
+from icecube_plugin.alerts.headline import headline
 
 from ._http import Endpoint, refusal
-from ._options import Seconds, secret_text
+from ._options import Seconds, Text, secret_text
+from .delivered import Delivered
 
 __all__ = ["Webhook", "signature"]
-
-REMEMBERED: Final = 10_000
 
 
 class Webhook:
@@ -53,6 +64,8 @@ class Webhook:
         Where to, itself or the environment variable or file that holds it; exactly one of them.
     secret, secret_env, secret_file : str, optional
         What the signature is made with; at most one of them.
+    body : str, optional
+        What is posted in place of the record: JSON in which ``$name`` stands for a value.
     allow_private : bool
         Whether the host may have a private, loopback or link-local address.
     connect_timeout_s, timeout_s : float
@@ -73,6 +86,7 @@ class Webhook:
         secret: str | None = None,
         secret_env: str | None = None,
         secret_file: str | os.PathLike[str] | None = None,
+        body: Text | None = None,
         allow_private: bool = False,
         connect_timeout_s: Seconds = 5.0,
         timeout_s: Seconds = 30.0,
@@ -90,7 +104,8 @@ class Webhook:
             timeout_s=timeout_s,
             secrets=(text,),
         )
-        self._delivered: dict[str, None] = {}
+        self._body = None if body is None else _template(body)
+        self._delivered = Delivered()
 
     def write(self, records: Sequence[Record], /) -> None:
         """Post a batch, one request per record.
@@ -103,13 +118,12 @@ class Webhook:
             If it refuses, or its address is not allowed.
         """
         with contextlib.closing(self._endpoint):
-            for record in records:
-                if record.id not in self._delivered:
-                    self._post(record)
-                    self._remember(record.id)
+            for record in self._delivered.new(records):
+                self._post(record)
+                self._delivered.add(record)
 
     def _post(self, record: Record) -> None:
-        body = record.to_json().encode()
+        body = (record.to_json() if self._body is None else _filled(self._body, record)).encode()
         reply = self._endpoint.request("POST", body, self._headers(record.id, body))
         if not reply.is_ok:
             raise refusal(reply, self._endpoint.shown)
@@ -125,11 +139,6 @@ class Webhook:
             message = headers["webhook-id"], headers["webhook-timestamp"]
             headers["webhook-signature"] = signature(self._key, *message, body)
         return headers
-
-    def _remember(self, record_id: str) -> None:
-        self._delivered[record_id] = None
-        if len(self._delivered) > REMEMBERED:
-            del self._delivered[next(iter(self._delivered))]
 
 
 def signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
@@ -164,6 +173,42 @@ def _key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         raise ConfigError("is not Base64 after whsec_", key="secret") from None
+
+
+def _template(text: str) -> Template:
+    """Return the template of a body.
+
+    Raises
+    ------
+    ConfigError
+        If it has an unknown name, or is no JSON when it is filled.
+    """
+    template = Template(text)
+    if not template.is_valid():
+        raise ConfigError("has a $ that begins no name", key="body", hint="write $$ for a $")
+    names = template.get_identifiers()
+    for name in names:
+        if name not in _VALUES:
+            raise ConfigError(f"unknown name ${name}", key="body", hint=nearest(name, _VALUES))
+    try:
+        msgspec.json.decode(template.substitute(dict.fromkeys(names, "null")))
+    except msgspec.DecodeError as error:
+        hint = "a name stands for a value with its quotation marks"
+        raise ConfigError(f"is no JSON when it is filled: {error}", key="body", hint=hint) from None
+    return template
+
+
+def _filled(template: Template, record: Record) -> str:
+    names = template.get_identifiers()
+    values = {name: msgspec.json.encode(_VALUES[name](record)).decode() for name in names}
+    return template.substitute(values)
+
+
+_VALUES: Final[Mapping[str, Callable[[Record], Any]]] = {
+    **{column.name: column.get for column in RECORD},
+    "headline": headline,
+    "record": lambda record: msgspec.Raw(record.to_json().encode()),
+}
 
 
 @hookimpl

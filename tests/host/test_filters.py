@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,12 @@ from icecube_hooks import (
     Tense,
     WireFormat,
 )
-from icecube_hooks.testing import make_alert, make_record, make_significance
+from icecube_hooks.testing import (
+    make_alert,
+    make_localization,
+    make_record,
+    make_significance,
+)
 from icecube_plugin.host import SinkConfig
 from icecube_plugin.host.filters import NAMES, make_filter
 from tests.hooks.strategies import instances
@@ -222,3 +229,96 @@ def test_who_did_not_get_an_event_does_not_get_what_follows(tmp_path: Path) -> N
     assert not make_filter(config, tmp_path)(changed(signalness=0.3, revision=1))
     assert make_filter(config, tmp_path)(changed(signalness=0.9, revision=2))
     assert make_filter(config, tmp_path)(changed(signalness=0.3, revision=3))
+
+
+def test_names_of_the_sky_are_right() -> None:
+    """Against astropy's frames, and a cap on the sphere."""
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord, get_body, get_sun
+    from astropy.time import Time
+
+    alert = GOLD.alert
+    place = alert.localization
+    assert place is not None
+    assert place.error_radius_deg is not None
+    there, moment = SkyCoord(place.ra_deg, place.dec_deg, unit="deg"), Time(alert.trigger_time)
+
+    def away(body: SkyCoord) -> float:
+        return float(SkyCoord(body.ra, body.dec).separation(there).deg)
+
+    moon, sun = away(get_body("moon", moment)), away(get_sun(moment))
+    cap = 2 * math.pi * (1 - math.cos(math.radians(place.error_radius_deg)))
+    assert NAMES["l_deg"](GOLD) == pytest.approx(there.galactic.l.deg, abs=1e-4)
+    assert NAMES["b_deg"](GOLD) == pytest.approx(there.galactic.b.deg, abs=1e-4)
+    assert NAMES["abs_b_deg"](GOLD) == pytest.approx(abs(there.galactic.b.deg), abs=1e-4)
+    assert NAMES["region_deg2"](GOLD) == pytest.approx((cap * u.sr).to_value("deg2"), rel=1e-9)
+    assert NAMES["sun_deg"](GOLD) == pytest.approx(sun, abs=0.01)
+    assert NAMES["moon_deg"](GOLD) == pytest.approx(moon, abs=1.0)  # seen from elsewhere
+    assert [NAMES[name](UNSTATED) for name in ("l_deg", "region_deg2", "sun_deg")] == [None] * 3
+
+
+SITES = {"north": "60.0,0.0,0", "south": "-60.0,0.0,0"}
+
+
+@pytest.mark.parametrize(
+    ("dec_deg", "wanted", "expected"),
+    [
+        # Within a day, 1 deg from a pole, in one hemisphere only, and at the latitude's altitude.
+        (89.0, {"site": SITES["north"]}, True),
+        (89.0, {"site": SITES["south"]}, False),
+        (-89.0, {"site": SITES["south"], "min_altitude_deg": 55.0}, True),
+        (-89.0, {"site": SITES["south"], "min_altitude_deg": 65.0}, False),
+        (-89.0, {"site": {"lat_deg": -60.0, "lon_deg": 0.0}}, True),
+        # At the pole of the ecliptic the Moon is never nearer than 84 deg.
+        (-66.56, {"site": SITES["south"], "min_moon_deg": 84.0}, True),
+        (-66.56, {"site": SITES["south"], "min_moon_deg": 97.0}, False),
+        (-89.0, {"site": SITES["south"], "max_sun_altitude_deg": -90.0}, False),
+    ],
+)
+def test_what_a_site_can_observe(
+    dec_deg: float, wanted: dict[str, Any], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("icecube_plugin.host.filters.datetime", Equinox)
+    place = make_localization(ra_deg=90.0, dec_deg=dec_deg)
+    assert passes(changed(localization=place), observable=[wanted]) is expected
+    assert passes(UNSTATED, observable=[wanted]) is False
+
+
+def test_one_of_several_sites_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("icecube_plugin.host.filters.datetime", Equinox)
+    record = changed(localization=make_localization(ra_deg=90.0, dec_deg=89.0))
+    assert passes(record, observable=[{"site": SITES["south"]}, {"site": SITES["north"]}])
+
+
+def test_how_soon_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At noon it is hours till dusk."""
+    monkeypatch.setattr("icecube_plugin.host.filters.datetime", Equinox)
+    record = changed(localization=make_localization(ra_deg=90.0, dec_deg=89.0))
+    site = SITES["north"]
+    assert not passes(record, observable=[{"site": site, "within_h": 5.0}])
+    assert passes(record, observable=[{"site": site, "within_h": 9.0}])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([], "expected a list of tables {site, min_altitude_deg, ...}"),
+        ([{}], "Object missing required field `site`"),
+        ([{"site": "Atlantis"}], "unknown site 'Atlantis'"),
+        ([{"site": "Paranal", "min_alt": 3}], "Object contains unknown field `min_alt`"),
+        ([{"site": "Paranal", "within_h": 48}], "Expected `float` <= 24.0"),
+    ],
+)
+def test_sites_that_cannot_be(value: Any, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        passes(GOLD, observable=value)
+    assert caught.value.key == f"sinks.s.filter.observable{'[0]' if value else ''}"
+    assert text in str(caught.value)
+
+
+class Equinox(datetime):
+    """Noon at longitude 0, at an equinox."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime(2026, 3, 20, 12, tzinfo=tz)

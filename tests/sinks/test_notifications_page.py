@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from icecube_hooks.host import build, load_plugins
 from icecube_hooks.testing import make_record
 from icecube_plugin import read
 from icecube_plugin.alerts.file_names import page_path
+from icecube_plugin.sinks.command import Command
 from icecube_plugin.sinks.webhook import Webhook
 from icecube_plugin.sky.site import site_of
 from icecube_plugin.views.message import compose
@@ -46,9 +48,14 @@ def test_every_sink_of_the_page_can_be_made(
     monkeypatch.setenv("ALERT_SECRET", "s")
     monkeypatch.setenv("SKYPORTAL_TOKEN", "t")
     known = load_plugins(allow=("sink-*",)).sinks
-    assert sorted(sinks()) == ["fritz", "pipeline", "shift"]
+    tool = tmp_path / "rank-and-schedule"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    assert sorted(sinks()) == ["fritz", "pipeline", "scheduler", "shift", "trigger"]
     for name, table in sinks().items():
         options = {key: value for key, value in table.items() if key not in HOST_KEYS}
+        if "command" in options:
+            options["command"] = [str(tool), *options["command"][1:]]
         assert build(known[table["type"]].make, options, f"sinks.{name}")
 
 
@@ -67,7 +74,7 @@ def test_example_message(fixtures: Path) -> None:
 
 @pytest.mark.parametrize("body_end", [b"", b" "])
 def test_verification(body_end: bytes) -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  # our own page
     with http_server() as server:
@@ -78,6 +85,16 @@ def test_verification(body_end: bytes) -> None:
     assert not is_genuine(request.headers, request.body, "another secret")
     late = request.headers | {"webhook-timestamp": "1700000000"}
     assert not is_genuine(late, request.body, "a secret")
+
+
+def test_the_program_of_the_page(tmp_path: Path) -> None:
+    _, code = blocks("python")
+    record, shown = make_record(), tmp_path / "shown"
+    words = [sys.executable, "-c", f"import sys; sys.stdout = open({str(shown)!r}, 'w')\n{code}"]
+    Command(command=words).write([record])
+    place = record.alert.localization
+    assert place is not None
+    assert shown.read_text() == f"{record.id} {place.ra_deg} {place.dec_deg}\n"
 
 
 def test_whsec_is_what_the_page_says() -> None:

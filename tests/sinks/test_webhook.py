@@ -15,7 +15,9 @@ import pytest
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink
 from icecube_hooks.host import load_plugins
-from icecube_hooks.testing import SinkConformance, example_records, make_record
+from icecube_hooks.testing import SinkConformance, example_records, make_alert, make_record
+from icecube_plugin.alerts.columns import RECORD
+from icecube_plugin.alerts.headline import headline
 from icecube_plugin.sinks.webhook import Webhook, signature
 from tests.sinks.http_server import Answer, HttpServer, Request, http_server
 
@@ -79,6 +81,47 @@ def test_request(server: HttpServer) -> None:
     assert request.headers["idempotency-key"] == record.id
     assert abs(int(request.headers["webhook-timestamp"]) - time.time()) < 5
     assert request.headers["webhook-signature"] == expected_signature(request, b"k" * 32)
+
+
+def test_a_body_of_ones_own(server: HttpServer) -> None:
+    body = '{"text": $headline, "at": [$ra_deg, $dec_deg], "far": $far_hz, "t": $trigger_time}'
+    record = make_record(alert=make_alert(event_names=('a "name"',), far_hz=None))
+    Webhook(url=server.url, body=body, secret=KEY, allow_private=True).write([record])
+    (request,) = server.requests
+    place, time_ = record.alert.localization, record.alert.trigger_time
+    assert place is not None
+    assert time_ is not None
+    assert json.loads(request.body) == {
+        "text": headline(record),
+        "at": [place.ra_deg, place.dec_deg],
+        "far": None,
+        "t": time_.isoformat().replace("+00:00", "Z"),
+    }
+    assert request.headers["webhook-signature"] == expected_signature(request, b"k" * 32)
+
+
+def test_every_column_can_be_in_a_body(server: HttpServer) -> None:
+    names = ("headline", "record", *(column.name for column in RECORD))
+    body = "{" + ", ".join(f'"{name}": ${{{name}}}' for name in names) + "}"
+    records = list(example_records())
+    Webhook(url=server.url, body=body, allow_private=True).write(records)
+    found = [json.loads(request.body) for request in server.requests]
+    assert [set(one) for one in found] == [set(names)] * len(records)
+    assert [Record.from_dict(one["record"]).id for one in found] == [r.id for r in records]
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('{"a": $headlin}', "body: unknown name $headlin (did you mean 'headline'?)"),
+        ('{"a": "$headline"', "body: is no JSON when it is filled: "),
+        ("$", "body: has a $ that begins no name (write $$ for a $)"),
+    ],
+)
+def test_a_body_that_cannot_be(body: str, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Webhook(url="http://example.org", body=body)
+    assert str(caught.value).startswith(text)
 
 
 def expected_signature(request: Request, key: bytes) -> str:
