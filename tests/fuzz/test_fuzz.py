@@ -159,6 +159,7 @@ def key_refused(name: str, given: dict[str, Any]) -> str | None:
 
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "command": {"command": ["true"]},
     "database": {"url": "sqlite:///a.sqlite"},
     "kafka": {"topic": "a", "bootstrap_servers": "127.0.0.1:1"},
     "hopskotch": {"topic": "a"},
