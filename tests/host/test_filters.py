@@ -320,5 +320,5 @@ class Equinox(datetime):
     """Noon at longitude 0, at an equinox."""
 
     @classmethod
-    def now(cls, tz: Any = None) -> datetime:
-        return datetime(2026, 3, 20, 12, tzinfo=tz)
+    def now(cls, tz: Any = None) -> Equinox:
+        return cls(2026, 3, 20, 12, tzinfo=tz)
