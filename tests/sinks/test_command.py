@@ -56,8 +56,8 @@ class TestConformance(SinkConformance):
         yield
         self.tool.chmod(0o755)
 
-    def records(self) -> Sequence[Record]:
-        return list(example_records())[:6]
+    def records(self) -> tuple[Record, ...]:
+        return tuple(example_records())[:6]
 
 
 @pytest.mark.parametrize(
