@@ -98,6 +98,8 @@ def sorted_p(
     for number, (stream, one) in enumerate(drawn.items()):
         axes = figure.add_axes((0.09 + number * width, 0.27, width - 0.06, 0.58))
         _draw(axes, stream, one)
+        if number == 0:  # the other panel has the same axis
+            axes.set_ylabel("p-value, better search with the penalty for 2", fontsize=7.5)
     write_heading(figure, "Sorted p-values of the searches around gravitational waves")
     caption(figure, (*_caption(drawn), provenance(kept)))
     return figure
@@ -114,9 +116,8 @@ def _draw(axes: Axes, stream: str, one: Season) -> None:
     if one.n_searched is not None:
         least = min(least, _draw_bands(axes, one.n_searched))
     n = one.n_searched or len(looks)
-    axes.set(xscale="log", yscale="log", xlim=(0.8, max(1.4 * n, 3.0)), ylim=(1.3, least / 2))
+    axes.set(xscale="log", yscale="log", xlim=(0.8, max(1.4 * n, 3.0)), ylim=(1.3, least / 3))
     axes.set_xlabel("rank", fontsize=8.5)
-    axes.set_ylabel("p-value, better search with the penalty for 2", fontsize=7.5)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.tick_params(labelsize=7.5)
     axes.tick_params(which="minor", labelbottom=False)
