@@ -19,8 +19,8 @@ from icecube_plugin.significance import (
     Trials,
     _coincidence,
     alert_density,
+    alert_share,
     bonferroni_p,
-    circle_density,
     coincidence,
     earlier_alert,
     expected_alerts,
@@ -29,6 +29,7 @@ from icecube_plugin.significance import (
     spent_trials,
     stouffer,
 )
+from icecube_plugin.sky.directions import moved_deg
 from tests.significance.alerts import T0, track
 
 SEASONS = 100_000
@@ -159,28 +160,44 @@ def test_the_real_function_on_isotropic_alerts(rng: np.random.Generator) -> None
 KINDS = (AlertKind.GOLD, AlertKind.BRONZE)
 
 
-def some_of(*always: float, others: tuple[float, ...]) -> list[Any]:
-    """Return declinations, of which the others are for ``--long``."""
-    return [*always, *(pytest.param(dec, marks=pytest.mark.long) for dec in others)]
+def some_of(*always: Any, others: tuple[Any, ...]) -> list[Any]:
+    """Return values, of which the others are for ``--long``."""
+    return [*always, *(pytest.param(one, marks=pytest.mark.long) for one in others)]
+
+
+SHARE = 0.4
+"""Of a year: the window."""
+GRID_DEG = np.concatenate([[0.0], np.geomspace(0.05, 180.0, 400)])
+
+
+def p_at(dec: float, apart: float, kind: AlertKind, is_even: bool, least: float = 0.0) -> float:
+    """Return the p-value of `coincidence` for an alert so far away [deg]."""
+    place = moved_deg(30.0, dec, np.array([75.0]), np.array([apart]))
+    alert = track(float(place[0][0]), float(place[1][0]), kind=kind, signalness=1.0)
+    (found,) = coincidence(
+        Direction(ra_deg=30.0, dec_deg=dec), T0, [alert], before_s=SHARE * YEAR_S, after_s=0.0,
+        kinds=[kind], min_signalness=least, density=(lambda dec_deg: 1.0) if is_even else None,
+    )  # fmt: skip
+    p = found.significance.p_value
+    assert p is not None
+    return p
 
 
 def smallest_p(
-    rng: np.random.Generator, dec: float, kind: AlertKind, declinations: Any, is_even: bool
+    rng: np.random.Generator,
+    dec: float,
+    kind: AlertKind,
+    declinations: Any,
+    is_even: bool,
+    least: float = 0.0,
 ) -> Any:
     """Return the p-value of the nearest alert of `kind` in many seasons, as `coincidence` has it.
 
     p falls with the separation, so it is worked out on a grid of separations and interpolated.
     """
-    share = 0.4  # of a year
-    density = (lambda dec_deg: 1.0) if is_even else alert_density(kind)
-    grid = np.concatenate([[0.0], np.geomspace(0.05, 180.0, 400)])
-    window = share * YEAR_S
-    n_expected = [
-        expected_alerts(kind, window, 41_252.961 * np.sin(np.radians(r) / 2) ** 2)
-        * circle_density(density, dec, float(r))
-        for r in grid
-    ]
-    counts = rng.poisson(ALERT_RATES[kind].per_year * share, SEASONS)
+    n_expected = [-np.log1p(-p_at(dec, r, kind, is_even, least)) for r in GRID_DEG]
+    per_year = ALERT_RATES[kind].per_year * alert_share(kind, least)
+    counts = rng.poisson(per_year * SHARE, SEASONS)
     there = rng.choice(declinations, counts.sum())
     ra = rng.uniform(0, 2 * np.pi, there.size)
     north = np.radians(dec)
@@ -189,14 +206,16 @@ def smallest_p(
     some = counts > 0
     starts = np.concatenate([[0], np.cumsum(counts[some])[:-1]])
     nearest[some] = np.degrees(np.arccos(np.maximum.reduceat(along, starts)))
-    p = -np.expm1(-np.interp(nearest, grid, n_expected))
+    p = -np.expm1(-np.interp(nearest, GRID_DEG, n_expected))
     return np.where(some, p, 1.0)
 
 
-def declinations(rng: np.random.Generator, kind: AlertKind, is_even: bool) -> Any:
+def declinations(
+    rng: np.random.Generator, kind: AlertKind, is_even: bool, least: float = 0.0
+) -> Any:
     """Return many declinations [rad] of an even sky, or of one like IceCat-1."""
     sines = np.linspace(-1, 1, 100_001)
-    density = alert_density(kind)
+    density = alert_density(kind, least)
     assert density is not None
     weights = np.ones_like(sines) if is_even else [density(d) for d in np.degrees(np.arcsin(sines))]
     return np.arcsin(rng.choice(sines, 400_000, p=np.array(weights) / np.sum(weights)))
@@ -212,6 +231,17 @@ def test_chances_of_a_coincidence_are_right(
     p = smallest_p(rng, dec, kind, declinations(rng, kind, is_even), is_even)
     for a in (0.1, 0.03, 0.01):
         error = 3 * np.sqrt(1 / (a * SEASONS))
+        assert (p < a).mean() / a == pytest.approx(1.0, abs=max(0.1, error)), (dec, a)
+
+
+@pytest.mark.parametrize("dec", some_of(5, others=(-10, 30)))
+@pytest.mark.parametrize(("kind", "least"), [(AlertKind.GOLD, 0.5), (AlertKind.BRONZE, 0.3)])
+def test_chances_of_alerts_with_a_signalness_are_right(
+    rng: np.random.Generator, kind: AlertKind, least: float, dec: float
+) -> None:
+    p = smallest_p(rng, dec, kind, declinations(rng, kind, False, least), False, least)
+    for a in (0.1, 0.03, 0.01):
+        error = 3.5 * np.sqrt(1 / (a * SEASONS))
         assert (p < a).mean() / a == pytest.approx(1.0, abs=max(0.1, error)), (dec, a)
 
 

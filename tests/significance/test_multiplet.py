@@ -82,10 +82,12 @@ def test_a_map_takes_the_place_of_the_circle() -> None:
     assert wide.n_expected > narrow.n_expected
 
 
-def overlaps(rng: np.random.Generator, dec: float, radius: float, is_even: bool) -> Any:
+def overlaps(
+    rng: np.random.Generator, dec: float, radius: float, is_even: bool, kinds: Any = KINDS
+) -> Any:
     """Return how many alerts of many seasons overlap one at a declination."""
     total = np.zeros(SEASONS, dtype=int)
-    for kind in KINDS:
+    for kind in kinds:
         counts = rng.poisson(ALERT_RATES[kind].per_year * SHARE, SEASONS)
         there = rng.choice(declinations(rng, kind, is_even), counts.sum())
         ra = rng.uniform(0, 2 * np.pi, there.size)
@@ -100,16 +102,17 @@ def overlaps(rng: np.random.Generator, dec: float, radius: float, is_even: bool)
 @pytest.mark.parametrize("dec", some_of(-40, 10, others=(-5, 0, 30, 60)))
 @pytest.mark.parametrize("radius", [0.5, 6.0])
 @pytest.mark.parametrize("is_even", [True, False])
+@pytest.mark.parametrize("kinds", some_of(KINDS, others=((KINDS[0],), (KINDS[1],))))
 def test_chances_of_a_multiplet_are_right(
-    dec: float, radius: float, is_even: bool, monkeypatch: pytest.MonkeyPatch
+    dec: float, radius: float, is_even: bool, kinds: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P(p < a) / a is 0.9 to 1.1; the steps of a count are filled by a uniform number."""
     if is_even:
         monkeypatch.setattr(_coincidence, "alert_density", lambda kind: None)
     rng = np.random.default_rng(19)
-    found = multiplet(new(dec, radius), [], window_s=SHARE * YEAR_S)
+    found = multiplet(new(dec, radius), [], window_s=SHARE * YEAR_S, kinds=kinds)
     assert found is not None
-    counts, mean = overlaps(rng, dec, radius, is_even), found.n_expected
+    counts, mean = overlaps(rng, dec, radius, is_even, kinds), found.n_expected
     assert counts.mean() == pytest.approx(mean, rel=0.02, abs=4 * np.sqrt(mean / SEASONS))
     p = stats.poisson.sf(counts, mean) + rng.random(SEASONS) * stats.poisson.pmf(counts, mean)
     for a in (0.1, 0.03, 0.01):
