@@ -302,7 +302,7 @@ def _time_of_day(text: str, draft: Draft) -> timedelta:
     """Read ``14400 SOD {04:00:00.25} UT``."""
     match = _TIME.fullmatch(text)
     seconds = 0.0 if match is None else float(match[1])
-    if match is None or seconds > 86_400.0:
+    if match is None or seconds >= 86_401.0:  # a day with a leap second
         why = "expected SOD and {hh:mm:ss}" if match is None else "expected seconds of a day"
         raise NoticeError(why, field="DISCOVERY_TIME", value=text)
     clock = _clock(match[2])

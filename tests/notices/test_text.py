@@ -384,9 +384,13 @@ def test_time_of_day(text: str, microseconds: int, doubt: str | None) -> None:
     assert concerns(alert) == ([] if doubt is None else [("DISCOVERY_TIME", doubt, "4:00:00", why)])
 
 
-def test_leap_second_is_the_next_day() -> None:
-    alert = read(DISCOVERY_TIME="86400 SOD {23:59:60} UT")
-    assert alert.trigger_time == datetime(2026, 5, 3, tzinfo=UTC)
+@pytest.mark.parametrize("part", ["", ".25", ".99"])
+def test_leap_second_is_the_next_day(part: str) -> None:
+    alert = read(DISCOVERY_TIME=f"86400{part} SOD {{23:59:60{part}}} UT")
+    expected = datetime(2026, 5, 3, tzinfo=UTC) + timedelta(seconds=float(f"0{part}"))
+    assert alert.trigger_time == expected
+    with pytest.raises(NoticeError, match="expected seconds of a day"):
+        read(DISCOVERY_TIME="86401 SOD {23:59:60} UT")
 
 
 @pytest.mark.parametrize(
