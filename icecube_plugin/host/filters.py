@@ -305,8 +305,10 @@ def _observing(value: Any, key: str) -> Observable:
     try:
         found = msgspec.convert(value, Observable)
         site_of(found.site)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(getattr(error, "reason", str(error)), key=key) from None
+    except ConfigError as error:
+        raise ConfigError(error.reason, key=f"{key}.site", hint=error.hint) from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error), key=key) from None
     return found
 
 

@@ -82,8 +82,8 @@ def site_of(said: object) -> Site:
     Parameters
     ----------
     said : str or mapping
-        A name (`SITES`); ``LAT,LON`` or ``LAT,LON,HEIGHT`` [deg, deg, m]; or a table of the
-        configuration, with the names of the attributes of `Site`.
+        A name (`SITES`, with blanks or hyphens); ``LAT,LON`` or ``LAT,LON,HEIGHT`` [deg, deg, m];
+        or a table of the configuration, with the names of the attributes of `Site`.
 
     Raises
     ------
@@ -94,11 +94,11 @@ def site_of(said: object) -> Site:
     --------
     >>> site_of("-24.63,-70.4,2635").lat_deg
     -24.63
-    >>> site_of("Paranal").height_m
-    2635
+    >>> site_of("La Palma").height_m
+    2350
     """
     if isinstance(said, str):
-        return SITES.get(said.casefold()) or _of_numbers(said)
+        return SITES.get("-".join(said.casefold().split())) or _of_numbers(said)
     if not isinstance(said, Mapping):
         raise ConfigError(
             "expected a name, or a table with name, lat_deg, lon_deg and height_m", key="site"

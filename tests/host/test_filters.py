@@ -304,7 +304,10 @@ def test_how_soon_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ([], "expected a list of tables {site, min_altitude_deg, ...}"),
         ([{}], "Object missing required field `site`"),
-        ([{"site": "Atlantis"}], "unknown site 'Atlantis'"),
+        (
+            [{"site": "Atlantis"}],
+            "observable[0].site: unknown site 'Atlantis' (LAT,LON,HEIGHT or one",
+        ),
         ([{"site": "Paranal", "min_alt": 3}], "Object contains unknown field `min_alt`"),
         ([{"site": "Paranal", "within_h": 48}], "Expected `float` <= 24.0"),
     ],
@@ -312,7 +315,7 @@ def test_how_soon_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sites_that_cannot_be(value: Any, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         passes(GOLD, observable=value)
-    assert caught.value.key == f"sinks.s.filter.observable{'[0]' if value else ''}"
+    assert str(caught.value).startswith("sinks.s.filter.observable")
     assert text in str(caught.value)
 
 
