@@ -9,17 +9,26 @@ header ``Authorization: token ...``; each answer is ``{"status": "success", "dat
 
 1. ``GET /api/gcn_event/2023-04-16T05:22:26``: an event is known by its time [UTC, s]. One that is
    not there is 404; its ``data`` has ``id``, ``tags``, ``localizations`` and ``comments``.
-2. ``POST /api/gcn_event``, unless event, tags and localization are there::
+2. ``POST /api/gcn_event`` with what is new: tags, properties and a localization that are not there
+   yet, differences of rounding between formats apart::
 
-       {"dateobs": "2023-04-16T05:22:26", "tags": ["IceCube", "Neutrino", "Gold"],
+       {"dateobs": "2023-04-16T05:22:26", "trigger_id": "137840_57034692",
+        "aliases": ["IceCube-230416A", "137840_57034692"],
+        "tags": ["IceCube", "Neutrino", "Gold"],
         "properties": {"signalness": 0.34, "energy": 127.3, "FAR": 8.0e-08},
         "skymap": {"ra": 345.82, "dec": 9.14, "error": 0.2842}}
 
+   It finds the event by ``trigger_id``, which it keeps from the event's first post, or else by
+   time, and answers with the time under which it has it.
+   ``skymap`` is, of what the notice states, the first of: the address of a map, which SkyPortal
+   fetches (where it cannot, the next one is posted); an ellipse with its angle, which it fills
+   evenly, ``{"localization_name": ..., "ra", "dec", "amaj", "amin", "phi"}``; a cone.
    SkyPortal makes the cone a Gaussian with ``error`` as its standard deviation, and calls it
    ``345.82000_9.14000_0.28420``. So the notice's radius is scaled to 39.3 % containment, as for a
-   circular Gaussian; of an ellipse or a box, that of the circle of the same area. Without a stated
-   containment there is no cone.
-3. ``POST /api/gcn_event/ID/comments`` with the message for people; it ends with the record's id.
+   circular Gaussian; of an ellipse without an angle or a box, that of the circle of the same area.
+   Without a stated containment there is no cone.
+3. ``POST /api/gcn_event/2023-04-16T05:22:26/alias`` for names that came later.
+4. ``POST /api/gcn_event/ID/comments`` with the message for people; it ends with the record's id.
 
 Conventions
 -----------
@@ -45,7 +54,9 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from icecube_hooks import (
     Alert,
@@ -53,11 +64,16 @@ from icecube_hooks import (
     ConfigError,
     Localization,
     Record,
+    RefusedForGood,
     RetryLater,
     SinkType,
     Status,
     hookimpl,
 )
+from icecube_plugin.alerts import Event, changes
+from icecube_plugin.alerts.links import web_address
+from icecube_plugin.alerts.names import run_event
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
@@ -74,8 +90,11 @@ LONGEST_EVENT: Final = 16_000_000
 ONE_SIGMA: Final = 1.0 - math.exp(-0.5)
 """Containment of one standard deviation of a circular Gaussian."""
 COMMENT_CHARACTERS: Final = 6_000
+MOST_ALIASES: Final = 20
 MARK: Final = "\n\nrecord "
 
+_IS_THERE: Final = (b"already exists", b" already in ")
+_NUMBERS: Final = ("ra", "dec", "error", "amaj", "amin", "phi")
 _TAGS: Final = {AlertKind.HESE: "HESE", AlertKind.EHE: "EHE", AlertKind.NU_EM: "NuEM"}
 
 
@@ -168,7 +187,7 @@ class SkyPortal:
             log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
             return
         dateobs = told[0] if told else _dateobs(time)
-        self._post(_Api(self._endpoint, self._token), record, dateobs)
+        dateobs = self._post(_Api(self._endpoint, self._token), record, event, dateobs)
         memory.told(dateobs, key_of(record.alert))
 
     def probe(self) -> None:
@@ -179,22 +198,43 @@ class SkyPortal:
         with contextlib.closing(self._endpoint):
             _Api(self._endpoint, self._token).event(_dateobs(datetime.now(UTC)))
 
-    def _post(self, api: _Api, record: Record, dateobs: str) -> None:
-        event = api.event(dateobs)
+    def _post(self, api: _Api, record: Record, event: Event, dateobs: str) -> str:
+        """Post what is new, and the comment; return the time of the event."""
+        there = api.event(dateobs)
         if record.alert.kind is AlertKind.LVK_SEARCH:
-            if event is None:
+            if there is None:
                 log.warning("%s: SkyPortal has no event at %s", record.id, dateobs)
-                return
-        elif event is None or _is_news(record.alert, event):
-            api.post("gcn_event", _event(record.alert, dateobs))
-            event = api.event(dateobs)
-        if event is None:
+                return dateobs
+        elif news := _news(record.alert, event, there):
+            dateobs = self._post_event(api, record, {"dateobs": dateobs, **_named(event), **news})
+            there = api.event(dateobs)
+        if there is None:
             raise RetryLater(f"{self._endpoint.shown}: the event that was posted is not there")
-        if not any(text.endswith(MARK + record.id) for text in event.comments):
+        if record.alert.kind is not AlertKind.LVK_SEARCH:
+            for name in _named(event)["aliases"]:
+                if name not in there.aliases:
+                    api.post(f"gcn_event/{dateobs}/alias", {"alias": name})
+        if not any(text.endswith(MARK + record.id) for text in there.comments):
             comment: dict[str, Any] = {"text": _comment(record)}
             if self.group_ids:
                 comment["group_ids"] = list(self.group_ids)
-            api.post(f"gcn_event/{event.id}/comments", comment)
+            api.post(f"gcn_event/{there.id}/comments", comment)
+        return dateobs
+
+    def _post_event(self, api: _Api, record: Record, posted: dict[str, Any]) -> str:
+        """Post an event; a map that SkyPortal cannot fetch gives way to the stated region."""
+        try:
+            answer = api.post("gcn_event", posted)
+        except RefusedForGood as error:
+            if not isinstance(posted.get("skymap"), str):
+                raise
+            log.warning("%s: SkyPortal did not take its map: %s", record.id, error)
+            region = _region(record.alert.localization)
+            again = {name: posted[name] for name in posted.keys() & {"dateobs", "trigger_id"}}
+            if region is not None:
+                again["skymap"] = region
+            answer = api.post("gcn_event", again)
+        return _time_of(answer) or posted["dateobs"]
 
 
 class _Event(NamedTuple):
@@ -204,6 +244,9 @@ class _Event(NamedTuple):
     tags: frozenset[str]
     localizations: frozenset[str]
     comments: tuple[str, ...]
+    aliases: frozenset[str]
+    properties: Mapping[str, Any]
+    """The newest."""
 
 
 class _Api:
@@ -220,12 +263,12 @@ class _Api:
             return None
         return self._understood(reply)
 
-    def post(self, path: str, data: Mapping[str, Any]) -> None:
-        """Post; that something is there already is no error."""
+    def post(self, path: str, data: Mapping[str, Any]) -> Any:
+        """Post, and return the answer; ``None`` where it is there already, which is no error."""
         reply = self._request("POST", path, json.dumps(data).encode())
-        if reply.status == 400 and b"already exists" in reply.body:
-            return
-        self._data(reply)
+        if reply.status == 400 and any(sign in reply.body for sign in _IS_THERE):
+            return None
+        return self._data(reply)
 
     def _request(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
@@ -244,6 +287,8 @@ class _Api:
                     str(one["localization_name"]) for one in data["localizations"]
                 ),
                 comments=tuple(str(one["text"]) for one in data["comments"]),
+                aliases=frozenset(map(str, data.get("aliases") or ())),
+                properties=next((dict(p["data"]) for p in data.get("properties") or ()), {}),
             )
         except (KeyError, TypeError, ValueError):
             raise self._not_skyportal() from None
@@ -269,21 +314,86 @@ def _dateobs(time: datetime) -> str:
     return f"{time.astimezone(UTC) + timedelta(seconds=0.5):%Y-%m-%dT%H:%M:%S}"
 
 
-def _is_news(alert: Alert, event: _Event) -> bool:
-    cone = _cone(alert.localization)
-    is_new = cone is not None and _cone_name(cone) not in event.localizations
-    return is_new or not event.tags.issuperset(_tags(alert))
+def _time_of(answer: Any) -> str | None:
+    """Return the time under which SkyPortal says that it has an event."""
+    try:
+        return _dateobs(datetime.fromisoformat(answer["dateobs"]).replace(tzinfo=UTC))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
-def _event(alert: Alert, dateobs: str) -> dict[str, Any]:
+def _named(event: Event) -> dict[str, Any]:
+    """Return the number of an event, where it has one, and all its names as they are stated."""
+    said = [clean(name, 120) for alert in event.alerts for name in alert.event_names]
+    names = list(dict.fromkeys(said))[:MOST_ALIASES]
+    for one in event.alerts:
+        if one.run_id is not None and one.event_id is not None:
+            number = run_event(one.run_id, one.event_id)
+            return {"trigger_id": number, "aliases": [*names, number]}
+    return {"aliases": names}
+
+
+def _news(alert: Alert, event: Event, there: _Event | None) -> dict[str, Any]:
+    """Return what an alert states that SkyPortal does not have of its event."""
     numbers = {"signalness": alert.signalness, "energy": alert.energy_tev, "FAR": alert.far_hz}
-    event: dict[str, Any] = {
-        "dateobs": dateobs,
-        "tags": _tags(alert),
-        "properties": {name: value for name, value in numbers.items() if value is not None},
+    stated = {name: value for name, value in numbers.items() if value is not None}
+    if there is None:
+        news = {"tags": _tags(alert), "properties": stated, "skymap": _skymap(alert, frozenset())}
+        return {name: value for name, value in news.items() if value is not None}
+    news = {
+        "tags": [tag for tag in _tags(alert) if tag not in there.tags],
+        "properties": {} if _is_said(stated, there.properties) else stated,
+        "skymap": _skymap(alert, there.localizations) if _is_elsewhere(alert, event, there) else {},
     }
-    cone = _cone(alert.localization)
-    return event if cone is None else {**event, "skymap": cone}
+    return {name: value for name, value in news.items() if value}
+
+
+def _is_said(stated: Mapping[str, float], there: Mapping[str, Any]) -> bool:
+    """Whether these numbers are there, as they are but for rounding."""
+    return all(
+        isinstance(known := there.get(name), int | float)
+        and math.isclose(known, value, rel_tol=1e-3)
+        for name, value in stated.items()
+    )
+
+
+def _is_elsewhere(alert: Alert, event: Event, there: _Event) -> bool:
+    """Whether no localization that is there is that of an alert, but for rounding."""
+    if alert.localization is None:
+        return False
+    others = [one for one in event.alerts if one is not alert and _skymap(one, frozenset())]
+    return not (there.localizations and any(_is_same_place(one, alert) for one in others))
+
+
+def _is_same_place(old: Alert, new: Alert) -> bool:
+    return not any(change.field in ("position", "error") for change in changes(old, new))
+
+
+def _skymap(alert: Alert, known: frozenset[str]) -> str | dict[str, Any] | None:
+    """Return the map of an alert, unless there is one of its name, or else its region."""
+    place = alert.localization
+    url = None if place is None else web_address(place.skymap_fits_url)
+    if url is not None and PurePosixPath(urlsplit(url).path).name not in known:
+        return url
+    region = _region(place)
+    return None if region is None or _region_name(region) in known else region
+
+
+def _region(place: Localization | None) -> dict[str, Any] | None:
+    """Return an ellipse, or the cone that SkyPortal draws; ``None`` where none is stated."""
+    if place is None:
+        return None
+    shape, at = place.ellipse, {"ra": place.ra_deg, "dec": place.dec_deg}
+    if shape is None or shape.position_angle_deg is None:
+        return _cone(place)
+    axes = {"amaj": shape.semi_major_deg, "amin": shape.semi_minor_deg}
+    ellipse = {**at, **axes, "phi": shape.position_angle_deg % 180.0}
+    return {"localization_name": _region_name(ellipse), **ellipse}
+
+
+def _region_name(region: Mapping[str, Any]) -> str:
+    """Return the name of a localization: a cone's as SkyPortal makes it."""
+    return "_".join(f"{region[key]:.5f}" for key in _NUMBERS if key in region)
 
 
 def _tags(alert: Alert) -> list[str]:
@@ -295,19 +405,15 @@ def _tags(alert: Alert) -> list[str]:
     return tags if alert.is_real else [*tags, "test"]
 
 
-def _cone(place: Localization | None) -> dict[str, float] | None:
+def _cone(place: Localization) -> dict[str, float] | None:
     """Return the Gaussian that SkyPortal draws, or ``None`` if the notice does not tell it."""
-    if place is None or place.containment is None or not 0 < place.containment < 1:
+    if place.containment is None or not 0 < place.containment < 1:
         return None
     radius = circularised_radius_deg(place)
     if radius is None:
         return None
     error = scale_radius(radius, place.containment, ONE_SIGMA)
     return {"ra": place.ra_deg, "dec": place.dec_deg, "error": error}
-
-
-def _cone_name(cone: Mapping[str, float]) -> str:
-    return f"{cone['ra']:.5f}_{cone['dec']:.5f}_{cone['error']:.5f}"
 
 
 def _comment(record: Record) -> str:

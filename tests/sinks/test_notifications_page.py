@@ -37,6 +37,7 @@ def sinks() -> dict[str, dict[str, Any]]:
         name: table
         for block in blocks("toml")
         for name, table in tomllib.loads(block)["sinks"].items()
+        if "type" in table
     }
 
 

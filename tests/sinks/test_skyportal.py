@@ -1,7 +1,8 @@
 """Against a stand-in that takes and gives what SkyPortal's handlers do.
 
-It follows ``post_gcnevent_from_dictionary``, ``GcnEventHandler.get`` and ``CommentHandler.post`` of
-https://github.com/skyportal/skyportal, and ``from_cone`` of its ``utils/gcn.py``.
+It follows ``post_gcnevent_from_dictionary``, ``GcnEventAliasesHandler.post``, ``GcnEventHandler``
+and ``CommentHandler.post`` of https://github.com/skyportal/skyportal, and ``from_cone``,
+``from_ellipse`` and ``from_url`` of its ``utils/gcn.py``.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Portal:
     def __init__(self) -> None:
         self.events: dict[str, dict[str, Any]] = {}
         self.posts: list[dict[str, Any]] = []
+        self.no_maps = False
+        """Whether it cannot fetch maps."""
 
     def __call__(self, request: Request) -> Answer:
         if request.headers["authorization"] != f"token {TOKEN}":
@@ -66,26 +69,57 @@ class Portal:
         if request.method == "GET":
             return self.get(path.removeprefix("/"))
         data = json.loads(request.body)
-        return self.post_event(data) if not path else self.post_comment(path, data)
+        if not path:
+            return self.post_event(data)
+        if path.endswith("/alias"):
+            return self.post_alias(path.split("/")[1], data)
+        return self.post_comment(path, data)
 
     def get(self, dateobs: str) -> Answer:
         datetime.strptime(dateobs, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
         event = self.events.get(dateobs)
-        return success(event) if event is not None else error("GCN event not found", 404)
+        if event is None:
+            return error("GCN event not found", 404)
+        return success({**event, "tags": sorted(set(event["tags"]))})
 
     def post_event(self, data: dict[str, Any]) -> Answer:
-        assert set(data) <= {"dateobs", "tags", "properties", "skymap"}
-        new = {"id": len(self.events) + 7, "tags": [], "localizations": [], "comments": []}
-        event = self.events.setdefault(data["dateobs"], {"dateobs": data["dateobs"], **new})
-        event["tags"] = sorted({*event["tags"], *data["tags"]})
+        """As the source: names at the first post only, tags and properties each time anew."""
+        assert set(data) <= {"dateobs", "trigger_id", "aliases", "tags", "properties", "skymap"}
+        number = data.get("trigger_id")
+        found = [e for e in self.events.values() if number and e["trigger_id"] == number]
+        new = {
+            "id": len(self.events) + 7, "dateobs": data["dateobs"], "trigger_id": number,
+            "aliases": data.get("aliases") or [], "tags": [], "properties": [],
+            "localizations": [], "comments": [],
+        }  # fmt: skip
+        event = found[0] if found else self.events.setdefault(data["dateobs"], new)
+        event["tags"] += data.get("tags", [])
+        if "properties" in data:
+            event["properties"].insert(0, {"data": data["properties"]})
+        self.posts.append(data)
         if "skymap" in data:
-            cone = data["skymap"]
-            assert set(cone) == {"ra", "dec", "error"}
-            name = f"{cone['ra']:.5f}_{cone['dec']:.5f}_{cone['error']:.5f}"
+            name = self.name_of(data["skymap"])
+            if name is None:
+                return error("Cannot post event: HTTP Error 404: Not Found")
             if name not in [one["localization_name"] for one in event["localizations"]]:
                 event["localizations"].append({"localization_name": name})
-        self.posts.append(data)
-        return success({"gcnevent_id": event["id"]})
+        dateobs = datetime.fromisoformat(event["dateobs"]).isoformat()
+        return success({"gcnevent_id": event["id"], "dateobs": dateobs, "notice_id": None})
+
+    def name_of(self, skymap: str | dict[str, Any]) -> str | None:
+        if isinstance(skymap, str):
+            return None if self.no_maps else skymap.rpartition("/")[2]
+        if set(skymap) == {"ra", "dec", "error"}:
+            return f"{skymap['ra']:.5f}_{skymap['dec']:.5f}_{skymap['error']:.5f}"
+        assert set(skymap) == {"localization_name", "ra", "dec", "amaj", "amin", "phi"}
+        return str(skymap["localization_name"])
+
+    def post_alias(self, dateobs: str, data: dict[str, Any]) -> Answer:
+        names = self.events[dateobs]["aliases"]
+        if data["alias"] in names:
+            return error(f"{data['alias']} already in {dateobs} aliases.")
+        names.append(data["alias"])
+        return success({})
 
     def post_comment(self, path: str, data: dict[str, Any]) -> Answer:
         _, number, last = path.split("/")
@@ -181,6 +215,8 @@ def test_requests_for_a_new_event(server: HttpServer, portal: Portal) -> None:
     alert = record.alert
     assert event == {
         "dateobs": time,
+        "trigger_id": "137840_57034692",
+        "aliases": ["IceCube-230416A", "137840_57034692"],
         "tags": ["IceCube", "Neutrino", "Gold"],
         "properties": {
             "signalness": alert.signalness,
@@ -240,8 +276,86 @@ def test_revisions_become_localizations_and_comments_of_one_event(
     (event,) = portal.events.values()
     assert len(event["localizations"]) == 2
     assert len(event["comments"]) == 4
-    assert event["tags"] == ["Gold", "IceCube", "Neutrino", "retracted"]
+    assert event["tags"] == ["IceCube", "Neutrino", "Gold", "retracted"]  # each once
+    assert len(event["properties"]) == 1
     assert len(portal.posts) == 3  # the last has nothing new but what it says
+    assert portal.posts[1].keys() == {"dateobs", "trigger_id", "aliases", "skymap"}
+    assert portal.posts[2].keys() == {"dateobs", "trigger_id", "aliases", "tags"}
+
+
+def test_rounding_between_formats_makes_no_second_localization(
+    server: HttpServer, portal: Portal
+) -> None:
+    rounded = make_localization(ra_deg=345.8201, dec_deg=9.14, error_radius_deg=0.6101)
+    story = [make_record(), make_record(localization=rounded, energy_tev=127.31, raw=b"2")]
+    make(server).write(story)
+    (event,) = portal.events.values()
+    assert (len(event["localizations"]), len(event["properties"])) == (1, 1)
+    corrected = make_localization(ra_deg=345.9)
+    make(server).write([make_record(localization=corrected, energy_tev=140.0, raw=b"3")])
+    assert (len(event["localizations"]), len(event["properties"])) == (2, 2)
+
+
+MAP = "https://roc.icecube.wisc.edu/public/run1.fits.gz"
+ELLIPSE = Ellipse(semi_major_deg=2.0, semi_minor_deg=1.0, position_angle_deg=200.0)
+
+
+def test_the_map_where_there_is_one(server: HttpServer, portal: Portal) -> None:
+    make(server).write([make_record(localization=make_localization(skymap_fits_url=MAP))])
+    assert portal.posts[0]["skymap"] == MAP
+    moved = make_localization(ra_deg=346.0, skymap_fits_url=MAP)  # SkyPortal knows that name
+    make(server).write([make_record(revision=1, localization=moved)])
+    (event,) = portal.events.values()
+    assert portal.posts[1]["skymap"]["ra"] == 346.0
+    assert len(event["localizations"]) == 2
+
+
+def test_a_map_that_cannot_be_fetched(
+    server: HttpServer, portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    portal.no_maps = True
+    make(server).write([make_record(localization=make_localization(skymap_fits_url=MAP))])
+    (event,) = portal.events.values()
+    assert [one["localization_name"] for one in event["localizations"]] == [
+        "345.82000_9.14000_0.28425"
+    ]
+    assert (event["tags"], len(event["comments"])) == (["IceCube", "Neutrino", "Gold"], 1)
+    assert "SkyPortal did not take its map" in caplog.text
+
+
+def test_an_ellipse_is_one(server: HttpServer, portal: Portal) -> None:
+    place = make_localization(error_radius_deg=None, ellipse=ELLIPSE)
+    make(server).write([make_record(localization=place)])
+    assert portal.posts[0]["skymap"] == {
+        "localization_name": "345.82000_9.14000_2.00000_1.00000_20.00000",
+        "ra": 345.82,
+        "dec": 9.14,
+        "amaj": 2.0,
+        "amin": 1.0,
+        "phi": 20.0,
+    }
+
+
+def test_names_that_come_later(server: HttpServer, portal: Portal) -> None:
+    """An event that SkyPortal has from elsewhere, and a name that a circular gives."""
+    make(server).write([make_record(event_names=())])
+    (event,) = portal.events.values()
+    event["aliases"].clear()
+    make(server).write([make_record(event_names=()), make_record(revision=1)])
+    assert sorted(event["aliases"]) == ["137840_57034692", "IceCube-230416A"]
+
+
+def test_an_event_that_is_there_under_another_time(
+    server: HttpServer, portal: Portal, tmp_path: Path
+) -> None:
+    """The state was lost, and the revised time is another one: SkyPortal knows the number."""
+    make(server).write([make_record()])
+    time = make_record().alert.trigger_time
+    assert time is not None
+    late = make_record(revision=1, trigger_time=time + timedelta(seconds=3))
+    make(server, state=tmp_path / "new.sqlite").write([late])
+    (event,) = portal.events.values()
+    assert len(event["comments"]) == 2
 
 
 def test_kill_between_event_and_comment(server: HttpServer, portal: Portal) -> None:
