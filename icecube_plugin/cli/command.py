@@ -1,8 +1,5 @@
 """The command ``icecube-alerts``.
 
-Exit codes: 0 all went well; 1 something was refused or failed; 2 wrong usage or configuration;
-3 no connection, or not allowed; 130 interrupted.
-
 Each command is a module of `icecube_plugin.cli`, imported only when it is the one that runs.
 """
 
@@ -47,6 +44,14 @@ COMMANDS: Final = {
     "sinks": "list the sinks: what waits for each, last success, last error",
     "dead-letters": "list, show or try again what could not be read or delivered",
     "completion": "print what completes these commands in bash, zsh or tcsh",
+}
+
+EXIT_CODES: Final = {
+    0: "all went well",
+    1: "something was refused or failed, or the host is not well",
+    2: "wrong usage or configuration",
+    3: "no connection, or not allowed",
+    130: "interrupted by Ctrl-C",
 }
 
 EXAMPLES: Final = """\

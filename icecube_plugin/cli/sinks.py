@@ -55,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test = moves.add_parser("test", help="give one sink a test alert, marked as not real")
     actions = ((rewind, _rewind), (rename, _rename), (forget, _forget), (test, _test))
     for parsed, move in actions:
-        parsed.add_argument("name", metavar="NAME")
+        parsed.add_argument("name", metavar="NAME", help="of the sink, in the configuration")
         parsed.set_defaults(move=move)
-    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("new", metavar="NEW", help="what it is called in the configuration now")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,28 +3,34 @@
 ::
 
     data_folder = "icecube-alerts-data"    # the journal, and the default sinks' files
+    batch_size = 500                       # at most so many messages are handled together
     journal_days = 90.0                    # what came is kept so long, to be delivered again
-    journal_limit_gb = 4.0                 # and the oldest is removed beyond this
-    dead_letters_limit = 100000            # the oldest are dropped, with a word
-    remember_notices = 100000              # to tell what came before; 0: none
+    journal_limit_gb = 4.0                 # beyond this the oldest of the journal is removed
+    dead_letters_limit = 100000            # beyond these the oldest are dropped, with a word
+    remember_notices = 100000              # so many, to tell what came before; 0: none
     plugins_folder = "plugins"             # every .py in it is a plugin; default: none
     message_limit_mb = 16.0                # a larger message is a dead letter, its first 64 kB kept
 
     [kafka]
-    domain = "gcn.nasa.gov"                # or test.gcn.nasa.gov, dev.gcn.nasa.gov
-    group_id = "my-group"                  # default: with the client id, or this host's own id
-    topics = ["gcn.notices.icecube.lvk_nu_track_search"]    # default: all that parsers claim
-    topics_extra = ["my.*"]                # besides those; "*" stands for any characters
-    bootstrap_servers = "localhost:9092"   # default: GCN's for the domain
-    start = "earliest"                     # or "latest": where a group begins that is new
+    domain = "gcn.nasa.gov"                # whose broker; or test.gcn.nasa.gov, dev.gcn.nasa.gov
+    group_id = "my-group"                  # default: with the client id, or an own id
+    topics = ["gcn.notices.icecube.*"]     # what is read; default: all that parsers claim
+    topics_extra = ["my.*"]                # read besides those; "*" stands for any characters
+    bootstrap_servers = "localhost:9092"   # another broker; default: GCN's for the domain
+    start = "earliest"                     # where a group begins that is new; or "latest"
     instance_id = "host-1"                 # one for each host: killed, it gets its partitions back
-    wait = true                            # for a broker or topics that are not there at the start
+    wait = true                            # for a broker or topics that are not there yet
     heartbeat = true                       # watch gcn.heartbeat; default: on GCN's own brokers
+    client_id = "..."                      # credentials: better elsewhere, see there
+    client_secret = "..."                  # credentials, too
+    keyring = "icecube-alerts"             # service of the system's keyring that has both
     [kafka.options]                        # handed to librdkafka as they are
     "session.timeout.ms" = 30000
 
     [plugins]
-    block = ["sink-terminal"]              # and allow = [...]; see icecube_hooks.host
+    allow = ["icecube-plugin", "my-*"]     # only these: entry points, distributions, wildcards
+    block = ["sink-terminal"]              # not these: they are not even imported
+    options = {}                           # handed to observers at the start
 
     [health]                               # status file, health, metrics: see `host.health`
     listen = "127.0.0.1:9464"
@@ -36,13 +42,14 @@
     radius_deg = 1.0
 
     [sinks.archive]                        # any name; without any, the defaults are used
-    type = "sqlite"
+    type = "sqlite"                        # `icecube-alerts sinks --types` lists them
     path = "alerts.sqlite"                 # all other keys are options of the sink
     required = true                        # false: nobody waits for it, refusals are only counted
     patience_s = 5.0                       # so long others wait for it; then it is behind
     start = "now"                          # "earliest": a new sink gets what the journal has
     skip_older_than = "3d"                 # what comes later than this is not for it; notify: 1d
-    when = "signalness > 0.5"              # and [sinks.archive.filter]: see `host.filters`
+    when = "signalness > 0.5"              # which records it gets: see `host.filters`
+    filter = {kinds = ["gold"]}            # which records it gets, too; mostly a table of its own
 
 A relative path belongs to the folder of the file, see `icecube_plugin.host.paths`.
 

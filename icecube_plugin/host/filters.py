@@ -7,22 +7,23 @@
     when = "kind == 'gold' and dec_deg > -5"      # an expression of the names below
 
     [sinks.pager.filter]                          # all of these must hold
-    kinds = ["gold", "lvk-search"]
+    kinds = ["gold", "lvk-search"]                # only these
     formats = ["json", "voevent"]                 # of the same notice in several, only these
     real = true                                   # false: only tests, injections, mock events
     retractions = true                            # false: none; left out: with them
     repeats = false                               # nothing that came before, in any format
-    min_signalness = 0.5
-    max_far_per_year = 1.0
-    max_p_post = 0.05                             # after trials and all searches; not of a rate
-    min_sigma_post = 2.0
-    max_error_radius_deg = 2.0
+    min_signalness = 0.5                          # chance that the neutrino is astrophysical
+    max_far_per_year = 1.0                        # false alarms per year that the notice states
+    max_p_post = 0.05                             # p-value after trials and all searches
+    min_sigma_post = 2.0                          # sigma after trials and all searches, one-sided
+    max_error_radius_deg = 2.0                    # of the region that the notice states [deg]
     max_region_deg2 = 10.0                        # area of the stated region
     min_moon_deg = 30.0                           # from the Moon, at the time of the event
-    dec_deg = [-5.0, 30.0]
+    dec_deg = [-5.0, 30.0]                        # declination, from and to [deg, ICRS]
     within = [{ra_deg = 77.36, dec_deg = 5.69, radius_deg = 3.0}]   # in any of these circles
-    topics = ["gcn.notices.icecube.*"]
+    topics = ["gcn.notices.icecube.*"]            # "*" stands for any characters
     observable = [{site = "La Palma", min_altitude_deg = 30.0}]     # from any of these sites
+    unstated = false                              # what passes where a value is not stated
 
 Names are those of the columns of a record (`icecube_plugin.alerts.columns`), and ``event`` (its
 key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topic``; of the position
@@ -64,7 +65,7 @@ from .config import SinkConfig
 from .expressions import NAMES, NUMBERS, Test, check_name, expression
 from .store import Store
 
-__all__ = ["NAMES", "expression", "make_filter"]
+__all__ = ["FILTERS", "NAMES", "expression", "make_filter"]
 
 FOLLOWED: Final = "followed.sqlite"
 
@@ -165,7 +166,7 @@ def _made(name: str, value: Any, path: str) -> Test:
     if (known := _TESTS.get(name) or _LIMITS.get(name)) is not None:
         return known(value, key)
     if name not in _SIDES:
-        hint = nearest(name, [*_TESTS, *_LIMITS, *_SIDES, "unstated"])
+        hint = nearest(name, FILTERS)
         raise ConfigError("unknown key", key=key, hint=hint)
     get, limit = NAMES[name[4:]], _number(value, key)
     passes = operator.ge if name.startswith("min_") else operator.le
@@ -328,3 +329,6 @@ _LIMITS: Final[Mapping[str, Maker]] = {
     "within": _within,
     "observable": _observable,
 }
+
+FILTERS: Final = (*_TESTS, *_LIMITS, *sorted(_SIDES), "unstated")
+"""The names of all filters; ``min_`` and ``max_`` are there for every number of a record."""

@@ -113,12 +113,16 @@ def _metrics(host: Host, source: Source) -> Any:
 
     class Collector:
         def collect(self) -> Iterable[Any]:
-            now = status(host, source)
-            return (*_counters(now), *_gauges(now))
+            return families(status(host, source))
 
     registry = CollectorRegistry()
     registry.register(Collector())
     return lambda: generate_latest(registry).decode()
+
+
+def families(now: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the metrics of a status, see `icecube_plugin.host.health.status`."""
+    return (*_counters(now), *_gauges(now))
 
 
 def _family(make: Any, name: str, text: str, values: dict[str, Any], label: str = "") -> Any:

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 BEST_OF_TWO: Final = "best of 2 searches"
+"""What the better p-value of an alert's two searches is called, with its penalty."""
 SEARCHES: Final = ("generic", "bayesian")
 
 BANDS: Final = (

@@ -29,6 +29,7 @@ DEPENDENT_NOTE: Final = (
     "NOT independent: generic and bayesian searches use the same neutrinos, so this combination "
     "overstates the evidence; use the best of the two with its penalty"
 )
+"""The note of every combination of the two searches of one event."""
 _SEARCHES: Final = frozenset({"generic", "bayesian"})
 _WEIGHT: Final = Domain("a weight, finite and >= 0", 0.0, 1.7976931348623157e308)
 

@@ -14,29 +14,13 @@ Conventions
 - A retraction gives nothing: there is no event to assess.
 - Tests and mock events are assessed like others, with a note, and never counted as looks.
 
-Options (table ``[significance.icecube]`` of the configuration)
-----------------------------------------------------------------
-``sided``
-    ``one-sided`` or ``two-sided``.
-``trials``
-    Independent GW events among which this one was picked: a number, fixed beforehand; ``rate``,
-    the GW trigger rate of its kind x ``window_s``; or ``observed``, the share of the error that is
-    left for this one, by its number among the superevents that this host has seen (`spent_trials`,
-    with the season that ``rate`` expects).
-``observed``
-    With ``trials = "observed"``: the SQLite file that numbers them.
-``gw_rate_high_per_year``, ``gw_rate_low_per_year``
-    GW trigger rates [1/yr of 365 d] of significant and low-significance alerts; by default those
-    of the observing run (`GW_RUNS`).
-``window_s``
-    How long the observer watches all alerts [s]; one year.
-``observatories``
-    Whose alerts are assessed; ``["IceCube"]``.
+The options, of the table ``[significance.icecube]``, are those of `make_assess`.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -84,12 +68,31 @@ def make_assess(
     gw_rate_high_per_year: float | None = None,
     gw_rate_low_per_year: float | None = None,
     window_s: float = YEAR_S,
-    observed: str | None = None,
+    observed: str | os.PathLike[str] | None = None,
     observatories: tuple[str, ...] = ("IceCube",),
 ) -> Assess:
-    """Return ``assess(alert)`` with these options, see the module's docstring.
+    """Return ``assess(alert)`` with these options.
 
     Pure, except with ``trials = "observed"``, where it counts the alert before it answers.
+
+    Parameters
+    ----------
+    sided : str
+        ``one-sided`` or ``two-sided``.
+    trials : float or str, optional
+        Independent GW events among which this one was picked: a number, fixed beforehand;
+        ``rate``, the GW trigger rate of its kind x `window_s`; or ``observed``, the share of the
+        error that is left for this one, by its number among the superevents that this host has
+        seen (`spent_trials`, with the season that ``rate`` expects).
+    gw_rate_high_per_year, gw_rate_low_per_year : float, optional
+        GW trigger rates [1/yr of 365 d] of significant and low-significance alerts; by default
+        those of the observing run (`GW_RUNS`).
+    window_s : float
+        How long the observer watches all alerts [s]; one year.
+    observed : str or path, optional
+        With ``trials = "observed"``: the SQLite file that numbers them.
+    observatories : tuple of str
+        Whose alerts are assessed.
 
     Raises
     ------
@@ -179,7 +182,9 @@ def _spent(store: ObservedEvents, window_s: float, alert: Alert, rate: Rate) -> 
     return None if number is None else spent_trials(number, expected, f"{rate.what}, event")
 
 
-def _store(observed: str | None, trials: float | str | None) -> ObservedEvents | None:
+def _store(
+    observed: str | os.PathLike[str] | None, trials: float | str | None
+) -> ObservedEvents | None:
     """Open the file of observed events, if trials are counted."""
     if trials == "observed" and observed is None:
         raise ConfigError("is required with trials = 'observed'", key="observed")
@@ -187,7 +192,7 @@ def _store(observed: str | None, trials: float | str | None) -> ObservedEvents |
         return None
     if trials != "observed":
         raise ConfigError("is of use only with trials = 'observed'", key="observed")
-    if not isinstance(observed, str) or not observed:
+    if not isinstance(observed, str | os.PathLike) or not str(observed):
         raise ConfigError(f"expected the name of a file, got {observed!r}", key="observed")
     try:
         return ObservedEvents(observed)
