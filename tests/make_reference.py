@@ -13,7 +13,7 @@ import itertools
 import re
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -311,12 +311,13 @@ def _options(plugins: PluginSet) -> Iterator[str]:
             f"`{name}`", " ".join([_sentence(sink.summary), *notes]), _of(sink.make), level=3
         )
     yield _section("Providers and annotators", "Tables `[significance.NAME]`, `[annotators.NAME]`.")
-    for section, group in (
-        ("significance", plugins.significances),
-        ("annotators", plugins.annotators),
-        ("parsers", plugins.parsers),
-        ("observers", plugins.observers),
-    ):
+    groups: dict[str, Mapping[str, Any]] = {
+        "significance": plugins.significances,
+        "annotators": plugins.annotators,
+        "parsers": plugins.parsers,
+        "observers": plugins.observers,
+    }
+    for section, group in groups.items():
         for name, thing in sorted(group.items()):
             if thing.make is not None:
                 title = f"`[{section}.{name}]`"
@@ -447,9 +448,9 @@ def _behind(module: Any, name: str) -> str:
         body = ast.parse(file.read_text("utf-8")).body
         for statement, after in itertools.pairwise(body):
             named = getattr(statement, "target", None) or (getattr(statement, "targets", [None])[0])
-            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-            if getattr(named, "id", "") == name and is_text:
-                return str(after.value.value)
+            text = after.value if isinstance(after, ast.Expr) else None
+            if getattr(named, "id", "") == name and isinstance(text, ast.Constant):
+                return str(text.value)
     return ""
 
 

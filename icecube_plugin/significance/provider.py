@@ -25,6 +25,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from icecube_hooks import (
@@ -195,7 +196,7 @@ def _store(
     if not isinstance(observed, str | os.PathLike) or not str(observed):
         raise ConfigError(f"expected the name of a file, got {observed!r}", key="observed")
     try:
-        return ObservedEvents(observed)
+        return ObservedEvents(Path(observed))
     except sqlite3.Error as error:
         raise ConfigError(f"{observed}: {error}", key="observed") from error
 
