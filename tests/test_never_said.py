@@ -59,6 +59,7 @@ NEVER = {
 """Of each point of what was once wrong; the eighth, an ellipse's formula, is no sentence."""
 VERDICTS = (
     r"\b(moderate|strong) evidence|verdict: (moderate|strong|discovery)|Verdict', text='(mod|st)"
+    r"|<Verdict\.[MSD]"
 )
 
 
@@ -110,6 +111,8 @@ def commands(kept: list[Record], folder: Path) -> Iterator[tuple[str, str]]:
         ("significance", str(lines)),
         ("tail", *at, "-n", "1000"),
         ("query", "--database", url, "--with-tests", "--all-revisions"),
+        ("near", "--position", "345.8", "9.1", "--time", "2023-04-16", "--before", "100", *at),
+        ("near", "--event", "IC230416A", "--before", "900", *at),
         ("chance", "--area", "154.33", "--density", "4.286e-4", "--found", "2"),
         *(("show", key, *at) for key in of_kinds.values()),
     ]

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "plot": "draw a sky map, finder, visibility, p-values or cumulative numbers",
     "significance": "p-value, sigma, trials, false-alarm rate and verdict",
     "chance": "a source inside the region of an alert: how often by chance",
+    "near": "an alert near a transient, or near an earlier alert: how often by chance",
     "fluence": "expected neutrinos and limits of a fluence, with your effective area",
     "schema": "print the JSON schema of the records that sinks write",
     "query": "search the database: by kind, time, position, significance",

@@ -34,6 +34,7 @@ from icecube_hooks import (
     Sided,
     Significance,
 )
+from icecube_plugin.alerts.words import UNCORRECTED
 from icecube_plugin.sky import Area, Areas, cap_area_deg2, region_or_none, separation_deg
 from icecube_plugin.sky.directions import SKY_DEG2
 
@@ -131,7 +132,7 @@ def coincidence(
     rates: Mapping[AlertKind, Rate] = ALERT_RATES,
     density: Density | None = None,
     min_signalness: float = 0.0,
-    transients: float = 1,
+    transients: float | None = None,
     areas: Areas = region_or_none,
     sided: Sided | str = Sided.ONE,
     provider: str = "icecube",
@@ -161,8 +162,9 @@ def coincidence(
     min_signalness : float
         Only alerts with at least this signalness match, fixed beforehand; of gold and bronze.
         Rate and density are then those of such alerts.
-    transients : float
-        How many transients (or positions, or windows) were tried, this one included.
+    transients : float, optional
+        How many transients (or positions, or windows) were tried, this one included. Without,
+        the kinds only are paid for, and there is no verdict.
     areas : callable
         Finds the region of an alert: ``Maps(folder).area`` of `icecube_plugin.sky.skymaps` takes
         the sky map where there is one, instead of what the notice states.
@@ -401,9 +403,13 @@ def _radius_deg(area_deg2: float) -> float:
     return math.degrees(2 * math.asin(math.sqrt(min(area_deg2 / SKY_DEG2, 1.0))))
 
 
-def _looks(n_kinds: int, transients: float) -> Trials:
+def _looks(n_kinds: int, transients: float | None) -> Trials:
+    kinds = count_text(n_kinds, "kind")
+    if transients is None:
+        source = f"{kinds} of alert; else {UNCORRECTED}"
+        return Trials(n=float(n_kinds), source=source, is_whole=False)
     n = TRIALS.number(transients)
-    kinds, tried = count_text(n_kinds, "kind"), count_text(n, "transient")
+    tried = count_text(n, "transient")
     return Trials.given(n_kinds * n, f"given: {kinds} of alert x {tried}")
 
 

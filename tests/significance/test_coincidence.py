@@ -64,7 +64,7 @@ def test_a_kind_without_a_rate() -> None:
 def test_a_contained_transient() -> None:
     place = Localization(ra_deg=77.43, dec_deg=5.72, error_radius_deg=1.0, containment=0.9)
     alert = track(place=place, time=T0 + timedelta(days=2))
-    (match,) = coincidence(HERE, T0, [alert], before_s=0, after_s=10 * DAY)
+    (match,) = coincidence(HERE, T0, [alert], before_s=0, after_s=10 * DAY, transients=1)
     assert match.is_contained is True
     assert match.containment == 0.9
     assert match.delta_t_s == 2 * DAY
@@ -81,6 +81,10 @@ def test_a_contained_transient() -> None:
     assert result.quantity == "gold coincidence"
     assert result.notes == ("density of alerts over declination as in IceCat-1",)
     assert result.verdict == "strong"
+    (unsaid,) = coincidence(HERE, T0, [alert], before_s=0, after_s=10 * DAY)
+    assert unsaid.significance.p_value_post == result.p_value_post
+    assert unsaid.significance.verdict is None
+    assert unsaid.significance.trials_source == "3 kinds of alert; else not corrected for trials"
 
 
 def test_outside_the_region_the_separation_counts() -> None:
