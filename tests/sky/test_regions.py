@@ -162,6 +162,16 @@ def test_turned_box_has_the_area_of_a_plane_one() -> None:
     assert sky.region(place).area_deg2 == pytest.approx(0.6 * 0.5 * 0.4, rel=1e-4)
 
 
+@pytest.mark.parametrize(("major", "minor"), [(0.8, 0.5), (0.3, 0.01), (2.0, 0.002)])
+def test_a_thin_ellipse_is_integrated_and_drawn_to_its_tips(major: float, minor: float) -> None:
+    region = sky.region(ellipse(10, 0, major, minor, 30.0))
+    plane = math.pi * major * minor
+    assert region.area_deg2 == pytest.approx(plane, rel=1e-3)
+    ra, dec = region.outline_deg(72)
+    drawn = 0.5 * abs(np.sum(ra * np.roll(dec, -1) - dec * np.roll(ra, -1)))
+    assert drawn == pytest.approx(plane, rel=3e-3)
+
+
 def test_axes_of_an_ellipse() -> None:
     """Position angles go from north through east."""
     region = sky.region(ellipse(10, 0, 4.0, 1.0, 90.0))
@@ -215,7 +225,7 @@ def test_regions_know_their_containment() -> None:
 def test_circularised_radius() -> None:
     expected = math.sqrt(2.5 * math.cos(math.radians(45.0)) * 1.25)
     assert sky.circularised_radius_deg(PLACES["box"]) == pytest.approx(expected, rel=1e-14)
-    assert sky.circularised_radius_deg(ellipse(1, 45, 4.0, 1.0, None)) == 2.0
+    assert sky.circularised_radius_deg(ellipse(1, 45, 4.0, 2.25, None)) == 3.0
     assert sky.circularised_radius_deg(circle(1, 45, 3.0)) == 3.0
     assert sky.circularised_radius_deg(at(1, 45)) is None
 
