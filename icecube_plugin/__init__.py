@@ -9,6 +9,8 @@ significance, sinks), the host that runs them (`icecube_plugin.host`), and the c
     record = icecube_plugin.read("notice.xml")
     print(record.alert.event_key, record.alert.localization, record.significances)
 
+Alerts and records show themselves there; ``%load_ext icecube_plugin`` shows lists of them, too.
+
 Beside them: `icecube_plugin.significance`, `icecube_plugin.alerts`, `icecube_plugin.sky`.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from icecube_hooks import Record
@@ -24,7 +26,21 @@ if TYPE_CHECKING:
 
 __version__ = "2.0.0"
 
-__all__ = ["__version__", "read", "readers"]
+__all__ = ["__version__", "html_of", "load_ipython_extension", "read", "readers"]
+
+
+def html_of(thing: object) -> str | None:
+    """Return what a notebook shows of a record or an alert; ``None`` for anything else."""
+    from icecube_plugin.views.notebook import html_of as shown
+
+    return shown(thing)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Let a notebook show lists of records and alerts: ``%load_ext icecube_plugin``."""
+    from icecube_plugin.views.notebook import load_ipython_extension as load
+
+    load(shell)
 
 
 def read(notice: bytes | str | Path, *, topic: str | None = None) -> Record:

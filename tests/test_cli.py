@@ -17,9 +17,10 @@ import pytest
 from icecube_hooks import AlertKind, ConfigError, Message, NotOurs, Record, RefusedForGood
 from icecube_hooks.host import load_plugins
 from icecube_hooks.testing import make_alert
-from icecube_plugin.cli._common import moment, table
+from icecube_plugin.cli._common import table
 from icecube_plugin.cli.command import COMMANDS, main
 from icecube_plugin.host import Cursors, Journal
+from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.json_lines import read_lines
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -110,6 +110,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
                 raise
             return cls._read(msgspec.json.decode, mended)
 
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows, if the package is there that knows how."""
+        package = sys.modules.get("icecube_plugin")  # not imported: the contract stands alone
+        found: str | None = None if package is None else package.html_of(self)
+        return found
+
     def _form(self) -> Any:
         """Return what is written: for most types the object itself."""
         return self

@@ -39,14 +39,16 @@ _FORMER: Final = {"event": "event_key", "name": "event_names", "superevent": "su
 """Names that files of older versions have, and those of today."""
 
 
-def table(things: Iterable[Alert | Record], columns: Sequence[Column] = ALERT) -> QTable:
+def table(
+    things: Iterable[Alert] | Iterable[Record], columns: Sequence[Column] | None = None
+) -> QTable:
     """Return a table with a row for each alert, masked where a value is not stated.
 
     Parameters
     ----------
-    things : iterable of Alert or Record
-    columns : sequence of Column
-        `icecube_plugin.alerts.columns.ALERT`; ``RECORD`` there if the things are records.
+    things : iterable of Alert, or of Record
+    columns : sequence of Column, optional
+        Default: `icecube_plugin.alerts.columns.ALERT`, or ``RECORD`` there for records.
 
     Returns
     -------
@@ -61,7 +63,10 @@ def table(things: Iterable[Alert | Record], columns: Sequence[Column] = ALERT) -
     >>> alerts["energy"].unit, alerts["energy"].mask.tolist()
     (Unit("TeV"), [False, True])
     """
-    return table_of(map(taker(columns), things), columns)
+    rows = list(things)
+    if columns is None:
+        columns = RECORD if rows and isinstance(rows[0], Record) else ALERT
+    return table_of(map(taker(columns), rows), columns)
 
 
 def table_of(rows: Iterable[Sequence[Any]], columns: Sequence[Column]) -> QTable:

@@ -8,18 +8,15 @@ import dataclasses
 import gc
 import json
 import os
-import re
 import shutil
 import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_hooks import ConfigError
 from icecube_plugin.alerts.words import plural
 
 if TYPE_CHECKING:
@@ -34,7 +31,6 @@ __all__ = [
     "configuration",
     "folded",
     "installed",
-    "moment",
     "print_json",
     "prints_aside",
     "run_host",
@@ -46,8 +42,6 @@ FOUND: Final = "icecube-alerts.toml"
 """The configuration that is used where none is named."""
 FEWEST_COLUMNS: Final = 24
 """A narrower last column of a table cannot be read."""
-_AGO = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
@@ -60,7 +54,7 @@ def configuration(arguments: argparse.Namespace) -> Config:
     if arguments.config is None and config.origin is not None:
         how = "found in this folder" if is_found else "named by ICECUBE_ALERTS_CONFIG"
         print(f"icecube-alerts: configuration {config.origin}, {how}", file=sys.stderr)
-    return config
+    return config.replace(sinks=config.sinks_or_defaults())  # a command prints, too
 
 
 def installed(config: Config) -> PluginSet:
@@ -170,32 +164,6 @@ def folded(text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def moment(text: str, now: datetime | None = None) -> datetime:
-    """Read an ISO time, or a span such as ``30d`` or ``90m`` before now [UTC].
-
-    Raises
-    ------
-    ConfigError
-        If it is neither.
-
-    Examples
-    --------
-    >>> moment("36h", datetime(2026, 5, 2, 12, tzinfo=UTC)).isoformat()
-    '2026-05-01T00:00:00+00:00'
-    """
-    match = _AGO.fullmatch(text.strip())
-    try:
-        if match is not None:
-            span = timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-            return (now or datetime.now(UTC)) - span
-        time = datetime.fromisoformat(text.strip())
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"{text!r:.60} is no time", hint="such as 2026-05-02T04:00:00Z, 2026-05-02, 36h or 30d"
-        ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def run_host(

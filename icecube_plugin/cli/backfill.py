@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError
+from icecube_plugin.host.times import moment
 
-from ._common import add_json, configuration, installed, moment, run_host
+from ._common import add_json, configuration, installed, run_host
 from ._progress import RunProgress
 from .listen import add_broker_arguments, with_broker
 

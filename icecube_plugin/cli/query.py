@@ -19,10 +19,11 @@ from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.lookup import alias_of, find
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.filters import NAMES, expression
+from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
 
-from ._common import add_json, moment, print_json, table
+from ._common import add_json, print_json, table
 from ._records import add_maps, error_cell, kept_at, maps_of, number_cell
 
 __all__ = ["Found", "Question", "add_arguments", "ask"]

@@ -14,8 +14,9 @@ from icecube_hooks.host import make_sink, nearest
 from icecube_plugin.alerts.words import clean, span_text
 from icecube_plugin.host import Config, Cursors, Host, Journal, SinkConfig
 from icecube_plugin.host.health import read_status
+from icecube_plugin.host.times import moment
 
-from ._common import add_json, configuration, installed, moment, print_json, table
+from ._common import add_json, configuration, installed, print_json, table
 
 __all__ = ["add_arguments"]
 

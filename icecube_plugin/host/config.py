@@ -107,6 +107,7 @@ __all__ = [
     "kafka_with_group",
     "known_group",
     "load_config",
+    "quiet_sinks",
 ]
 
 log = logging.getLogger(__name__)
@@ -248,6 +249,12 @@ class Config(Section, frozen=True, kw_only=True):
     def sinks_or_defaults(self) -> tuple[SinkConfig, ...]:
         """Return the configured sinks, or the default ones if the file names none."""
         return default_sinks(self.data_folder) if self.sinks is None else self.sinks
+
+
+def quiet_sinks(config: Config) -> tuple[SinkConfig, ...]:
+    """Return the configured sinks, or the default ones that print nothing."""
+    chosen = config.sinks_or_defaults()
+    return tuple(s for s in chosen if config.sinks is not None or s.type != "terminal")
 
 
 def default_sinks(folder: Path) -> tuple[SinkConfig, ...]:

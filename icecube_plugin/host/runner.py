@@ -8,6 +8,7 @@ In a notebook or service::
         ...
     for record in Host().records("a_notice.xml"):    # no sink
         print(record.alert.event_key)
+    month = list(Host().iter_since("30d"))           # from Kafka; and iter_live()
 
 Inside somebody else's consumer, `Host.handle` takes the messages.
 
@@ -30,6 +31,7 @@ import itertools
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -41,7 +43,15 @@ from icecube_hooks import Message, NoticeError, NotOurs, Record
 from icecube_hooks.host import PluginSet, make_sink
 from icecube_plugin import __version__
 
-from .config import Config, HealthConfig, SinkConfig, kafka_with_group, load_config
+from .config import (
+    Config,
+    HealthConfig,
+    SinkConfig,
+    kafka_with_group,
+    known_group,
+    load_config,
+    quiet_sinks,
+)
 from .cursors import Cursors
 from .files import FileSource
 from .health import HealthReporter, Problem, sink_problems
@@ -53,6 +63,7 @@ from .plugins import configured_plugins, sink_options
 from .store import StoreError, tell_of_fork
 from .summary import Source, Summary
 from .take_over import take_over
+from .times import moment
 from .versions import note_versions
 from .worker import SinkState, Worker
 
@@ -85,7 +96,7 @@ class Host:
     ----------
     config : Config, optional
         Default: all defaults, credentials from the environment. A file is read by `from_file`
-        only.
+        only. Where it names no sinks, the default ones but ``terminal``: nothing is printed.
     plugins : PluginSet, optional
         Default: the installed ones that `config` allows.
     source : callable, optional
@@ -361,6 +372,61 @@ class Host:
         if self.error is not None and error is None:
             raise self.error
 
+    def iter_since(
+        self, since: datetime | str, until: datetime | str | None = None
+    ) -> Iterator[Record]:
+        """Yield the records of a range of past time, from Kafka, without sinks and journal.
+
+        Messages that cannot be read are passed over, with a word in the log.
+
+        Parameters
+        ----------
+        since, until : datetime or str
+            Kafka's time stamps [UTC]; as text an ISO time, or a span before now such as ``30d``.
+            Without `until`: up to what is there now.
+
+        Raises
+        ------
+        ConfigError, KafkaFailure
+            As `run`.
+        """
+        from .kafka import BackfillSource
+
+        first, last = (moment(one) if isinstance(one, str) else one for one in (since, until))
+        claimed, size = self.plugins.topics(), self.config.batch_size
+        yield from self._records_of(
+            BackfillSource(
+                self.config.kafka, since=first, until=last, claimed=claimed, batch_size=size
+            )
+        )
+
+    def iter_live(self) -> Iterator[Record]:
+        """Yield records as they come from Kafka, from now on, without sinks and journal.
+
+        In a consumer group of its own, so that nothing is taken away from a host that listens.
+        Until `stop` is called from elsewhere, or the loop is left.
+
+        Raises
+        ------
+        ConfigError, KafkaFailure
+            As `run`.
+        """
+        from .kafka import LiveSource
+
+        group = f"{known_group(self.config) or 'icecube-alerts'}-{uuid.uuid4().hex[:12]}"
+        kafka = self.config.kafka.replace(group_id=group, start="latest")
+        claimed, size = self.plugins.topics(), self.config.batch_size
+        yield from self._records_of(LiveSource(kafka, claimed=claimed, batch_size=size))
+
+    def _records_of(self, source: Source) -> Iterator[Record]:
+        """Yield the records of a source that is committed nowhere."""
+        try:
+            for batch in self._until_stopped(source):
+                yield from (item for item in self._read(batch) if isinstance(item, Record))
+        finally:
+            source.close()
+            self._in_hand.close()
+
     def records(self, *paths: str | Path) -> Iterator[Record]:
         """Yield records without any sink: of files and folders, or of the host's source.
 
@@ -391,8 +457,8 @@ class Host:
         cursors = Cursors(self.config.data_folder, self.journal)
         take_over(self.config.data_folder, self.journal, cursors)
         self.journal.look()
-        workers = [self._worker(s, cursors, is_new) for s in self.config.sinks_or_defaults()]
-        _tell_of_orphans(cursors, workers, self.journal.tail.last)
+        workers = [self._worker(s, cursors, is_new) for s in quiet_sinks(self.config)]
+        _tell_of_orphans(cursors, self.config, self.journal.tail.last)
         self._cursors = cursors
         _import_numpy()
         for worker in workers:
@@ -670,9 +736,9 @@ def _versions(plugins: PluginSet) -> dict[str, str]:
     return {info.distribution: info.version for info in plugins.plugins if info.distribution}
 
 
-def _tell_of_orphans(cursors: Cursors, workers: Sequence[Worker], last: int) -> None:
+def _tell_of_orphans(cursors: Cursors, config: Config, last: int) -> None:
     """Say what waits for sinks that are not configured any more."""
-    known = {(worker.config.name, worker.config.type) for worker in workers}
+    known = {(sink.name, sink.type) for sink in config.sinks_or_defaults()}
     for cursor in cursors.all():
         if (cursor.name, cursor.type) not in known and cursor.seq < last:
             log.warning(

@@ -11,8 +11,9 @@
 Conventions
 -----------
 - ICRS, UTC, TeV. Angles that are plain floats are degrees.
-- What a single alert does not state raises `NotStatedError`. In bulk, `table` masks it, and
-  `sky_coords` holds NaN, which is inside of no region.
+- What a single alert does not state raises `NotStatedError`. In bulk,
+  `icecube_plugin.alerts.tables.table` masks it, and `sky_coords` holds NaN, which is inside of no
+  region.
 - Regions are on the sphere. Circles, ellipses and turned boxes are measured along great circles
   from their centre; an ellipse has the radius of the plane ellipse in each direction. Its position
   angle is 0 where it is not stated, as the GCN schema says.

@@ -40,7 +40,7 @@ Size = tuple[float, float]
 
 
 def new_figure(size_in: Size) -> Figure:
-    """Return an empty figure of no window and no global state.
+    """Return an empty figure of no window and no global state, which a notebook shows.
 
     Raises
     ------
@@ -48,12 +48,12 @@ def new_figure(size_in: Size) -> Figure:
         If matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        from ._shown import ShownFigure
     except ImportError as error:
         raise ConfigError(
             "plots need matplotlib", hint="pip install 'icecube-plugin[plot]'"
         ) from error
-    return Figure(figsize=size_in)
+    return ShownFigure(figsize=size_in)
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Any:
