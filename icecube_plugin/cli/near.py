@@ -10,6 +10,7 @@ from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Significance
 from icecube_plugin.alerts import group
 from icecube_plugin.alerts.lookup import find
 from icecube_plugin.alerts.words import clean, sigma_text, verdict_text
+from icecube_plugin.host.times import moment
 from icecube_plugin.significance import (
     ALERT_RATES,
     Coincidence,
@@ -21,7 +22,7 @@ from icecube_plugin.significance import (
 )
 from icecube_plugin.sky import separation_deg
 
-from ._common import add_json, moment, print_json, table
+from ._common import add_json, print_json, table
 from ._records import add_kept, add_maps, maps_of, records_of
 
 __all__ = ["add_arguments", "run"]
