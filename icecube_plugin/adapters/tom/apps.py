@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
+from django.urls import include, path
 
 from icecube_hooks import ConfigError
 
@@ -23,6 +24,20 @@ class IceCubeAlertsConfig(AppConfig):  # type: ignore[misc,unused-ignore]  # Dja
     def ready(self) -> None:
         """Let ``manage.py check`` look at our settings."""
         checks.register(check_settings)
+
+    def target_detail_tabs(self) -> list[dict[str, str]]:
+        """Return the tab on the page of a Target."""
+        made_by = "icecube_plugin.adapters.tom.pages.tab"
+        return [{"partial": "icecube_alerts/tab.html", "context": made_by, "label": "IceCube"}]
+
+    def nav_items(self) -> list[dict[str, str]]:
+        """Return the entry of the navigation that leads to the list."""
+        return [{"partial": "icecube_alerts/nav.html", "position": "left"}]
+
+    def include_url_paths(self) -> list[Any]:
+        """Return where the list is."""
+        where = f"{self.name}.urls"
+        return [path("icecube/", include(where, namespace=self.label))]
 
 
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[Any]:

@@ -41,6 +41,7 @@ from tom_targets.models import Target, TargetExtra, TargetName
 
 from icecube_hooks import Alert, AlertKind, Record, Significance
 from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.headline import RATE
 from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
 
@@ -253,7 +254,8 @@ def extras(event: Event, records: Sequence[Record]) -> dict[str, Any]:
         "tense": None if event.newest.is_real else _plain(event.newest.tense),
     }
     for significance in next((r.significances for r in reversed(records) if r.significances), ()):
-        found |= _of_significance(significance)
+        if significance.quantity != RATE:  # a rate is no test: no p-value follows from it
+            found |= _of_significance(significance)
     return {PREFIX + key: _stored(value) for key, value in found.items() if value is not None}
 
 
@@ -277,6 +279,8 @@ def _stored(value: Any) -> Any:
     """Return a value as TOM Toolkit's extra fields take it: a number or time as text."""
     if isinstance(value, bool | str):
         return value
+    if isinstance(value, float):
+        return f"{value:.8g}"  # people read it, too
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
