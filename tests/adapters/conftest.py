@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -175,11 +176,19 @@ def _environment(extra: str, requirements: Sequence[str]) -> Path:
     complete = folder / "complete"
     with _locked(folder.with_suffix(".lock")):
         if not complete.exists():
+            _forget_old(folder.parent)
             _install(folder, ["-e", ours, *requirements])
         elif complete.read_text() != metadata:  # our entry points, say
             _run(str(folder / "bin" / "python"), *PIP, "install", "--no-deps", "-e", str(ROOT))
         complete.write_text(metadata)
     return folder / "bin" / "python"
+
+
+def _forget_old(cache: Path) -> None:
+    """Remove environments that nobody has used for two weeks: they have 1 GB each."""
+    for complete in cache.glob("*/complete"):
+        if time.time() - complete.stat().st_mtime > 14 * 86_400:
+            shutil.rmtree(complete.parent, ignore_errors=True)
 
 
 def _cache() -> Path:
