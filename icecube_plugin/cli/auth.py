@@ -77,10 +77,11 @@ def ask_credentials(client_id: str | None = None) -> dict[str, str]:
         If one is empty.
     """
     is_person = sys.stdin.isatty()
+    named = client_id or ""
     if client_id is None:
-        client_id = input("client id: ") if is_person else sys.stdin.readline()
+        named = input("client id: ") if is_person else sys.stdin.readline()
     secret = getpass.getpass("client secret: ") if is_person else sys.stdin.readline()
-    given = {"client_id": client_id.strip(), "client_secret": secret.strip()}
+    given = {"client_id": named.strip(), "client_secret": secret.strip()}
     for name, text in given.items():
         if not text:
             hint = "both are shown once, when they are made at https://gcn.nasa.gov/quickstart"
