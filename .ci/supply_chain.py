@@ -57,7 +57,7 @@ def compile_to(out: Path, *options: str) -> None:
 
 def lock() -> None:
     """Write the lock file."""
-    extras = [word for extra in ("lint", "audit") for word in ("--extra", extra)]
+    extras = [word for extra in ("lint", "audit", "docs") for word in ("--extra", extra)]
     compile_to(LOCK, "--universal", "--python-version", "3.11", "--generate-hashes", *extras)
     head = "# Written by `python .ci/supply_chain.py lock`. Do not edit.\n"
     LOCK.write_text(head + LOCK.read_text() + VOEVENT_PARSE.format(VOEVENT_PARSE_SHA256))

@@ -1,0 +1,68 @@
+"""What stands around the code says the same as the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # it has no types
+
+import icecube_plugin
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == icecube_plugin.__version__
+    assert citation["license"] == PROJECT["license"]
+
+
+def test_pre_commit_has_the_linter_of_ci() -> None:
+    (pinned,) = [word for word in PROJECT["optional-dependencies"]["lint"] if "ruff" in word]
+    text = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r'"(ruff[^"]*)"', text)) == {pinned}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda f: f.name)
+def test_files_for_the_forge_are_yaml_and_call_what_is_there(file: Path) -> None:
+    text = file.read_text()
+    assert yaml.safe_load(text)
+    ci = (ROOT / ".ci" / "run").read_text()
+    for part in re.findall(r"\.ci/run (\w+)", text):
+        assert f"\n{part}) parts=" in ci, part
+    for python in re.findall(r"\"(3\.\d+)\"", text):
+        assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
+
+
+def test_ci_has_the_parts_that_it_names() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    made = set(re.findall(r"^part_(\w+)\(\)", ci, re.MULTILINE))
+    named = [set(words.split()) for words in re.findall(r"parts=\(([^)]*)\)", ci)]
+    assert set().union(*named) == made
+    done = subprocess.run([ROOT / ".ci" / "run", "nothing"], capture_output=True, text=True)
+    assert (done.returncode, "usage" in done.stderr) == (2, True)
+
+
+def test_every_page_is_in_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r": ([\w-]+\.md)$", text, re.MULTILINE))
+    assert named == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_site_is_built_and_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="the extra docs is not installed")
+    command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict"]
+    done = subprocess.run(
+        [*command, "--site-dir", tmp_path], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "index.html").read_text()
+    assert 'href="https://github.com/icecube-plugin/icecube-plugin/blob/main/README.md"' in page
+    assert (tmp_path / "reference" / "index.html").exists()
+    assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?://(?!github)', page)
