@@ -190,7 +190,7 @@ def test_a_wrong_configuration_is_not_started_again(tmp_path: Path) -> None:
     (code,) = re.findall(r"^RestartPreventExitStatus=(\d+)$", UNIT, re.MULTILINE)
     file = tmp_path / "wrong.toml"
     file.write_text("data_foldr = 'x'\n")
-    command = [sys.executable, "-m", "icecube_plugin.cli", "--config", file, "listen"]
+    command = [sys.executable, "-m", "icecube_plugin.cli", "--config", str(file), "listen"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, "did you mean 'data_folder'?" in done.stderr) == (int(code), True)
 
