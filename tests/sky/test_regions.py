@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from icecube_hooks import Localization
 from icecube_hooks.testing import make_alert
@@ -170,6 +171,20 @@ def test_a_thin_ellipse_is_integrated_and_drawn_to_its_tips(major: float, minor:
     ra, dec = region.outline_deg(72)
     drawn = 0.5 * abs(np.sum(ra * np.roll(dec, -1) - dec * np.roll(ra, -1)))
     assert drawn == pytest.approx(plane, rel=3e-3)
+
+
+@pytest.mark.parametrize(("major", "minor"), [(20.0, 0.02), (40.0, 0.5), (9.0, 8.0)])
+def test_area_of_a_long_ellipse_is_that_of_another_integration(major: float, minor: float) -> None:
+    a, b = math.radians(major), math.radians(minor)
+
+    def slice_of(turn: float) -> float:
+        return 1 - math.cos(a * b / math.hypot(b * math.cos(turn), a * math.sin(turn)))
+
+    tips = [b / a * step for step in (0.1, 1.0, 10.0, 100.0) if b / a * step < math.pi / 2]
+    quarter, _ = quad(slice_of, 0, math.pi / 2, points=tips, limit=2000, epsrel=1e-10)
+    expected = 4 * quarter * math.degrees(1) ** 2
+    area = sky.region(ellipse(10, 30, major, minor, 70.0)).area_deg2
+    assert area == pytest.approx(expected, rel=1e-6)
 
 
 def test_axes_of_an_ellipse() -> None:
