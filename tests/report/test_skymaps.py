@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from pathlib import Path
 
@@ -66,6 +67,23 @@ def test_the_drawn_region_is_as_large_as_the_map_says(record: Record, folder: Pa
     for path, level in zip(paths, (0.9, 0.5), strict=True):
         drawn = row_deg2 * sum(int(run) for run in re.findall(r"h(\d+)", path))
         assert drawn == pytest.approx(skymap.area_deg2(level), rel=0.03)
+
+
+def test_east_is_left_and_north_is_up(record: Record, folder: Path) -> None:
+    """The map lies to the west and to the north of a position that was stated otherwise."""
+    place = record.alert.localization
+    assert place is not None
+    aside = place.replace(ra_deg=(RA + 3.0) % 360.0, dec_deg=DEC - 2.0)
+    skymap = read_skymap(folder / "run.fits.gz")
+    svg = svg_finder(make_record(localization=aside), skymap=skymap)
+    (path, _) = re.findall(r'class="skymap"[^>]* d="([^"]+)"', svg)
+    runs = [tuple(map(int, run)) for run in re.findall(r"M(-?\d+) (-?\d+)h(\d+)", path)]
+    size = sum(length for _, _, length in runs)
+    half = field_of(make_record(localization=aside), [], skymap).half_deg
+    across = sum((start + length / 2) * length for start, _, length in runs) / size * half / UNIT
+    down = sum(row * length for _, row, length in runs) / size * half / UNIT
+    assert across == pytest.approx(3.0 * math.cos(math.radians(DEC)), abs=0.2)
+    assert down == pytest.approx(-2.0, abs=0.2)
 
 
 def test_a_map_that_is_broken_is_not_taken(record: Record, folder: Path) -> None:

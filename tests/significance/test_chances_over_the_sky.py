@@ -24,7 +24,7 @@ from icecube_plugin.significance import (
     season,
 )
 from icecube_plugin.sky import Area, region
-from icecube_plugin.sky.catalogues import Catalogue
+from icecube_plugin.sky.catalogues import Around, Catalogue
 from icecube_plugin.sky.directions import moved_deg
 from tests.plot.places import box, circle, ellipse
 from tests.significance.alerts import lvk
@@ -151,6 +151,14 @@ def test_a_count_around_has_its_own_chance() -> None:
         assert counted_chance(k, [(n, odds)]) == pytest.approx(expected)
     assert counted_chance(3, [(1e9, 1e-9)]) == pytest.approx(stats.poisson.sf(2, 1.0))
     assert counted_chance(3, []) == counted_chance(3, [(10, 0.0)]) == 0.0
+
+
+def test_sources_that_are_active_for_a_share_of_the_time() -> None:
+    around = [Around(100, 1000.0), Around(7, 50.0)]
+    found = chance_of_sources([10.0, 4.0], around, time_overlap=0.25, n_found=2)
+    expected = counted_chance(2, [(100, 0.25 * 0.01), (7, 0.25 * 0.08)])
+    assert found.significance.p_value == expected
+    assert found.n_expected == pytest.approx(0.25 * (100 * 0.01 + 7 * 0.08))
 
 
 def test_the_sum_of_several_regions(rng: np.random.Generator) -> None:
