@@ -11,6 +11,7 @@ Conventions
 -----------
 - pygcn receives the VOEvents of all missions. What no parser knows is passed over; what is
   IceCube's and broken is kept as a dead letter.
+- A message's `origin` names the packet: ``pygcn ivo://nasa.gsfc.gcn/...``.
 - Nothing is raised: pygcn would swallow it. What fails is logged, as an error.
 
 Traps of pygcn 1.1
@@ -30,6 +31,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from icecube_hooks import Message
+from icecube_plugin.alerts.words import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +73,9 @@ def handler(config: str | Path | Host) -> Callable[[bytes, object], None]:
         log.error("%s", error)
 
     def handle(payload: bytes, root: Any = None) -> None:
-        message = Message(value=payload, origin=ORIGIN)
+        message = Message(
+            value=payload, origin=" ".join([ORIGIN, clean(_ivorn(root), 200)]).strip()
+        )
         try:
             if _is_ours(message, root, host.plugins):
                 host.handle([message])

@@ -169,6 +169,8 @@ def test_icecubes_that_nobody_can_read_are_kept(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     handler(host)(new, etree.fromstring(new))
     assert letters(host) == [new]
+    (letter,) = host.journal.letters()
+    assert letter.message.origin == f"pygcn {etree.fromstring(new).get('ivorn')}"
 
 
 def test_broken_ones_are_kept(payloads: Path, tmp_path: Path) -> None:
