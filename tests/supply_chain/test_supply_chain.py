@@ -77,6 +77,23 @@ def test_it_goes_beside_a_host(host: str, tmp_path: Path) -> None:
     assert host in resolved(tmp_path, "3.11", str(ROOT), host, source=True)
 
 
+def test_the_oldest_that_we_allow_do(tmp_path: Path) -> None:
+    """The lowest versions of what we name, in an environment of their own: the main job."""
+    needs("uv")
+    place = tmp_path / "oldest"
+    oldest = ("--resolution", "lowest-direct", str(ROOT))
+    for words in (
+        ("venv", "--python", sys.executable, str(place)),
+        ("pip", "install", "--python", str(place / "bin" / "python"), *oldest),
+    ):
+        command = [sys.executable, "-m", "uv", "--quiet", *words]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [place / "bin" / "icecube-alerts", "demo"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert " read, 1 refused (broken on purpose)" in done.stdout, done.stderr
+
+
 def resolved(folder: Path, version: str, *wanted: str, source: bool = False) -> set[str]:
     """Return what uv would install for these requirements on a Python version."""
     needs("uv")
