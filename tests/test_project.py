@@ -12,6 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no types
 
 import icecube_plugin
+from icecube_plugin.extras import pip_line
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -66,3 +67,23 @@ def test_the_site_is_built_and_a_link_to_nowhere_is_told(tmp_path: Path) -> None
     assert 'href="https://github.com/icecube-plugin/icecube-plugin/blob/main/README.md"' in page
     assert (tmp_path / "reference" / "index.html").exists()
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="https?://(?!github)', page)
+
+
+def test_lines_that_install_work_before_and_after_a_release() -> None:
+    """From a checkout or a wheel, everywhere; `tests/test_service.py` runs one, word for word."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(page.read_text() for page in pages if page.name != "release.md")
+    assert not re.findall(r"pip install '?icecube-plugin.*", text)
+    extras = set(re.findall(r"pip install '/path/to/icecube-plugin\[([\w,]+)\]'", text))
+    asked = {name for names in extras for name in names.split(",")}
+    assert {"hop", "comet", "tom", "pygcn", "notify"} <= asked
+    assert asked <= set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.parametrize("extra", sorted({"plot", "report", "hop", "notify", "database"}))
+def test_the_line_for_what_is_missing_names_all_of_the_extra(extra: str) -> None:
+    stated = PROJECT["optional-dependencies"][extra]
+    packages = [one for one in stated if not one.startswith("icecube-plugin")]
+    line = pip_line(extra)
+    assert all(f"'{package}'" in line for package in packages)
+    assert "icecube-plugin" not in line

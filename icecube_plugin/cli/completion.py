@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from icecube_hooks import ConfigError
+from icecube_plugin.extras import pip_line
 
 __all__ = ["add_arguments"]
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[completion]'"
+        hint = pip_line("completion")
         raise ConfigError("completion needs the package shtab", hint=hint) from error
     print(shtab.complete(whole_parser(), arguments.shell))
     return 0

@@ -226,6 +226,8 @@ def _of_alerts(
 
 def _read(path: Path, plugins: Plugins) -> Iterator[Alert]:
     """Yield the alerts of a file."""
+    if path.is_dir():
+        raise _unreadable("is a folder: name its files, or a database or lines of ours", path)
     try:
         with path.open("rb") as file:
             is_sqlite = file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
@@ -233,7 +235,7 @@ def _read(path: Path, plugins: Plugins) -> Iterator[Alert]:
             _from_sqlite(path) if is_sqlite else _from_bytes(path, path.read_bytes(), plugins)
         )
     except (OSError, sqlite3.Error) as error:
-        raise _unreadable(str(error), path) from error
+        raise _unreadable(getattr(error, "strerror", None) or str(error), path) from error
 
 
 def _from_sqlite(path: Path) -> Iterator[Alert]:

@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 
 from icecube_hooks import ConfigError
 from icecube_plugin.disk import replace_file
+from icecube_plugin.extras import pip_line
 
 __all__ = [
     "Credential",
@@ -187,7 +188,7 @@ def _from_keyring(service: str, name: str) -> str | None:
         import keyring
         import keyring.errors
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[keyring]'"
+        hint = pip_line("keyring")
         raise ConfigError("needs the package keyring", key="kafka.keyring", hint=hint) from error
     try:
         return keyring.get_password(service, name)

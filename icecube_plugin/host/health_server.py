@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from icecube_hooks import ConfigError
+from icecube_plugin.extras import pip_line
 
 from .health import problems, status
 
@@ -108,7 +109,7 @@ def _metrics(host: Host, source: Source) -> Any:
     try:
         from prometheus_client import CollectorRegistry, generate_latest
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[metrics]'"
+        hint = pip_line("metrics")
         raise ConfigError("needs prometheus-client", key="health.listen", hint=hint) from error
 
     class Collector:

@@ -3,7 +3,7 @@
 JSON notices are held against GCN's JSON schema, VOEvents against the VOEvent 2.0 schema that
 voevent-parse brings (extra ``voevent``, Python before 3.12 only). GCN's schema is not shipped; give
 the folder of a copy of ``nasa-gcn/gcn-schema``, in any of its versions (needs
-``pip install icecube-plugin[schema]``)::
+extra ``schema``)::
 
     from icecube_plugin.notices.schema import Checker
 
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urljoin
 
 from icecube_hooks import Alert, AlertKind, Concern, ConfigError, NoticeError, WireFormat
+from icecube_plugin.extras import pip_line
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -230,7 +231,7 @@ def _validator(uri: str, schemas: Mapping[str, Any]) -> Validator:
         from referencing import Registry, Resource
         from referencing.jsonschema import DRAFT202012
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[schema]'"
+        hint = pip_line("schema")
         raise ConfigError(f"checking notices needs {error.name}", hint=hint) from error
     registry: Registry[Any] = Registry().with_resources(
         (uri, Resource.from_contents(schema, default_specification=DRAFT202012))

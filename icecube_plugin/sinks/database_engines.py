@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, file_id, sync_folder, wrong
+from icecube_plugin.extras import pip_line
 
 from .database_migration import APPLICATION_ID
 
@@ -199,7 +200,7 @@ def _need_psycopg() -> None:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[database]'"
+        hint = pip_line("database")
         raise ConfigError(f"needs another package: {error}", key="url", hint=hint) from error
 
 

@@ -31,6 +31,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from icecube_hooks import ConfigError, Record, SinkError, SinkType, hookimpl
+from icecube_plugin.extras import pip_line
 
 from ._options import Seconds, Text
 from .kafka import (
@@ -177,7 +178,7 @@ def _stream(no_auth: bool) -> Any:
     try:
         stream = import_module("hop.io").Stream(auth=not no_auth)
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[hop]'"
+        hint = pip_line("hop")
         raise ConfigError(f"the sink hopskotch needs {error.name}", hint=hint) from error
     try:
         _ = stream.auth

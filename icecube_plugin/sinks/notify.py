@@ -56,6 +56,7 @@ from icecube_plugin.alerts.links import web_address
 from icecube_plugin.alerts.merge import known
 from icecube_plugin.alerts.words import clean, notice_label
 from icecube_plugin.disk import absolute, usable_file
+from icecube_plugin.extras import pip_line
 
 from ._options import environment, file_text, text_option
 from .memory import Memory, opened, plain
@@ -126,7 +127,7 @@ class Notify:
         self.page_url = _page_url(page_url)
         self.picture = picture
         if picture and find_spec("matplotlib") is None:
-            hint = "pip install 'icecube-plugin[plot]'"
+            hint = pip_line("plot")
             raise ConfigError("needs matplotlib", key="picture", hint=hint)
         self.site = None if site is None else site_of(site)
         self._targets = _targets(_all_urls(urls, urls_env, urls_file))
@@ -312,7 +313,7 @@ def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
     try:
         import apprise
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[notify]'"
+        hint = pip_line("notify")
         raise ConfigError(f"needs Apprise: {error}", hint=hint) from error
 
     # One after the other, so that what is logged while one sends is about it.

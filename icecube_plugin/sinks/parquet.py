@@ -54,6 +54,7 @@ from icecube_plugin.disk import (
     usable_folder,
     wrong,
 )
+from icecube_plugin.extras import pip_line
 
 from .database import select
 from .sqlite import beside
@@ -100,7 +101,7 @@ class Parquet:
     ) -> None:
         if find_spec("pyarrow") is None:
             reason = "the sink parquet needs pyarrow"
-            raise ConfigError(reason, key="type", hint="pip install 'icecube-plugin[parquet]'")
+            raise ConfigError(reason, key="type", hint=pip_line("parquet"))
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self._index = beside(self.folder)
         self._ids: dict[Path, frozenset[str]] = {}

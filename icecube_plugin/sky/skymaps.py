@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from icecube_hooks import ConfigError, IceCubePluginError, Localization
+from icecube_plugin.extras import pip_line
 
 from .directions import SKY_DEG2, polar_deg
 from .points import scalar
@@ -656,7 +657,5 @@ def _healpix() -> Any:
     try:
         import astropy_healpix
     except ImportError as error:
-        raise ConfigError(
-            "sky maps need astropy-healpix", hint="pip install 'icecube-plugin[plot]'"
-        ) from error
+        raise ConfigError("sky maps need astropy-healpix", hint=pip_line("plot")) from error
     return astropy_healpix

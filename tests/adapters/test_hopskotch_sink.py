@@ -98,7 +98,7 @@ def test_without_hop_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hop", None)
     with pytest.raises(ConfigError) as caught:
         Hopskotch(url=LOCAL, no_auth=True)
-    words = "the sink hopskotch needs hop.io (pip install 'icecube-plugin[hop]')"
+    words = "the sink hopskotch needs hop.io (pip install 'hop-client>=0.13' 'six>=1.16')"
     assert str(caught.value) == words
 
 

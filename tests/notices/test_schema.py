@@ -199,7 +199,7 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ConfigError) as caught:
         Checker.from_folder(write(tmp_path, SCHEMAS))
-    hint = "pip install 'icecube-plugin[schema]'"
+    hint = "pip install 'jsonschema>=4.20' 'referencing>=0.30'"
     assert str(caught.value) == f"checking notices needs jsonschema ({hint})"
 
 

@@ -196,7 +196,7 @@ def test_files_that_cannot_be_read(command: Run, tmp_path: Path) -> None:
         (broken, "not a record: "),
         (empty, "the message is empty"),
         (text, "no parser recognises this message"),
-        (tmp_path, "Is a directory"),
+        (tmp_path, "is a folder: name its files"),
     ):
         status, out, err = command(path)
         assert (status, out) == (2, "")

@@ -190,7 +190,7 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(parquet, "find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
         Parquet(folder=tmp_path)
-    assert str(caught.value).endswith("needs pyarrow (pip install 'icecube-plugin[parquet]')")
+    assert str(caught.value).endswith("needs pyarrow (pip install 'pyarrow>=15')")
 
 
 def _write(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError, Direction, Localization
 from icecube_plugin.alerts.links import places_of
+from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.observing import (
     DARK_SUN_DEG,
     HIGH_ENOUGH_DEG,
@@ -114,7 +115,7 @@ def _new_calendar() -> Calendar:
     try:
         from icalendar import Calendar
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[report]'"
+        hint = pip_line("report")
         raise ConfigError("icalendar is not installed", key="sites", hint=hint) from error
     made = Calendar()
     made.add("prodid", "-//icecube-plugin//EN")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError
 from icecube_plugin import __version__
+from icecube_plugin.extras import pip_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,7 +38,7 @@ def environment() -> Environment:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[report]'"
+        hint = pip_line("report")
         raise ConfigError("jinja2 is not installed", hint=hint) from error
     return Environment(
         loader=FileSystemLoader(FOLDER),

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError
+from icecube_plugin.extras import pip_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,9 +51,7 @@ def new_figure(size_in: Size) -> Figure:
     try:
         from ._shown import ShownFigure
     except ImportError as error:
-        raise ConfigError(
-            "plots need matplotlib", hint="pip install 'icecube-plugin[plot]'"
-        ) from error
+        raise ConfigError("plots need matplotlib", hint=pip_line("plot")) from error
     return ShownFigure(figsize=size_in)
 
 
