@@ -18,18 +18,18 @@ Conventions
 - Each record is there once, by `Record.id`; the first one stays. The file is replaced as a whole:
   readers see the old one or the new one. Several processes may write to it.
 
-Each batch writes the whole file: a thousand rows take 0.1 s as FITS, 0.2 s as VOTable and 0.4 s as
-ECSV. That is fine for the catalogue of an experiment (thousands of rows); beyond ten thousand use
-``parquet`` or a database.
+Each batch replaces the whole file, but reads only records that are new or whose event has changed:
+the other rows are kept in memory, those of ECSV as the lines that they are.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 from icecube_hooks import (
     ConfigError,
@@ -60,7 +60,8 @@ __all__ = ["Table"]
 
 log = logging.getLogger(__name__)
 
-_FORMS: Final = {".ecsv": "ascii.ecsv", ".fits": "fits", ".vot": "votable", ".xml": "votable"}
+_ECSV: Final = "ascii.ecsv"
+_FORMS: Final = {".ecsv": _ECSV, ".fits": "fits", ".vot": "votable", ".xml": "votable"}
 _FORMULA: Final = ("=", "+", "-", "@")
 _NO_INTEGER: Final = -(2**63)
 _RETRACTED: Final = Column(
@@ -74,12 +75,20 @@ _TEXTS: Final = {column for column in RECORD[1:] if column.kind is Kind.TEXT}
 """Not the ids of records: they are plain, and may be long."""
 _EVENT_KEY: Final = next(n for n, column in enumerate(RECORD) if column.name == "event_key")
 _take: Final = taker(RECORD)
-_ROWS: Final = """
-SELECT record_json, member.event_key, member.retracted
-FROM records JOIN event_members AS member USING (record_number)
-"""
+_MEMBERS: Final = "SELECT record_number, event_key, retracted FROM event_members"
 _ORDER: Final = " ORDER BY record_number"
-_QUERIES: Final = {"all": _ROWS + _ORDER, "newest": _ROWS + "WHERE member.is_newest" + _ORDER}
+_QUERIES: Final = {"all": _MEMBERS + _ORDER, "newest": f"{_MEMBERS} WHERE is_newest{_ORDER}"}
+_RECORDS: Final = """
+SELECT record_number, record_json FROM records
+WHERE record_number IN (SELECT value FROM json_each(:numbers))
+"""
+
+
+class _Of(NamedTuple):
+    """Of which event a record is, and whether that is retracted."""
+
+    event_key: str
+    retracted: bool
 
 
 class Table:
@@ -116,7 +125,9 @@ class Table:
             error = RetryLater(f"{self.path} was not made from {self._index.path}; move it away")
             raise ConfigError(error.reason, key="path") from error
         self._file: tuple[int, int, int] | None = None
-        self._rows = 0
+        self._count = 0
+        self._rows: dict[int, tuple[_Of, Any]] = {}
+        self._head = b""
 
     def write(self, records: Sequence[Record], /) -> None:
         """Add those records of a batch that are not there, and write the file anew.
@@ -148,29 +159,38 @@ class Table:
     def _make(self) -> None:
         """Write the file, unless it is what we have written, and nothing is new."""
         ((count,),) = select(self._index.path, "SELECT count(*) FROM records")
-        if self._file is not None and (identity(self.path), count) == (self._file, self._rows):
+        if self._file is not None and (identity(self.path), count) == (self._file, self._count):
             return
-        found = select(self._index.path, _QUERIES[self.rows])
-        rows = (row for text, *event in found for row in _rows(text, *event))
-        whole = table_of(rows, _COLUMNS)
-        replace_file(self.path, _content(whole, self.form), sync=True)
-        self._file, self._rows = identity(self.path), count
+        members = select(self._index.path, _QUERIES[self.rows])
+        self._look({n: _Of(key, bool(retracted)) for n, key, retracted in members})
+        replace_file(self.path, self._whole(), sync=True)
+        self._file, self._count = identity(self.path), count
         sync_folder(self.path.parent)
 
+    def _look(self, wanted: Mapping[int, _Of]) -> None:
+        """Bring the rows up to date: make those that are new, or of an event that has changed."""
+        kept = {n: self._rows[n] for n, of in wanted.items() if n in self._rows}
+        stale = [n for n, of in wanted.items() if n not in kept or kept[n][0] != of]
+        found = select(self._index.path, _RECORDS, {"numbers": json.dumps(stale)})
+        cells = {n: row for n, text in found if (row := _row(text, wanted[n])) is not None}
+        made = [*cells.values()] if self.form != _ECSV else self._lines([*cells.values()])
+        kept |= {n: (wanted[n], row) for n, row in zip(cells, made, strict=True)}
+        self._rows = {n: kept[n] for n in wanted if n in kept}
 
-def _rows(text: str, event_key: str, retracted: Any) -> Iterator[list[Any]]:
-    """Yield the row of a record; one that cannot be read must not keep the others out."""
-    try:
-        values = _take(Record.from_json(text))
-    except NoticeError as error:
-        log.warning("a record cannot be read, it is not in the table: %s", error)
-        return
-    cells = [
-        _cell(str(value)) if column in _TEXTS and value is not None else value
-        for column, value in zip(RECORD, values, strict=True)
-    ]
-    cells[_EVENT_KEY] = _cell(event_key)
-    yield [*cells, bool(retracted)]
+    def _lines(self, rows: Sequence[Sequence[Any]]) -> list[bytes]:
+        """Return the line of each row in ECSV, and keep the head of the file.
+
+        A line does not depend on the others, and astropy takes 2 ms for each.
+        """
+        lines = _content(rows, self.form).splitlines(keepends=True)
+        first = len(lines) - len(rows)
+        self._head = b"".join(lines[:first])
+        return lines[first:]
+
+    def _whole(self) -> bytes:
+        """Return the content of the file."""
+        rows = [row for _, row in self._rows.values()]
+        return b"".join((self._head, *rows)) if self._head else _content(rows, self.form)
 
 
 def _check_sizes(records: Sequence[Record]) -> None:
@@ -186,12 +206,28 @@ def _cell(text: str) -> str:
     return f"'{clean(text, 299)}" if text.startswith(_FORMULA) else clean(text)
 
 
-def _content(whole: Any, form: str) -> bytes:
+def _row(text: str, of: _Of) -> list[Any] | None:
+    """Return the cells of a record; one that cannot be read must not keep the others out."""
+    try:
+        values = _take(Record.from_json(text))
+    except NoticeError as error:
+        log.warning("a record cannot be read, it is not in the table: %s", error)
+        return None
+    cells = [
+        _cell(str(value)) if column in _TEXTS and value is not None else value
+        for column, value in zip(RECORD, values, strict=True)
+    ]
+    cells[_EVENT_KEY] = _cell(of.event_key)
+    return [*cells, of.retracted]
+
+
+def _content(rows: Iterable[Sequence[Any]], form: str) -> bytes:
     """Return the file: made in memory, so that a full disk is met at one place."""
+    whole: Any = table_of(rows, _COLUMNS)
     for column in whole.itercols():
         if getattr(column, "dtype", None) is not None and column.dtype.kind == "i":
             column.fill_value = _NO_INTEGER  # astropy's own, 999999, may be somebody's number
-    file: Any = io.StringIO() if form == "ascii.ecsv" else io.BytesIO()
+    file: Any = io.StringIO() if form == _ECSV else io.BytesIO()
     write_table(whole, file, form)
     found: str | bytes = file.getvalue()
     return found.encode() if isinstance(found, str) else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -26,7 +26,9 @@ from icecube_hooks import (
 )
 from icecube_hooks.testing import example_records, make_record
 from icecube_plugin.alerts import tables
+from icecube_plugin.sinks import tables as sinks_tables
 from icecube_plugin.sinks.tables import _FORMS, Table, register_sinks
+from tests.alerts.tied import tied as tied_records
 
 from .disks import full_disk, kill_often
 from .test_conformance import Placed
@@ -140,6 +142,46 @@ def test_retraction_is_seen_on_the_newest_row(tmp_path: Path) -> None:
         5: False,
         make_record().alert.event_id: True,
     }
+
+
+@pytest.mark.parametrize("rows", ["newest", "all"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_grew_is_the_one_that_is_made_at_once(
+    tmp_path: Path, name: str, rows: Literal["newest", "all"]
+) -> None:
+    """The rows of an event change late: its retraction has a name only, the last notice ties it."""
+    records = [*tied_records(), *example_records()]
+    grown = Table(path=tmp_path / name, rows=rows)
+    for record in (*records[3:], *records[:3]):
+        grown.write([record])
+    again = Table(path=tmp_path / f"b{name}", rows=rows)
+    again.write([*records[3:], *records[:3]])
+    assert plain(read(tmp_path / name)) == plain(read(tmp_path / f"b{name}"))
+
+
+def plain(whole: Any) -> list[list[str]]:
+    return [[column, *map(str, whole[column])] for column in whole.colnames]
+
+
+def test_only_what_a_batch_touches_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_again: list[str] = []
+
+    def row(text: str, of: Any) -> Any:
+        read_again.append(text)
+        return make_row(text, of)
+
+    make_row = sinks_tables._row
+    monkeypatch.setattr(sinks_tables, "_row", row)
+    first, retraction, tie = tied_records()
+    sink = Table(path=tmp_path / "a.ecsv", rows="all")
+    sink.write([make_record(run_id=137000 + n, event_names=()) for n in range(5)])
+    for record, expected in ((first, 1), (retraction, 1), (tie, 3)):
+        read_again.clear()
+        sink.write([record])
+        assert len(read_again) == expected
+    assert len(ids(tmp_path / "a.ecsv")) == 8
 
 
 def test_text_of_notices_cannot_break_the_file(tmp_path: Path) -> None:
