@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "show": "show one event: its history, changes, significance and coincident events",
     "report": "make a page per event and an index, to look at or to publish",
     "serve": "show the pages live, on this machine: for a control-room screen",
+    "region": "write the region of an event: coverage map (MOC), DS9, CASA",
     "plot": "draw a sky map, finder, visibility, p-values or cumulative numbers",
     "significance": "p-value, sigma, trials, false-alarm rate and verdict",
     "chance": "a source inside the region of an alert: how often by chance",

@@ -48,6 +48,7 @@ from .regions import (
     contains,
     region,
     region_or_none,
+    resized,
     scale_radius,
 )
 
@@ -70,6 +71,7 @@ __all__ = [
     "place_or_none",
     "region",
     "region_or_none",
+    "resized",
     "scale_radius",
     "separation_deg",
     "sky_coord",

@@ -121,6 +121,33 @@ def scale_radius(radius: float, from_containment: float, to_containment: float) 
     return radius * math.sqrt(math.log1p(-to_containment) / math.log1p(-from_containment))
 
 
+def resized(place: Localization, containment: float) -> Localization | None:
+    """Return the place with its region at another containment, as for a 2-D Gaussian.
+
+    ``None`` if no containment below 1 is stated.
+    """
+    if place.containment is None or not 0 < place.containment < 1:
+        return None
+    factor = scale_radius(1.0, place.containment, containment)
+    radius, ellipse, box = place.error_radius_deg, place.ellipse, place.asymmetric
+    return place.replace(
+        containment=containment,
+        error_radius_deg=radius and radius * factor,
+        ellipse=ellipse
+        and ellipse.replace(
+            semi_major_deg=ellipse.semi_major_deg * factor,
+            semi_minor_deg=ellipse.semi_minor_deg * factor,
+        ),
+        asymmetric=box
+        and box.replace(
+            ra_minus_deg=box.ra_minus_deg * factor,
+            ra_plus_deg=box.ra_plus_deg * factor,
+            dec_minus_deg=box.dec_minus_deg * factor,
+            dec_plus_deg=box.dec_plus_deg * factor,
+        ),
+    )
+
+
 class Area(Protocol):
     """What a stated region and that of a sky map have in common."""
 

@@ -149,10 +149,14 @@ class Pixels(ABC):
         ra, dec = _centres_deg(self.order[best], self.ipix[best])
         return float(ra[0]), float(dec[0])
 
+    def inside(self, containment: float = 0.9) -> Any:
+        """Return which pixels are in the region at a containment, as an array of truths."""
+        return self.contains(*_centres_deg(self.order, self.ipix), containment)
+
     def reach_deg(self, ra_deg: float, dec_deg: float, containment: float = 0.9) -> float:
         """Return how far from a position the region at a containment goes [deg]."""
         ra, dec = _centres_deg(self.order, self.ipix)
-        inside = self.contains(ra, dec, containment)
+        inside = self.inside(containment)
         distance: Floats = polar_deg(ra[inside], dec[inside], ra_deg, dec_deg)[0]
         return float((distance + _size_deg(self.order[inside])).max())
 

@@ -24,6 +24,7 @@ from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import Link, web_address
 
 from ._asked import Asked
+from ._ds9 import ds9
 from ._folder import Site
 from ._looks import Look, looks_from
 from ._site import TITLE, build
@@ -44,6 +45,7 @@ __all__ = [
     "Story",
     "Table",
     "build",
+    "ds9",
     "glance",
     "looks_from",
     "page",

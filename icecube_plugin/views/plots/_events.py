@@ -20,7 +20,7 @@ from icecube_plugin import __version__
 from icecube_plugin.alerts import Event, group
 from icecube_plugin.alerts.merge import SAME_PLACE_DEG
 from icecube_plugin.alerts.words import clean, heading, notice_label, time_text
-from icecube_plugin.sky import region_or_none, scale_radius, separation_deg
+from icecube_plugin.sky import region_or_none, resized, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
 
 if TYPE_CHECKING:
@@ -321,9 +321,9 @@ def regions(place: Localization) -> Iterator[tuple[str, str, Localization]]:
         )
         yield "inner", "50 % (stated)", smaller
     for goal in (HALF, MOST):
-        resized = scaled(place, goal) if has_error(place) and not (goal == HALF and half) else None
-        if resized is not None and c is not None and abs(c - goal) > SAME_CONTAINMENT:
-            yield "scaled", f"{goal:.0%} (scaled, 2-D Gaussian)".replace("%", " %"), resized
+        scaled = resized(place, goal) if has_error(place) and not (goal == HALF and half) else None
+        if scaled is not None and c is not None and abs(c - goal) > SAME_CONTAINMENT:
+            yield "scaled", f"{goal:.0%} (scaled, 2-D Gaussian)".replace("%", " %"), scaled
 
 
 def label_of(event: Event) -> str:
@@ -396,30 +396,3 @@ def ring_of(place: Localization, points: int) -> list[Point] | None:
         return None
     ra, dec = found
     return list(zip(map_lon(ra).tolist(), dec.tolist(), strict=True))
-
-
-def scaled(place: Localization, containment: float) -> Localization | None:
-    """Return the place with its region at another containment, as for a 2-D Gaussian.
-
-    ``None`` if no containment below 1 is stated.
-    """
-    if place.containment is None or not 0 < place.containment < 1:
-        return None
-    factor = scale_radius(1.0, place.containment, containment)
-    radius, ellipse, box = place.error_radius_deg, place.ellipse, place.asymmetric
-    return place.replace(
-        containment=containment,
-        error_radius_deg=radius and radius * factor,
-        ellipse=ellipse
-        and ellipse.replace(
-            semi_major_deg=ellipse.semi_major_deg * factor,
-            semi_minor_deg=ellipse.semi_minor_deg * factor,
-        ),
-        asymmetric=box
-        and box.replace(
-            ra_minus_deg=box.ra_minus_deg * factor,
-            ra_plus_deg=box.ra_plus_deg * factor,
-            dec_minus_deg=box.dec_minus_deg * factor,
-            dec_plus_deg=box.dec_plus_deg * factor,
-        ),
-    )
