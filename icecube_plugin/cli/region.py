@@ -12,6 +12,7 @@ from icecube_plugin.alerts.links import places_of
 from icecube_plugin.alerts.lookup import matches
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import replace_file
+from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.mocs import moc_area, moc_bytes
 
 from ._records import add_kept, add_maps, maps_of, records_of
@@ -92,7 +93,7 @@ def _crtf(ds9_text: bytes) -> bytes:
     try:
         from regions import PointSkyRegion, Regions
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[moc]'"
+        hint = pip_line("moc")
         raise ConfigError("needs the package regions", key="--output", hint=hint) from error
     found = Regions.parse(ds9_text.decode("ascii"), format="ds9")
     areas = [one for one in found if not isinstance(one, PointSkyRegion)]  # CASA has no such form

@@ -22,6 +22,7 @@ from pathlib import Path
 from icecube_hooks import ConfigError, Localization, Record, SinkType, hookimpl
 from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.disk import absolute, replace_file, sync_folder, usable_folder, wrong
+from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.mocs import LEVELS, moc_area, moc_bytes
 from icecube_plugin.sky.skymaps import DEFAULT_FOLDER, Maps
 
@@ -55,7 +56,7 @@ class Moc:
         sync: bool = True,
     ) -> None:
         if find_spec("mocpy") is None:
-            raise ConfigError("needs mocpy", key="type", hint="pip install 'icecube-plugin[moc]'")
+            raise ConfigError("needs mocpy", key="type", hint=pip_line("moc"))
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
         self.sync = sync
         self._maps = Maps(maps)

@@ -44,7 +44,6 @@ from typing import Any, Final
 import msgspec
 
 from icecube_hooks import ConfigError, Record, SinkType, hookimpl
-from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import RECORD
 from icecube_plugin.alerts.headline import headline
 
@@ -189,6 +188,8 @@ def _template(text: str) -> Template:
     names = template.get_identifiers()
     for name in names:
         if name not in _VALUES:
+            from icecube_hooks.host import nearest  # which hosts of pluggy alone do without
+
             raise ConfigError(f"unknown name ${name}", key="body", hint=nearest(name, _VALUES))
     try:
         msgspec.json.decode(template.substitute(dict.fromkeys(names, "null")))

@@ -20,6 +20,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import ConfigError, Localization
+from icecube_plugin.extras import pip_line
 
 from .directions import SKY_DEG2
 from .regions import Area, region_or_none, resized
@@ -73,7 +74,7 @@ def moc(area: Area) -> MOC:
         from astropy_healpix import HEALPix
         from mocpy import MOC
     except ImportError as error:
-        hint = "pip install 'icecube-plugin[moc]'"
+        hint = pip_line("moc")
         raise ConfigError("coverage maps need mocpy", hint=hint) from error
     import numpy as np
     from astropy import units as u

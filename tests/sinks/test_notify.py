@@ -440,7 +440,7 @@ def test_state_of_another_version(tmp_path: Path, server: HttpServer) -> None:
 
 def test_apprise_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
-    with pytest.raises(ConfigError, match=r"pip install 'icecube-plugin\[notify\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'apprise>="):
         make(tmp_path, "json://localhost")
 
 
