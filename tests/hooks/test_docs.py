@@ -52,7 +52,7 @@ ENUMS = {n: t for n, t in PUBLIC.items() if isinstance(t, type) and issubclass(t
 
 def test_there_is_something_to_prove() -> None:
     assert len(HOOKS) == 9
-    assert len(STRUCTS) == 20
+    assert len(STRUCTS) == 23
     assert len(ENUMS) == 6
     assert len(re.findall(r"```(?:python|toml)", README)) == len(BLOCKS) == 12
 
