@@ -54,7 +54,9 @@ __all__ = [
     "Concern",
     "Direction",
     "Ellipse",
+    "ExternalCoincidence",
     "FluxSensitivity",
+    "GWCandidate",
     "GWReference",
     "Localization",
     "Message",
@@ -63,6 +65,7 @@ __all__ = [
     "Sided",
     "Sighting",
     "Significance",
+    "SkyMapFile",
     "Status",
     "Tense",
     "Verdict",
@@ -98,6 +101,8 @@ class AlertKind(OpenName):
     """AMON coincidence of neutrinos with gamma rays (packet type 172)."""
     LVK_SEARCH = "lvk-search"
     """Search for neutrinos around a gravitational-wave event."""
+    LVK_GW = "lvk-gw"
+    """Gravitational-wave candidate of LIGO, Virgo and KAGRA: theirs, not IceCube's."""
     AMON = "amon"
     """AMON's own VOEvent (role test or sim), not yet wrapped by GCN."""
 
@@ -365,6 +370,101 @@ class GWReference(Contract, frozen=True, kw_only=True):
         return self.superevent_id is not None and self.superevent_id.startswith(("MS", "TS"))
 
 
+class SkyMapFile(Contract, frozen=True, kw_only=True):
+    """A sky map that came inside a notice, and is kept beside the record as a file.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of the file's bytes, hexadecimal: what it is found by.
+    n_bytes : int
+
+
+    .. versionadded:: 2.0
+    """
+
+    sha256: str
+    n_bytes: int
+
+
+class ExternalCoincidence(Contract, frozen=True, kw_only=True):
+    """What LVK (RAVEN) says of a coincidence with an event of another observatory.
+
+    Attributes
+    ----------
+    observatory, search : str, optional
+        ``Fermi``, ``GRB``.
+    notice_id, ivorn : str, optional
+        Of the other event's notice.
+    time_difference_s : float, optional
+        Time of the other event minus that of the gravitational wave [s].
+    time_far_hz : float, optional
+        False-alarm rate of the pair from the times [Hz].
+    time_sky_far_hz : float, optional
+        The same from times and sky maps [Hz].
+    skymap : SkyMapFile, optional
+        The combined map.
+
+
+    .. versionadded:: 2.0
+    """
+
+    observatory: str | None = None
+    search: str | None = None
+    notice_id: str | None = None
+    ivorn: str | None = None
+    time_difference_s: Finite | None = None
+    time_far_hz: NotNegative | None = None
+    time_sky_far_hz: NotNegative | None = None
+    skymap: SkyMapFile | None = None
+
+
+class GWCandidate(Contract, frozen=True, kw_only=True):
+    """What LVK says of a gravitational-wave candidate; its false-alarm rate is `Alert.far_hz`.
+
+    Attributes
+    ----------
+    significant : bool, optional
+        LVK's flag.
+    instruments : tuple of str
+        ``H1``, ``L1``, ``V1``, ``K1``.
+    group, pipeline, search : str, optional
+        ``CBC`` or ``Burst``; ``gstlal``; ``AllSky``.
+    classification : mapping of str to float
+        Probabilities: ``BNS``, ``NSBH``, ``BBH``, ``Terrestrial``. Not to be changed in place.
+    properties : mapping of str to float
+        Probabilities if it is astrophysical: ``HasNS``, ``HasRemnant``, ``HasMassGap``. Likewise.
+    chirp_mass_edges_msun : tuple of float
+        Edges of the bins of the chirp mass in the source's frame [solar masses].
+    chirp_mass_probabilities : tuple of float
+        Of each bin, one fewer.
+    duration_s, central_frequency_hz : float, optional
+        Of a burst.
+    skymap : SkyMapFile, optional
+    external : ExternalCoincidence, optional
+
+
+    .. versionadded:: 2.0
+    """
+
+    significant: bool | None = None
+    instruments: tuple[str, ...] = ()
+    group: str | None = None
+    pipeline: str | None = None
+    search: str | None = None
+    classification: Mapping[str, Probability] = {}
+    properties: Mapping[str, Probability] = {}
+    chirp_mass_edges_msun: tuple[NotNegative, ...] = ()
+    chirp_mass_probabilities: tuple[Probability, ...] = ()
+    duration_s: NotNegative | None = None
+    central_frequency_hz: NotNegative | None = None
+    skymap: SkyMapFile | None = None
+    external: ExternalCoincidence | None = None
+
+    def __hash__(self) -> int:  # mappings have none
+        return hash((self.group, self.pipeline, self.search, self.skymap))
+
+
 class FluxSensitivity(Contract, frozen=True, kw_only=True):
     """Time-integrated sensitivity E^2 dN/dE for an E^-2 spectrum inside the GW map.
 
@@ -422,6 +522,8 @@ class Alert(Contract, frozen=True, kw_only=True):
     p_values : tuple of PValue
         Overall p-values of an LVK search (``generic``, ``bayesian``) or a HESE notice.
     gw : GWReference, optional
+    gw_candidate : GWCandidate, optional
+        What LVK says of the gravitational wave, in its own alerts.
     coincident_events : tuple of CoincidentEvent
     n_coincident : int, optional
         Number of coincident events that the notice states.
@@ -451,7 +553,7 @@ class Alert(Contract, frozen=True, kw_only=True):
 
 
     .. versionchanged:: 2.0
-       `observatory`; no ``raw``.
+       `observatory`, `gw_candidate`; no ``raw``.
     """
 
     kind: AlertKind
@@ -490,6 +592,7 @@ class Alert(Contract, frozen=True, kw_only=True):
     concerns: tuple[Concern, ...] = ()
     unread: Mapping[str, Any] = {}
     observatory: str = "IceCube"
+    gw_candidate: GWCandidate | None = None
 
     def __post_init__(self) -> None:
         if self.unread:
@@ -514,10 +617,10 @@ class Alert(Contract, frozen=True, kw_only=True):
     def event_key(self) -> str | None:
         """What all notices of one event share.
 
-        ``run_event`` for a neutrino, the superevent for an LVK search, else AMON's number, a
-        name, or the ivorn.
+        ``run_event`` for a neutrino, the superevent for an LVK search and for LVK's own alert, else
+        AMON's number, a name, or the ivorn.
         """
-        if self.kind is AlertKind.LVK_SEARCH:
+        if self.kind in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
             return self.gw.superevent_id if self.gw is not None else None
         amon = None if self.amon_id is None else f"amon-{self.amon_id}"
         name = self.event_names[0] if self.event_names else None

@@ -88,6 +88,9 @@ class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     shared : bool
         Whether others publish on these topics too, as on ``gcn.circulars``. A message there that
         no parser knows is passed over; elsewhere it is refused, and kept as a dead letter.
+    on_request : bool
+        Whether its topics are read only where the configuration names them: for what other
+        observatories publish, which nobody should get who has not asked for it.
     make : callable
         In place of `parse`: ``make(**options)`` returns such a function, or an object that has it
         as method ``parse``. The options are the table ``[parsers.NAME]`` of the configuration.
@@ -95,7 +98,7 @@ class ParserType(msgspec.Struct, frozen=True, kw_only=True):
 
     .. versionadded:: 1.0
     .. versionchanged:: 2.0
-       `make`.
+       `make`, `on_request`.
     """
 
     name: str
@@ -103,6 +106,7 @@ class ParserType(msgspec.Struct, frozen=True, kw_only=True):
     parse: Callable[[Message], Alert | Record | None] = not_made
     summary: str = ""
     shared: bool = False
+    on_request: bool = False
     make: Callable[..., Any] | None = None
 
 

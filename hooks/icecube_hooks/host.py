@@ -263,9 +263,10 @@ class PluginSet:
         """Return the names and patterns of the topics that the parsers claim: what to read.
 
         Not those that begin with ``*``: they say what a parser can read wherever it comes from,
-        such as the records that this very host may publish.
+        such as the records that this very host may publish. Nor those read on request only.
         """
-        claims = (topic for parser in self.parsers.values() for topic in parser.topics)
+        parsers = (parser for parser in self.parsers.values() if not parser.on_request)
+        claims = (topic for parser in parsers for topic in parser.topics)
         return tuple(dict.fromkeys(topic for topic in claims if not topic.startswith("*")))
 
     def owner(self, thing: Thing) -> PluginInfo:

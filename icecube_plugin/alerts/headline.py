@@ -22,6 +22,7 @@ from typing import Final
 from icecube_hooks import Alert, Localization, Record, Significance, Status
 from icecube_plugin.sky import circularised_radius_deg
 
+from .waves import gw_text
 from .words import (
     NOT_STATED_CONTAINMENT,
     UNCORRECTED,
@@ -135,6 +136,8 @@ def sure_text(alert: Alert, significances: Iterable[Significance]) -> str | None
     if found is not None:
         limit = "<= " if found.is_limit else ""
         return f"p {limit}{number_text(_p(found))} {_trials(found)}"
+    if alert.gw_candidate is not None:
+        return gw_text(alert)
     if alert.signalness is not None:
         return f"signalness {alert.signalness:.2f}"
     return None if alert.far_per_year is None else f"FAR {alert.far_per_year:.3g} per year"

@@ -81,6 +81,7 @@ _NAMES: Final = {
         "Neutrinos around a gravitational wave",
         "Search for neutrinos around a gravitational wave",
     ),
+    AlertKind.LVK_GW: ("GW", "Gravitational-wave candidate", "Gravitational-wave candidate"),
     AlertKind.AMON: ("AMON", "AMON notice", "AMON notice"),
 }
 """Of each kind: what stands in a table, at the head of a summary, and in a sentence."""
@@ -152,6 +153,8 @@ def notice_label(alert: Alert) -> str:
         return f"circular {alert.circular_number}"
     if alert.revision is not None:
         return f"revision {alert.revision}"
+    if alert.kind is AlertKind.LVK_GW and alert.gw is not None:
+        return clean(f"notice {alert.gw.notice_type or '?'}", 60)
     if alert.gw is not None:
         return clean(f"notice {alert.revision_label}", 60)
     return "circular" if alert.format.value == "circular" else "notice"

@@ -9,6 +9,7 @@
     dead_letters_limit = 100000            # beyond these the oldest are dropped, with a word
     remember_notices = 100000              # so many, to tell what came before; 0: none
     plugins_folder = "plugins"             # every .py in it is a plugin; default: none
+    mock_maps_days = 7.0                   # sky maps of LVK's mock events are kept so long
     message_limit_mb = 16.0                # a larger message is a dead letter, its first 64 kB kept
 
     [kafka]
@@ -229,6 +230,7 @@ class Config(Section, frozen=True, kw_only=True):
     journal_limit_gb: Amount = 4.0
     dead_letters_limit: Count = 100_000
     remember_notices: CountOrNone = 100_000
+    mock_maps_days: Amount = 7.0
     message_limit_mb: Megabytes = 16.0
     plugins_folder: Path | None = None
     kafka: KafkaConfig = KafkaConfig()

@@ -73,7 +73,9 @@ Maker = Callable[[Any, str], Test]
 """Makes a test of the configured value; the second argument is its key, for errors."""
 
 
-def make_filter(config: SinkConfig, folder: Path | None = None) -> Callable[[Record], bool]:
+def make_filter(
+    config: SinkConfig, folder: Path | None = None, *, tells_others: bool = False
+) -> Callable[[Record], bool]:
     """Return the function that says whether a record is for this sink.
 
     Parameters
@@ -81,6 +83,9 @@ def make_filter(config: SinkConfig, folder: Path | None = None) -> Callable[[Rec
     config : SinkConfig
     folder : Path, optional
         The host's data folder; without it, as for a look at a configuration, no event is followed.
+    tells_others : bool
+        Whether the sink speaks to people or other brokers. LVK's own alerts are not ours to send:
+        it gets them only where ``kinds`` names them.
 
     Raises
     ------
@@ -100,6 +105,8 @@ def make_filter(config: SinkConfig, folder: Path | None = None) -> Callable[[Rec
     if config.when is not None:
         limits.append(expression(config.when, f"sinks.{config.name}.when"))
 
+    if tells_others and AlertKind.LVK_GW not in wanted.get("kinds", ()):
+        tests.append(lambda record: record.alert.kind is not AlertKind.LVK_GW)
     if not tests and not kinds and not limits:
         return _everything
 

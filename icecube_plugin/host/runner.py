@@ -54,6 +54,7 @@ from .config import (
 )
 from .cursors import Cursors
 from .files import FileSource
+from .gw_maps import GWMaps
 from .health import HealthReporter, Problem, sink_problems
 from .health_server import HealthServer
 from .in_hand import InHand
@@ -158,6 +159,7 @@ class Host:
             remembered=config.remember_notices,
         )
         self._in_hand = InHand(folder / "in-hand")
+        self._gw_maps = GWMaps(folder, config.mock_maps_days)
         self._workers: list[Worker] | None = None
         self._observers: Observers | None = None
         self._cursors: Cursors | None = None
@@ -278,7 +280,7 @@ class Host:
         if letter.sink not in {None, *(sink.name for sink in self.config.sinks_or_defaults())}:
             return f"there is no sink {letter.sink}"
         try:
-            record = self.plugins.record(letter.message)
+            record = self._gw_maps.keep(letter.message, self.plugins.record(letter.message))
         except NoticeError as error:
             return str(error)
         with self._lock:
@@ -604,6 +606,7 @@ class Host:
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + PRUNE_S
+        self._gw_maps.prune()
         try:
             last = self.journal.prune()
             self._prune_at = time.monotonic() if last else self._prune_at  # there may be more
@@ -696,7 +699,7 @@ class Host:
             reason = f"{size} bytes are more than {limit_mb:g} MB; the first {KEPT} are kept"
             raise TooLarge(reason).at(message)
         self._in_hand.take(message)
-        return self.plugins.record(message)
+        return self._gw_maps.keep(message, self.plugins.record(message))
 
     def _refusal(self, message: Message, error: NoticeError) -> Refusal:
         self.summary.refused += 1

@@ -138,7 +138,7 @@ class Worker:
         self.ready = threading.Event()
         self._state = SinkState(config.name, config.type, config.required)
         self._make, self._journal, self._cursors, self._eager = make, journal, cursors, eager
-        self._accepts = make_filter(config, journal.path.parent)
+        self._accepts = make_filter(config, journal.path.parent, tells_others=not eager)
         self._lock = FileLock(lock_path(journal.path.parent, config.name))
         self._sink: Sink | None = None
         self._failures = 0

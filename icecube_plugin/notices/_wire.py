@@ -28,6 +28,7 @@ __all__ = [
     "DEPTH_LIMIT",
     "JSON_LIMIT",
     "Flag",
+    "NamedNumbers",
     "Number",
     "Numbers",
     "PNumber",
@@ -60,6 +61,7 @@ Time = Annotated[str, Meta(title="ISO 8601")] | None
 Texts = tuple[str, ...] | str | None
 Numbers = tuple[float, ...] | float | None
 Flag = bool | None
+NamedNumbers = dict[str, float] | None
 PNumber = float | UnsetType | None
 """A p-value: null is a search that was not run, an absent key (``UNSET``) says nothing."""
 
@@ -330,6 +332,13 @@ def _numbers(value: Any, path: str, draft: Draft) -> tuple[float, ...]:
     return tuple(json_number(item, path) for item in items)
 
 
+def _named_numbers(value: Any, path: str, draft: Draft) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise NoticeError("expected an object of numbers", field=path, value=value)
+    found = {n: draft.attempt(json_number, v, f"{path}.{n}") for n, v in value.items()}
+    return {name: number for name, number in found.items() if number is not None}
+
+
 def _flag(value: Any, path: str, draft: Draft) -> bool:
     if isinstance(value, bool):
         return value
@@ -368,6 +377,7 @@ _READERS: Final[dict[Any, Reader]] = {
     Texts: _texts,
     Numbers: _numbers,
     Flag: _flag,
+    NamedNumbers: _named_numbers,
     PNumber: _p_number,
     Any: _anything,
 }

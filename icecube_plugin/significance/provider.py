@@ -143,8 +143,8 @@ def make_assess(
             return ()
         if store is not None:
             store.add(alert)
-        if alert.status is Status.RETRACTION:
-            return ()
+        if alert.status is Status.RETRACTION or alert.kind is AlertKind.LVK_GW:
+            return ()  # what is said of IceCube's rates is not said of LVK's
         results = (assess_search if alert.kind is AlertKind.LVK_SEARCH else assess_other)(alert)
         stated = (result for result in results if result is not None)
         return tuple(stated) if alert.is_real else tuple(map(_marked, stated))

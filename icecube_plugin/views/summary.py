@@ -20,12 +20,14 @@ from icecube_hooks import (
     CoincidentEvent,
     Concern,
     Direction,
+    GWCandidate,
     Localization,
     Record,
     Significance,
     Status,
 )
 from icecube_plugin.alerts.headline import RATE, headline, place_text
+from icecube_plugin.alerts.waves import gw_text, rate_text
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
     NOT_STATED,
@@ -187,7 +189,7 @@ def _where(alert: Alert) -> Iterator[Line]:
     if alert.localization is not None:
         yield Line("position", _position(alert.localization))
         yield from _error(alert.localization)
-    elif alert.kind is not AlertKind.LVK_SEARCH:
+    elif alert.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
         yield Line("position", NOT_STATED)
     if alert.most_probable_direction is not None:
         yield Line("most likely", _position(alert.most_probable_direction))
@@ -220,7 +222,7 @@ def _what(alert: Alert) -> Iterator[Line]:
         yield Line("signalness", f"{alert.signalness:.3g} ({said_by(SIGNALNESS, alert)})")
     if alert.energy_tev is not None:
         yield Line("energy", f"{alert.energy_tev:.4g} TeV")
-    if alert.far_per_year is not None:
+    if alert.far_per_year is not None and alert.gw_candidate is None:
         yield Line("false alarms", f"{alert.far_per_year:.4g} {said_by(FALSE_ALARMS, alert)}")
     if alert.charge_pe is not None:
         yield Line("charge", f"{alert.charge_pe:.6g} photo-electrons")
@@ -238,6 +240,8 @@ def _gravitational_wave(alert: Alert) -> Iterator[Line]:
         number = None if alert.gw.notice_number is None else f"notice {alert.gw.notice_number}"
         parts = (alert.gw.superevent_id, number, alert.gw.notice_type)
         yield Line("GW event", " ".join(clean(part) for part in parts if part))
+    if alert.gw_candidate is not None:
+        yield from _candidate(alert, alert.gw_candidate)
     if alert.observation_start is not None and alert.observation_stop is not None:
         start, stop = time_text(alert.observation_start), time_text(alert.observation_stop)
         yield Line("searched", f"{start} to {stop} UTC")
@@ -245,6 +249,27 @@ def _gravitational_wave(alert: Alert) -> Iterator[Line]:
         flux = alert.flux_sensitivity
         span = f"{flux.low_gev_cm2:.3g} to {flux.high_gev_cm2:.3g} GeV cm^-2 (E^2 dN/dE)"
         yield Line("sensitivity", span)
+
+
+def _candidate(alert: Alert, candidate: GWCandidate) -> Iterator[Line]:
+    yield Line("GW", gw_text(alert))
+    by = (*candidate.instruments, candidate.group, candidate.pipeline, candidate.search)
+    yield Line("found by", " ".join(clean(part, 40) for part in by if part) or NOT_STATED)
+    for label, shares in (("class", candidate.classification), ("if real", candidate.properties)):
+        if shares:
+            parts = (f"{clean(name, 40)} {number_text(share)}" for name, share in shares.items())
+            yield Line(label, ", ".join(parts))
+    other = candidate.external
+    if other is not None:
+        name = " ".join(clean(part, 40) for part in (other.observatory, other.search) if part)
+        if other.time_difference_s is not None:
+            name += f", {other.time_difference_s:+.2f} s"
+        if other.time_sky_far_hz is not None:
+            name += f", joint FAR {rate_text(other.time_sky_far_hz)} (LVK, time and sky)"
+        yield Line("coincident", name)
+    for one in (candidate.skymap, None if other is None else other.skymap):
+        if one is not None:
+            yield Line("sky map", f"{one.n_bytes} bytes, sha256 {clean(one.sha256[:16])}")
 
 
 def _coincident(neutrinos: Iterable[CoincidentEvent]) -> Iterator[Line]:

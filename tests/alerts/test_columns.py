@@ -40,6 +40,7 @@ WITHOUT: dict[type, set[str]] = {
         "coincident_events",  # rows of a table of their own
         "comments",
         "concerns",
+        "gw_candidate",  # LVK's own alerts are few
         "p_values",  # a column for each of the two searches
         "raw",
         "unread",

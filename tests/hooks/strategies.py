@@ -48,7 +48,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     if typing.get_origin(hint) is tuple:
         return _tuples(typing.get_args(hint))
     if issubclass(typing.get_origin(hint) or hint, typing.Mapping):
-        return st.dictionaries(TEXT, UNREAD, max_size=3)
+        inner = typing.get_args(hint)[1]
+        return st.dictionaries(TEXT, UNREAD if inner is Any else _values(inner), max_size=3)
     if issubclass(hint, StrEnum):
         return st.sampled_from(list(hint))
     return instances(hint)

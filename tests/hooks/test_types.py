@@ -49,7 +49,7 @@ SLOW = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max
 
 
 def test_all_types_are_found() -> None:
-    assert len(TYPES) == 15
+    assert len(TYPES) == 18
     assert len(ENUMS) == 6
 
 

@@ -121,7 +121,7 @@ class TomTargets:
         alert = record.alert
         wanted = (self.kinds is None or alert.kind in self.kinds) and (alert.is_real or self.tests)
         return Wanted(
-            target=wanted and alert.kind is not AlertKind.LVK_SEARCH,
+            target=wanted and alert.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW),
             nonlocalized=wanted and self.nonlocalized,
             permissions=self.permissions,
         )

@@ -313,7 +313,7 @@ def _how_sure(story: Story) -> Section:
                 note=said_by(SIGNALNESS, story.event.newest),
             )
         )
-    if rate is not None:
+    if rate is not None and event.kind is not AlertKind.LVK_GW:
         facts.append(
             Fact(
                 label="False-alarm rate",

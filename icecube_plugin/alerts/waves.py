@@ -1,0 +1,73 @@
+"""What LVK says of a gravitational wave, in words: one rule each for class, rate and line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from icecube_hooks import YEAR_S, Alert, GWCandidate
+
+from .words import clean
+
+__all__ = ["class_text", "gw_text", "likeliest", "rate_text"]
+
+ALMOST_1: Final = 0.999
+
+
+def likeliest(candidate: GWCandidate) -> tuple[str, float] | None:
+    """Return the class of the largest probability with it; ``None`` if none is stated."""
+    stated = candidate.classification.items()
+    return max(stated, key=lambda pair: pair[1], default=None)
+
+
+def class_text(candidate: GWCandidate) -> str:
+    """Return the likeliest class, or what was searched for.
+
+    Examples
+    --------
+    >>> class_text(GWCandidate(classification={"BBH": 0.99998, "Terrestrial": 2e-5}))
+    'BBH > 99.9 %'
+    >>> class_text(GWCandidate(group="Burst"))
+    'Burst'
+    """
+    found = likeliest(candidate)
+    if found is None:
+        return clean(candidate.group or "unclassified", 40)
+    name, share = found
+    number = f"> {100 * ALMOST_1:g}" if ALMOST_1 < share < 1 else f"{100 * share:.3g}"
+    return f"{clean(name, 40)} {number} %"
+
+
+def rate_text(rate_hz: float) -> str:
+    """Return a false-alarm rate as LVK quotes it, of years of 365 days.
+
+    Examples
+    --------
+    >>> rate_text(9.5e-10), rate_text(2.3e-5)
+    ('1 per 33 yr', '730 per yr')
+    """
+    per_year = rate_hz * YEAR_S
+    if per_year < 1:
+        return f"1 per {float(f'{1 / per_year:.2g}'):g} yr"
+    return f"{float(f'{per_year:.2g}'):g} per yr"
+
+
+def gw_text(alert: Alert) -> str:
+    """Return class, rate and flag of LVK's own alert; empty where it says nothing.
+
+    Examples
+    --------
+    >>> from icecube_hooks import AlertKind, WireFormat
+    >>> candidate = GWCandidate(significant=False, classification={"BNS": 0.4, "Terrestrial": 0.6})
+    >>> kind, form = AlertKind.LVK_GW, WireFormat.JSON
+    >>> gw_text(Alert(kind=kind, format=form, gw_candidate=candidate, far_hz=2.3e-5))
+    'Terrestrial 60 %, FAR 730 per yr, low significance'
+    """
+    candidate = alert.gw_candidate
+    if candidate is None:
+        return ""
+    words = [class_text(candidate)]
+    if alert.far_hz:
+        words.append(f"FAR {rate_text(alert.far_hz)}")
+    if candidate.significant is False:
+        words.append("low significance")
+    return ", ".join(words)
