@@ -54,7 +54,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from icecube_hooks import Alert, ConfigError, Direction, Localization, Record, Status
+from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Localization, Record, Status
 from icecube_hooks.host import nearest
 from icecube_plugin.sinks.memory import SCHEMA, Memory, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
