@@ -110,7 +110,7 @@ def test_a_real_retraction(corpus: Path) -> None:
     alert = found.alert
     assert alert.status is Status.RETRACTION
     assert (alert.event_key, alert.tense) == ("MS181101ab2", Tense.TEST)
-    assert alert.trigger_time is alert.gw_candidate is alert.far_hz is None
+    assert (alert.trigger_time, alert.gw_candidate, alert.far_hz) == (None, None, None)
     assert found.message.value == value
 
 
