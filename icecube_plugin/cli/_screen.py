@@ -23,6 +23,7 @@ STYLES: Final = {
     "bronze": "dark_orange3",
     "cascade": "cyan",
     "lvk-search": "magenta",
+    "lvk-gw": "dark_magenta",
 }
 """What rich does for a tone; a tone without a style is plain."""
 

@@ -16,7 +16,7 @@ from typing import Final
 from icecube_hooks import Concern, Message, Record
 from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.disk import replace_file, sync_folder
-from icecube_plugin.notices.gw import taken_out
+from icecube_plugin.notices.inside import taken_out
 
 __all__ = ["FOLDER", "GWMaps"]
 

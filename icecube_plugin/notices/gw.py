@@ -15,19 +15,16 @@ Conventions
 - ``event`` is null in a retraction. There is no sequence number: the time orders the notices.
 - ``far`` is in Hz; ``time_difference`` in s.
 - Sky maps are taken out of the message: in their place stands ``sha256:... N bytes``. Whoever has
-  the message that came gets them by `taken_out`; the bundled host keeps them as files. A text that
-  is no FITS file in base64 stays where it is.
+  the message that came gets them by `inside.taken_out`; the bundled host keeps them as files. A
+  text that is no FITS file in base64 stays where it is.
 - Mock events (``MS...``) are tests.
 - The alert is LIGO's, Virgo's and KAGRA's: nothing that is said of IceCube's alerts is of it.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 from msgspec import UNSET, UnsetType
@@ -65,18 +62,19 @@ from ._wire import (
     one_or_more,
     read_wire,
 )
+from .inside import taken_out
 
-__all__ = ["OBSERVATORY", "TOPICS", "parse", "register_parsers", "taken_out"]
+__all__ = ["OBSERVATORY", "TOPICS", "parse", "register_parsers"]
 
 TOPICS: Final = ("igwn.gwalert",)
 OBSERVATORY: Final = "LIGO/Virgo/KAGRA"
 
-_MARKS: Final = (b'"superevent_id"',)
+_REQUIRED: Final = ("superevent_id", "alert_type", "time_created")
+"""What every notice has, by LVK's schema."""
+
+_MARKS: Final = tuple(f'"{name}"'.encode() for name in _REQUIRED)
 _SUPEREVENT: Final = re.compile(r"(?:MS|TS|S|GW)\d{6}[A-Za-z0-9_]{0,12}", re.ASCII)
-_MAP: Final = re.compile(rb'("(?:combined_)?skymap"\s*:\s*)"([^"]{200,})"')
 _FILE: Final = re.compile(r"sha256:([0-9a-f]{64}) (\d{1,12}) bytes", re.ASCII)
-_FITS: Final = (b"SIMPLE  =", b"\x1f\x8b")
-"""How a FITS file begins, plain or gzipped."""
 
 _STATUS: Final = {
     "EARLYWARNING": Status.INITIAL,
@@ -181,47 +179,13 @@ def parse(message: Message) -> Record | None:
     return Record.of(slim, alert.replace(gw_candidate=candidate, observatory=OBSERVATORY))
 
 
-def taken_out(value: bytes) -> tuple[bytes, Mapping[str, bytes]]:
-    """Take the sky maps out of a notice.
-
-    Returns
-    -------
-    value : bytes
-        The notice with ``sha256:... N bytes`` in place of each map.
-    maps : mapping of str to bytes
-        The FITS files, by their SHA-256.
-    """
-    maps: dict[str, bytes] = {}
-
-    def reference(match: re.Match[bytes]) -> bytes:
-        content = _fits(match[2])
-        if content is None:
-            return match[0]
-        digest = sha256(content).hexdigest()
-        maps[digest] = content
-        return match[1] + f'"sha256:{digest} {len(content)} bytes"'.encode()
-
-    return _MAP.sub(reference, value), maps
-
-
-def _fits(text: bytes) -> bytes | None:
-    plain = text.replace(rb"\/", b"/").replace(rb"\n", b"")  # as JSON may escape them
-    try:
-        content = binascii.a2b_base64(plain, strict_mode=True)
-    except binascii.Error:
-        return None
-    return content if content.startswith(_FITS) else None
-
-
 def _may_be(message: Message) -> bool:
-    return message.topic in TOPICS or _MARKS[0] in message.value
+    """Whether it can be one; records, and notices of others, name a superevent, too."""
+    return message.topic in TOPICS or all(mark in message.value for mark in _MARKS)
 
 
 def _is_notice(fields: Get, on_own_topic: bool) -> bool:
-    return on_own_topic or all(
-        isinstance(fields.get(name, None), str)
-        for name in ("superevent_id", "alert_type", "time_created")
-    )
+    return on_own_topic or all(isinstance(fields.get(name, None), str) for name in _REQUIRED)
 
 
 def _read_reference(notice: Notice, draft: Draft) -> None:

@@ -85,6 +85,9 @@ __all__ = ["SkyPortal"]
 
 log = logging.getLogger(__name__)
 
+_WAVES: Final = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
+"""Kinds whose event is a gravitational wave, which is SkyPortal's own."""
+
 LONGEST_EVENT: Final = 16_000_000
 """An event comes with the outlines of all its localizations [bytes]."""
 ONE_SIGMA: Final = 1.0 - math.exp(-0.5)
@@ -201,7 +204,7 @@ class SkyPortal:
     def _post(self, api: _Api, record: Record, event: Event, dateobs: str) -> str:
         """Post what is new, and the comment; return the time of the event."""
         there = api.event(dateobs)
-        if record.alert.kind is AlertKind.LVK_SEARCH:
+        if record.alert.kind in _WAVES:
             if there is None:
                 log.warning("%s: SkyPortal has no event at %s", record.id, dateobs)
                 return dateobs
@@ -210,7 +213,7 @@ class SkyPortal:
             there = api.event(dateobs)
         if there is None:
             raise RetryLater(f"{self._endpoint.shown}: the event that was posted is not there")
-        if record.alert.kind is not AlertKind.LVK_SEARCH:
+        if record.alert.kind not in _WAVES:
             for name in _named(event)["aliases"]:
                 if name not in there.aliases:
                     api.post(f"gcn_event/{dateobs}/alias", {"alias": name})

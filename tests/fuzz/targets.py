@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import json
 import shutil
@@ -21,7 +22,7 @@ from icecube_plugin.host.config import Config, config_from
 from icecube_plugin.host.files import FileError, messages_from
 from icecube_plugin.host.journal import Journal, Refusal
 from icecube_plugin.host.store import StoreError
-from icecube_plugin.notices import binary, circular, lvk, normalised, text, track, voevent
+from icecube_plugin.notices import binary, circular, gw, lvk, normalised, text, track, voevent
 from icecube_plugin.views.summary import summary
 
 __all__ = ["CONFIGURATION", "FOUND", "READERS", "TARGETS", "Target", "Wrong"]
@@ -104,6 +105,25 @@ def _records() -> list[bytes]:
     return [record.to_json().encode() for record in example_records()]
 
 
+def _gravitational_waves() -> list[bytes]:
+    """Return LVK's own alerts, which no fixture is: one with two maps, and a retraction."""
+    fits = base64.b64encode(b"SIMPLE  =" + bytes(200)).decode()
+    event = {
+        "time": "2026-05-02T04:00:00.5Z",
+        "far": 9.5e-10,
+        "significant": True,
+        "instruments": ["H1", "L1"],
+        "classification": {"BBH": 0.98, "Terrestrial": 0.02},
+        "mchirp_source": {"bin_edges": [0.1, 1.0, 5.5], "probabilities": [0.25, 0.75]},
+        "skymap": fits,
+    }
+    other = {"gcn_notice_id": 5, "time_coincidence_far": 1e-9, "combined_skymap": fits}
+    notice = {"superevent_id": "S260502ab", "time_created": "2026-05-02T04:30:00Z"}
+    found = notice | {"alert_type": "UPDATE", "event": event, "external_coinc": other}
+    retraction = notice | {"alert_type": "RETRACTION", "event": None, "external_coinc": None}
+    return [json.dumps(one).encode() for one in (found, retraction)]
+
+
 _JSON: Final = (
     *(b"null", b"true", b"NaN", b"-Infinity", b"1e400", b"-1", b"0.5", b'""', b"[]", b"{}", b"[[",),
     *(b'"\\ud800"', b"9" * 400, b"1_2", b'"142000_1234567"', b'"2026-05-02T04:00:00Z"'),
@@ -128,6 +148,7 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
         *(b"RUN_NUM: ", b"SRC_RA: ", b"nan", b"inf", b"1e999", b"\r", b"\x00", b"\xe2\x80\xa8"),
         *(b"{'notice_type': '", b"': 1e400, '", b"((((", b"---", b"b'x'", b"1j"),
     ),
+    "lvk-gw": (b'"skymap": "', b"U0lNUExFICA9", b"sha256:", b"RETRACTION", b"MS260502ab", *_JSON),
     "lvk-json": _JSON,
     "record-json": _JSON,
     "track-json": _JSON,
@@ -142,6 +163,7 @@ _SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "binary-packet": lambda: _files("gcn.classic.binary.*/*", "broken/*.bin"),
     "circulars": lambda: _files("gcn.circulars/*", "../tests/notices/circulars/*"),
     "classic-text": lambda: _files("gcn.classic.text.*/*", "broken/*.txt") + _dictionaries(),
+    "lvk-gw": _gravitational_waves,
     "lvk-json": lambda: _files("*.lvk_nu_track_search/*", "broken/*.json"),
     "record-json": _records,
     "track-json": lambda: _files("*.gold_bronze_track_alerts/*", "broken/*.json"),
@@ -150,7 +172,7 @@ _SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
 
 _PARSERS: Final = [
     parser
-    for module in (binary, circular, lvk, normalised, text, track, voevent)
+    for module in (binary, circular, gw, lvk, normalised, text, track, voevent)
     for parser in module.register_parsers()
 ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,6 @@ from icecube_plugin.host import Config, Host
 from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.host.filters import make_filter
 from icecube_plugin.host.gw_maps import DAY_S
-from icecube_plugin.host.kafka import claimed_topics
 from tests.notices.test_gw import FITS, notice
 
 LINES = "lines.jsonl"
@@ -77,8 +78,8 @@ def test_a_name_from_a_message_is_no_path(tmp_path: Path) -> None:
 def test_its_topic_is_read_on_request_only() -> None:
     plugins = load_plugins()
     assert "lvk-gw" in plugins.parsers
-    assert "igwn.gwalert" not in claimed_topics(plugins)
-    assert claimed_topics(plugins) == claimed_topics(load_plugins(block=("lvk-gw",)))
+    assert "igwn.gwalert" not in plugins.topics()
+    assert plugins.topics() == load_plugins(block=("lvk-gw",)).topics()
 
 
 @pytest.mark.parametrize("kinds", [None, ["lvk-search"], ["lvk-search", "lvk-gw"]])
@@ -89,6 +90,14 @@ def test_who_speaks_to_others_gets_it_only_if_it_is_named(kinds: list[str] | Non
     assert make_filter(sink, tells_others=True)(record) is is_named
     assert make_filter(sink)(record) is (kinds is None or is_named)
     assert make_filter(sink, tells_others=True)(make_record(kind=AlertKind.LVK_SEARCH))
+
+
+def test_a_blocked_plugin_is_not_imported() -> None:
+    code = (
+        "import sys, icecube_plugin.host as h; from icecube_hooks.host import load_plugins;"
+        "load_plugins(block=('lvk-gw',)); sys.exit('icecube_plugin.notices.gw' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_without_the_plugin_all_is_as_before(tmp_path: Path) -> None:

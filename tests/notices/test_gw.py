@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from icecube_hooks import Alert, AlertKind, Message, NoticeError, Record, Status, Tense
+from icecube_hooks import Alert, AlertKind, GWReference, Message, NoticeError, Record, Status, Tense
+from icecube_hooks.testing import make_alert
 from icecube_plugin.alerts.headline import headline
-from icecube_plugin.notices.gw import TOPICS, parse, taken_out
+from icecube_plugin.notices.gw import TOPICS, parse
+from icecube_plugin.notices.inside import taken_out
 from icecube_plugin.significance.provider import make_assess
 from icecube_plugin.views.summary import summary
 
@@ -199,6 +201,14 @@ def test_a_doubtful_class_is_left_out() -> None:
         "event.classification.BBH",
         "event.classification.NSBH",
     }
+
+
+def test_a_record_of_ours_is_not_its() -> None:
+    found = record(notice())
+    search = make_alert(gw=GWReference(superevent_id="S260502ab"))
+    for one in (found, found.replace(alert=search)):
+        for topic in (None, "icecube.records"):
+            assert parse(Message(value=one.to_json().encode(), topic=topic)) is None
 
 
 def test_other_notices_are_not_its() -> None:

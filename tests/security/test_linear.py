@@ -32,7 +32,7 @@ PIECES = (
     *("reports ", "The IceCube Collaboration ", "on behalf of ", "retract ", "less than ", "_"),
     *("26/05/02 ", "00:00:00 ", "TJD; ", "DOY; ", "SOD {", "UT ", "SRC_RA: ", "K: v\n", "Event "),
     *("consistent with ", "selected by ", "transit interval ", "2026 May 2 ", "12:00 UT ", "and "),
-    *("signalness ", "containment ", "TITLE: ", "[", "to ", "`"),
+    *("signalness ", "containment ", "TITLE: ", "[", "to ", "`", '"skymap":"', "A/9+", "="),
 )  # fmt: skip
 KEYS = ("SRC_RA", "SRC_ERROR", "DISCOVERY_DATE", "DISCOVERY_TIME", "NOTICE_DATE", "COMMENTS")
 
@@ -77,12 +77,23 @@ def of_json(long: str) -> Iterator[bytes]:
         yield json.dumps(notice | {key: long}).encode()
 
 
+def of_wave(long: str) -> Iterator[bytes]:
+    """LVK's alert, which is recognised by its topic or by three keys."""
+    notice = {"superevent_id": "S260502ab", "alert_type": "UPDATE", "time_created": "2026-05-02"}
+    event = {"time": "2026-05-02T04:00:00Z", "skymap": long}
+    yield json.dumps(notice | {"event": event}).encode()
+    yield json.dumps(notice | {"event": event | {long: 1.0, "classification": {long: 1}}}).encode()
+    for key in notice:
+        yield json.dumps(notice | {"event": event, key: long}).encode()
+
+
 PARSERS = load_plugins(allow=["icecube-plugin"]).parsers
 READERS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "circulars": of_circular,
     "classic-text": of_text,
     "voevent": of_xml,
     "track-json": of_json,
+    "lvk-gw": of_wave,
 }
 
 

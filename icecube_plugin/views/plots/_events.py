@@ -64,6 +64,7 @@ STYLES: Final[Mapping[AlertKind, Style]] = {
     AlertKind.COINC: Style("#3c9ade", "<"),
     AlertKind.NU_EM: Style("#b48c66", ">"),
     AlertKind.LVK_SEARCH: Style("#6f00ff", "*"),
+    AlertKind.LVK_GW: Style("#1e001e", "P"),
     AlertKind.AMON: Style("#93939c", "h"),
 }
 """Colours that are 20 units of CIELAB apart for everybody (Machado et al. 2009: deuteranopia,
