@@ -202,7 +202,7 @@ def aliases(alert: Alert, one: Claim) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _numbers(alert: Alert) -> Iterator[str]:
-    if alert.kind is AlertKind.LVK_SEARCH:
+    if alert.kind in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
         superevent = None if alert.gw is None else alert.gw.superevent_id
         if superevent is not None:
             yield normal_name(superevent) or superevent

@@ -17,13 +17,12 @@ from icecube_hooks import Concern, Message, Record
 from icecube_plugin.alerts.file_names import event_file_stem
 from icecube_plugin.disk import replace_file, sync_folder
 from icecube_plugin.notices.inside import taken_out
+from icecube_plugin.sky.skymaps import GW_FOLDER, GW_MOCK
 
-__all__ = ["FOLDER", "GWMaps"]
+__all__ = ["GWMaps"]
 
 log = logging.getLogger(__name__)
 
-FOLDER: Final = "gw-maps"
-MOCK: Final = "mock"
 DAY_S: Final = 86_400.0
 
 
@@ -38,7 +37,7 @@ class GWMaps:
     """
 
     def __init__(self, data_folder: Path, mock_days: float) -> None:
-        self._folder, self._mock_days = data_folder / FOLDER, mock_days
+        self._folder, self._mock_days = data_folder / GW_FOLDER, mock_days
 
     def keep(self, message: Message, record: Record) -> Record:
         """Keep the maps of a message as it came.
@@ -51,7 +50,7 @@ class GWMaps:
         if record.alert.gw_candidate is None or message.value == record.message.value:
             return record
         alert, (_, maps) = record.alert, taken_out(message.value)
-        folder = self._folder if alert.is_real else self._folder / MOCK
+        folder = self._folder if alert.is_real else self._folder / GW_MOCK
         name = event_file_stem((alert.gw and alert.gw.superevent_id) or "")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +70,7 @@ class GWMaps:
         """Remove the maps of mock events that are too old; `now_s` in Unix time, for tests."""
         before = (time.time() if now_s is None else now_s) - self._mock_days * DAY_S
         try:
-            for file in (self._folder / MOCK).glob("*.fits"):
+            for file in (self._folder / GW_MOCK).glob("*.fits"):
                 if file.stat().st_mtime < before:
                     file.unlink(missing_ok=True)
         except OSError as error:

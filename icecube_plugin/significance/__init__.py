@@ -79,6 +79,7 @@ from ._trials import (
     pre_trial_p,
 )
 from ._values import PValueError
+from ._waves import joint_far_hz
 
 __all__ = [
     "ALERT_RATES",
@@ -128,6 +129,7 @@ __all__ = [
     "gw_rate_of",
     "gw_run_of",
     "gw_stream_of",
+    "joint_far_hz",
     "log_p_from_sigma",
     "multiplet",
     "newest",

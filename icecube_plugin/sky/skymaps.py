@@ -60,6 +60,10 @@ log = logging.getLogger(__name__)
 DEFAULT_FOLDER: Final = "icecube-alerts-data/skymaps"
 """Where ``plot --fetch`` puts maps if no other data folder is configured."""
 
+GW_FOLDER: Final = "gw-maps"
+GW_MOCK: Final = "mock"
+"""Where a host keeps the maps of LVK's own alerts, in its data folder; those of mock events."""
+
 FITS_MAGIC: Final = b"SIMPLE  ="
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LARGEST_ORDER: Final = 29
@@ -393,6 +397,22 @@ class Maps:
         """
         file = self.file(place)
         return None if file is None else _read(file, file.stat().st_mtime_ns)
+
+    def of_digest(self, sha256: str) -> SkyMap | LikelihoodScan | None:
+        """Return the map of LVK's alert with this SHA-256, as a host keeps it beside this folder.
+
+        ``None`` if there is none, or a broken one, of which the log tells.
+        """
+        if re.fullmatch("[0-9a-f]{16,}", sha256) is None:
+            return None
+        kept = self.folder.parent / GW_FOLDER
+        folders, name = (self.folder, kept, kept / GW_MOCK), f"*-{sha256[:16]}.fits"
+        file = next((file for folder in folders for file in folder.glob(name)), None)
+        try:
+            return None if file is None else _read(file, file.stat().st_mtime_ns)
+        except (SkyMapError, OSError) as error:
+            log.warning("sky map of LVK not used: %s", error)
+            return None
 
     def usable(self, place: Localization) -> SkyMap | LikelihoodScan | None:
         """Return the map of a place as `of`; of a broken one the log tells, and it is ``None``."""

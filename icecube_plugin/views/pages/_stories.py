@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from icecube_hooks import Annotation, CoincidentEvent, Record
+from icecube_hooks import AlertKind, Annotation, CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
 from icecube_plugin.alerts.headline import headline
 from icecube_plugin.alerts.words import tense_word
@@ -43,12 +43,15 @@ class Story:
     related : tuple of Related
     maps : Maps, optional
         Where its sky map may be.
+    wave : Event, optional
+        Of a search, or of LVK's own alerts: what these say of the gravitational wave.
     """
 
     event: Event
     records: tuple[Record, ...] = field(repr=False)
     related: tuple[Related, ...] = ()
     maps: Maps | None = field(default=None, repr=False)
+    wave: Event | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -128,8 +131,22 @@ def _linked(stories: dict[str, Story]) -> Iterator[Story]:
         for one, other in ((search, track), (track, search)):
             found = Related(key=other.key, title=other.event.title, neutrino=link.coincidence)
             related.setdefault(one.key, []).append(found)
+    waves = {
+        name: story.event
+        for story in stories.values()
+        if story.event.newest.kind is AlertKind.LVK_GW
+        for name in story.event.names
+    }
     for story in stories.values():
-        yield replace(story, related=tuple(related.get(story.key, ())))
+        found = tuple(related.get(story.key, ()))
+        yield replace(story, related=found, wave=_wave_of(story.event, waves))
+
+
+def _wave_of(event: Event, waves: Mapping[str, Event]) -> Event | None:
+    """Return what LVK says of the superevent of a search, or of an event of LVK's own."""
+    if event.newest.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
+        return None
+    return next((waves[name] for name in event.names if name in waves), None)
 
 
 def _age_s(story: Story) -> tuple[bool, float, str]:

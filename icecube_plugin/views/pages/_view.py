@@ -55,6 +55,7 @@ from icecube_plugin.sky.observing import sun_and_moon
 from ._looks import LIMITS, Look, air_text, moon_text
 from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._stories import Related, Story
+from ._wave import wave_facts
 
 __all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
 
@@ -137,7 +138,7 @@ def page(story: Story, looks: Sequence[Look] = ()) -> Page:
     """Return what to say of an event, and when it can be observed."""
     title = story.event.title
     here = _observable(story, looks)
-    glance = (_where(story), _how_sure(story), here, _when(story), _what(story))
+    glance = (_where(story), _how_sure(story), _wave(story), here, _when(story), _what(story))
     sections = (
         _significance(story),
         _added(story),
@@ -200,6 +201,8 @@ def _where(story: Story) -> Section:
         )
     if story.event.kind is AlertKind.LVK_SEARCH:
         notes = () if facts else ("A search has no position: see its coincident events.",)
+    elif story.event.kind is AlertKind.LVK_GW:
+        notes = ("LVK states no position: its sky map tells.",)
     else:
         notes = () if facts else ("No position is stated.",)
     return Section(anchor="where", title="Where", facts=tuple(facts), notes=notes)
@@ -325,8 +328,14 @@ def _how_sure(story: Story) -> Section:
         text = "not run" if p.value is None else f"{p.value:.3g}"
         facts.append(Fact(label=f"p-value, {clean(p.search, 40)}", text=text, note="before trials"))
     facts += _best_facts(story)
-    notes = () if facts else ("Neither signalness, rate nor p-value is stated.",)
+    is_told = bool(facts) or event.kind is AlertKind.LVK_GW  # its own section tells
+    notes = () if is_told else ("Neither signalness, rate nor p-value is stated.",)
     return Section(anchor="how-sure", title="How sure", facts=tuple(facts), notes=notes)
+
+
+def _wave(story: Story) -> Section:
+    facts = tuple(Fact(label=f.label, text=f.text, note=f.note) for f in wave_facts(story))
+    return Section(anchor="wave", title="Gravitational wave", facts=facts)
 
 
 def headline_of(story: Story) -> Significance | None:

@@ -1,0 +1,171 @@
+"""A search and LVK's own alerts of its superevent: on the page, in ``show``, with the map."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import astropy_healpix as healpix
+import numpy as np
+import pytest
+
+from icecube_hooks import (
+    AlertKind,
+    CoincidentEvent,
+    GWReference,
+    Localization,
+    Message,
+    PValue,
+    Record,
+)
+from icecube_hooks.testing import make_record
+from icecube_plugin.alerts import group
+from icecube_plugin.host import Config, Host
+from icecube_plugin.host.config import SinkConfig
+from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.views.pages import page, tell
+from tests.notices.test_gw import notice
+from tests.notices.test_gw import record as wave_record
+from tests.sky.test_skymaps import DEC, RA, multi_order, uniq_file
+
+NAME = "S260502ab"
+BBH, TERRESTRIAL = {"BBH": 0.98, "Terrestrial": 0.02}, {"BBH": 0.3, "Terrestrial": 0.7}
+PLACES = ((RA, DEC), (RA + 180.0, -DEC))
+"""Where the map is densest, and on the other side of the sky."""
+
+
+def wave(**changes: Any) -> Record:
+    return wave_record(notice(**changes))
+
+
+def search(*places: tuple[float, float]) -> Record:
+    neutrinos = tuple(
+        CoincidentEvent(
+            localization=Localization(ra_deg=ra, dec_deg=dec, error_radius_deg=0.5, containment=0.9)
+        )
+        for ra, dec in places
+    )
+    return make_record(
+        kind=AlertKind.LVK_SEARCH,
+        event_names=(),
+        run_id=None,
+        event_id=None,
+        revision=None,
+        localization=None,
+        p_values=(PValue(search="generic", value=0.004), PValue(search="bayesian", value=None)),
+        gw=GWReference(superevent_id=NAME, notice_number=2, notice_type="Initial"),
+        coincident_events=neutrinos,
+    )
+
+
+def facts(records: list[Record], maps: Maps | None = None) -> dict[str, str]:
+    """Return what the page of the search says of the wave."""
+    (story,) = (s for s in tell(records, maps) if s.event.kind is AlertKind.LVK_SEARCH)
+    found = {section.anchor: section for section in page(story).glance}
+    return {fact.label: fact.text for fact in found["wave"].facts} if "wave" in found else {}
+
+
+def test_notices_of_a_superevent_are_one_event_of_lvk() -> None:
+    first, second = wave(), wave(alert_type="UPDATE", time_created="2026-05-02T06:00:00Z")
+    other = wave(superevent_id="S260502ac")
+    alerts = [one.alert for one in (first, second, other, search())]
+    events = group(alerts)
+    assert [len(event.alerts) for event in events] == [2, 1, 1]
+    assert len({event.key for event in events}) == 3
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_search_tells_of_its_wave(is_first: bool) -> None:
+    records = [wave(), search()] if is_first else [search(), wave()]
+    found = facts(records)
+    assert found["Candidate"] == "BBH 98 %, FAR 1 per 33 yr"
+    assert found["Joint rate, generic"] == "0.00012 per year, 1 per 8300 yr"
+    assert "Joint rate, bayesian" not in found
+    assert "Neutrino 1" not in found
+
+
+def test_the_newest_word_and_that_before() -> None:
+    made = {"time_created": "2026-05-02T06:00:00Z", "alert_type": "UPDATE"}
+    records = [
+        search(),
+        wave(event={"classification": BBH}, **made),
+        wave(event={"classification": TERRESTRIAL, "far": 2e-8, "significant": False}),
+    ]
+    found = facts(records)
+    assert found["Candidate"] == "BBH 98 %, FAR 1 per 33 yr"
+    assert found["Before"] == "Terrestrial 70 %, FAR 1 per 1.6 yr, low significance"
+
+
+def test_a_retracted_candidate_marks_the_search() -> None:
+    gone = {"alert_type": "RETRACTION", "time_created": "2026-05-02T07:00:00Z"}
+    found = facts([search(), wave(), wave_record(notice() | gone | {"event": None})])
+    assert found["Retracted"] == "The gravitational-wave candidate was retracted."
+    assert not any(label.startswith("Joint") for label in found)
+
+
+def test_no_wave_of_another_superevent_or_of_a_test() -> None:
+    assert facts([search(), wave(superevent_id="S260502ac")]) == {}
+    assert facts([search(), wave(superevent_id=f"M{NAME}")]) == {}
+    assert facts([search()]) == {}
+
+
+def of_pixels(ra_deg: float, dec_deg: float) -> tuple[float, float]:
+    """Return level and density [1/deg2] at a place, pixel by pixel."""
+    order, ipix, probability = multi_order()
+    area = 4 * math.pi * (180 / math.pi) ** 2 / 12 / 4.0**order
+    ranked = sorted(range(len(ipix)), key=lambda i: -probability[i] / area[i])
+    total, level = float(np.sum(probability)), 0.0
+    for i in ranked:
+        level += float(probability[i]) / total
+        here = healpix.HEALPix(2 ** int(order[i]), order="nested")
+        at = np.radians([ra_deg % 360, dec_deg])
+        pixel = healpix.lonlat_to_healpix(*(at * healpix.core.u.rad), here.nside, order="nested")
+        if int(pixel) == int(ipix[i]):
+            return level, float(probability[i] / total / area[i])
+    raise AssertionError("off the map")
+
+
+def test_where_in_the_map_each_neutrino_is(tmp_path: Path) -> None:
+    fits = uniq_file()
+    alert = wave(event={"skymap": base64.b64encode(fits).decode()})
+    folder = tmp_path / "gw-maps"
+    folder.mkdir()
+    (folder / f"{NAME}-{hashlib.sha256(fits).hexdigest()[:16]}.fits").write_bytes(fits)
+    maps = Maps(tmp_path / "skymaps")
+    levels = {of_pixels(RA + step, DEC)[0]: (RA + step, DEC) for step in np.arange(0, 40, 0.5)}
+    edge = [place for level, place in sorted(levels.items()) if 0.5 < level < 0.9][-1]
+    places = (*PLACES, edge)
+    found = facts([alert, search(*places)], maps)
+    for number, place in enumerate(places, start=1):
+        level, density = of_pixels(*place)
+        assert (
+            f"credible level {100 * level:.3g} %; {density:.2g} per deg²"
+            in found[f"Neutrino {number}"]
+        )
+    assert found["Neutrino 1"].startswith("inside the 50 % region")
+    assert found["Neutrino 2"].startswith("outside the 90 % region")
+    assert found["Neutrino 3"].startswith("inside the 90 % region")
+
+
+def test_a_host_keeps_the_map_and_its_pages_take_it(tmp_path: Path) -> None:
+    fits = uniq_file()
+    value = json.dumps(notice(event={"skymap": base64.b64encode(fits).decode()})).encode()
+    sink = SinkConfig(name="lines", type="jsonl", options={"path": str(tmp_path / "x.jsonl")})
+    running = Host(Config(data_folder=tmp_path, sinks=(sink,)))
+    records = running.handle([Message(value=value, topic="igwn.gwalert")])
+    running.close()
+    found = facts([*records, search(PLACES[0])], Maps(tmp_path / "skymaps"))
+    assert found["Neutrino 1"].startswith("inside the 50 % region")
+    assert found["Its sky map"].startswith("50 % in ")
+
+
+def test_a_digest_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "S1-x.fits").write_bytes(uniq_file())
+    assert Maps(tmp_path).of_digest("*" * 16) is None
+    assert Maps(tmp_path).of_digest("../" * 9) is None
+    (tmp_path / f"S1-{'a' * 16}.fits").write_bytes(b"SIMPLE  = no map")
+    assert Maps(tmp_path).of_digest("a" * 64) is None
