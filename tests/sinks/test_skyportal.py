@@ -151,6 +151,10 @@ def portal(server: HttpServer) -> Portal:
     return portal
 
 
+WAVES = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
+"""Kinds whose event SkyPortal has by itself."""
+
+
 def make(server: HttpServer, **options: Any) -> SkyPortal:
     return SkyPortal(**{"url": server.url, "token": TOKEN, "allow_private": True, **options})
 
@@ -158,7 +162,7 @@ def make(server: HttpServer, **options: Any) -> SkyPortal:
 def fits(record: Record) -> bool:
     """Whether SkyPortal has a place for it: it knows events by time, and GW events by itself."""
     alert = record.alert
-    return alert.trigger_time is not None and alert.kind is not AlertKind.LVK_SEARCH
+    return alert.trigger_time is not None and alert.kind not in WAVES
 
 
 class TestSkyPortal(SinkConformance):
@@ -394,7 +398,7 @@ def test_passed_over(server: HttpServer, portal: Portal) -> None:
 @pytest.mark.parametrize("kind", AlertKind)
 def test_every_kind_has_a_tag(server: HttpServer, portal: Portal, kind: AlertKind) -> None:
     make(server).write([make_record(kind=kind)])
-    assert [len(post["tags"]) for post in portal.posts] == [3] * (kind is not AlertKind.LVK_SEARCH)
+    assert [len(post["tags"]) for post in portal.posts] == [3] * (kind not in WAVES)
 
 
 @pytest.mark.parametrize(
