@@ -133,6 +133,7 @@ def search(name: str, generic: float | None, bayesian: float | None, **more: Any
     ps = PValue(search="generic", value=generic), PValue(search="bayesian", value=bayesian)
     return make_record(
         kind=AlertKind.LVK_SEARCH,
+        revision=None,  # a search has none: LVK's number orders its notices
         gw=GWReference(superevent_id=name, notice_number=more.pop("number", 1)),
         p_values=ps,
         event_names=(),
