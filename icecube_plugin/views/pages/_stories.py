@@ -138,8 +138,8 @@ def _linked(stories: dict[str, Story]) -> Iterator[Story]:
         for name in story.event.names
     }
     for story in stories.values():
-        found = tuple(related.get(story.key, ()))
-        yield replace(story, related=found, wave=_wave_of(story.event, waves))
+        shared = tuple(related.get(story.key, ()))
+        yield replace(story, related=shared, wave=_wave_of(story.event, waves))
 
 
 def _wave_of(event: Event, waves: Mapping[str, Event]) -> Event | None:
