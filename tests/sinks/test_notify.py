@@ -19,6 +19,7 @@ import pytest
 
 from icecube_hooks import (
     Alert,
+    AlertKind,
     ConfigError,
     Record,
     RetryLater,
@@ -544,6 +545,50 @@ def test_a_chain_is_told_to_its_end_each_time_with_what_changed(
     assert "since circular 35001 (circular): moved by 2.07 deg" in texts[3]
     assert "retracted" in texts[4]
     assert titles(server)[4].startswith("RETRACTED: GOLD IC230416A")
+
+
+def test_a_real_chain_is_told_to_its_end(tmp_path: Path, server: HttpServer, corpus: Path) -> None:
+    """GCN 26832 and 26874, with the two notices before them; a correction is made of the first."""
+
+    def circular(number: int, *, moved_deg: float = 0.0, later_h: int = 0) -> Record:
+        (path,) = (corpus / "circulars").glob(f"*_{number}.txt")
+        value, record = path.read_bytes(), read(path)
+        if not moved_deg:
+            return record
+        place, sent = record.alert.localization, record.alert.notice_time
+        assert place is not None
+        assert sent is not None
+        alert = record.alert.replace(
+            localization=place.replace(ra_deg=place.ra_deg + moved_deg),
+            notice_time=sent + timedelta(hours=later_h),
+        )
+        return Record.of(record.message.replace(value=value + b" "), alert, record.significances)
+
+    told_first = circular(26832)
+    place, time = told_first.alert.localization, told_first.alert.trigger_time
+    assert place is not None
+    assert time is not None
+    numbers: dict[str, Any] = {"run_id": 133644, "event_id": 43767651, "event_names": ()}
+    early = {"kind": AlertKind.BRONZE, "trigger_time": time, **numbers}
+    chain = [
+        make_record(**early, signalness=0.9, localization=place.replace(ra_deg=place.ra_deg + 3)),
+        make_record(**early, signalness=0.33, revision=1, localization=place),
+        told_first,
+        circular(26832, moved_deg=1.5, later_h=1),
+        circular(26874),
+    ]
+    config = SinkConfig(name="s", type="notify", when="signalness > 0.5")
+    sink, accepts = make(tmp_path, json_url(server)), make_filter(config, tmp_path)
+    for record in [*chain, *chain]:
+        if accepts(record):
+            sink.write([record])
+    texts = [one["message"] for one in told(server)]
+    assert len(texts) == 5
+    assert "changed:" not in texts[0]
+    assert "signalness from 0.9 to 0.33" in texts[1]
+    assert "circular 26832" in texts[2]
+    assert "since circular 26832 (circular): moved by " in texts[3]
+    assert titles(server)[4] == "RETRACTED: TRACK IC200120A circular 26874"
 
 
 def test_a_correction_of_the_same_revision_is_told(tmp_path: Path, server: HttpServer) -> None:
