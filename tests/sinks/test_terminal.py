@@ -14,7 +14,7 @@ import pytest
 from icecube_hooks import ConfigError, RefusedForGood, RetryLater, Tense
 from icecube_hooks.host import build
 from icecube_hooks.testing import example_records, make_record
-from icecube_plugin.sinks import terminal
+from icecube_plugin.sinks import delivered
 from icecube_plugin.sinks.terminal import Terminal, register_sinks
 from icecube_plugin.views.summary import summary
 
@@ -90,7 +90,7 @@ def test_delivered_again_is_shown_once() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "REMEMBERED", 2)
+    monkeypatch.setattr(delivered, "REMEMBERED", 2)
     stream = io.StringIO()
     sink = Terminal(stream=stream)
     records = [make_record(revision=number) for number in range(3)]
