@@ -12,6 +12,7 @@ from typing import Any
 import astropy_healpix as healpix
 import numpy as np
 import pytest
+from astropy import units as u
 
 from icecube_hooks import (
     AlertKind,
@@ -122,8 +123,8 @@ def of_pixels(ra_deg: float, dec_deg: float) -> tuple[float, float]:
     for i in ranked:
         level += float(probability[i]) / total
         here = healpix.HEALPix(2 ** int(order[i]), order="nested")
-        at = np.radians([ra_deg % 360, dec_deg])
-        pixel = healpix.lonlat_to_healpix(*(at * healpix.core.u.rad), here.nside, order="nested")
+        lon, lat = (np.radians(ra_deg % 360) * u.rad, np.radians(dec_deg) * u.rad)
+        pixel = healpix.lonlat_to_healpix(lon, lat, here.nside, order="nested")
         if int(pixel) == int(ipix[i]):
             return level, float(probability[i] / total / area[i])
     raise AssertionError("off the map")
