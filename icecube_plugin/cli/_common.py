@@ -224,6 +224,7 @@ def _stop_on_signals(host: Host) -> dict[int, Any]:
 def _print_summary(host: Host, summary: Summary) -> None:
     passed = f", {summary.passed} of others passed over" if summary.passed else ""
     passed += f", {summary.repeats} known" if summary.repeats else ""
+    passed += f", {summary.again} of them not for the first time" if summary.again else ""
     read = f"{summary.records} read, {summary.refused} refused{passed}"
     lines = [f"{summary.messages} message{plural(summary.messages)}: {read}"]
     if summary.kinds:

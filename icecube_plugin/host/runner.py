@@ -711,10 +711,13 @@ class Host:
         if not records or not self.config.remember_notices:
             return records
         try:
-            return self.journal.sightings(records)
+            noted = self.journal.sightings(records)
         except StoreError as error:
             log.warning("%s; repeats are not recognised", error)
             return records
+        again = (any(one.record_id == r.id for one in r.sightings) for r in noted)
+        self.summary.again += sum(again)
+        return noted
 
     def _count(self, record: Record) -> None:
         self.summary.records += 1

@@ -47,6 +47,8 @@ class Summary:
         Taken from the source; read; broken or unknown; of others, on a shared topic.
     repeats : int
         Given by the live source again, and left out.
+    again : int
+        Records that this host had before, to the byte; sinks have them once.
     kinds : dict
         Number of records by kind of alert.
     written, failed, waiting : dict
@@ -63,6 +65,7 @@ class Summary:
     refused: int = 0
     passed: int = 0
     repeats: int = 0
+    again: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)

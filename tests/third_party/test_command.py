@@ -67,8 +67,8 @@ def test_records_reach_a_configured_sink(installed: dict[str, str], tmp_path: Pa
 
 
 def test_replay_again_adds_nothing(installed: dict[str, str], tmp_path: Path) -> None:
-    for _ in range(2):
-        run(installed, tmp_path, "replay", NOTICES[0])
+    said = [run(installed, tmp_path, "replay", NOTICES[0]).stderr for _ in range(2)]
+    assert ["not for the first time" in text for text in said] == [False, True]
     assert len((tmp_path / "hallway.txt").read_text().splitlines()) == 1
     assert len(list(read_records(tmp_path / "alerts.sqlite"))) == 1
 
