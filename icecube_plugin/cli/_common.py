@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from icecube_plugin.alerts.words import plural
 
@@ -45,16 +45,19 @@ FEWEST_COLUMNS: Final = 24
 
 
 def configuration(arguments: argparse.Namespace) -> Config:
-    """Load the file that ``--config``, the environment or the working folder names."""
+    """Load the file that ``--config``, the environment or the working folder names: once."""
     from icecube_plugin.host import load_config
 
+    if "configuration" in arguments:
+        return cast("Config", arguments.configuration)
     named = arguments.config or os.environ.get("ICECUBE_ALERTS_CONFIG")
     is_found = named is None and Path(FOUND).exists()
     config = load_config(FOUND if is_found else named, is_found=is_found)
     if arguments.config is None and config.origin is not None:
         how = "found in this folder" if is_found else "named by ICECUBE_ALERTS_CONFIG"
         print(f"icecube-alerts: configuration {config.origin}, {how}", file=sys.stderr)
-    return config.replace(sinks=config.sinks_or_defaults())  # a command prints, too
+    arguments.configuration = config.replace(sinks=config.sinks_or_defaults())  # and prints
+    return cast("Config", arguments.configuration)
 
 
 def installed(config: Config) -> PluginSet:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_plugin.alerts import changes
 from icecube_plugin.alerts.lookup import is_guess, matches
-from icecube_plugin.alerts.words import RETRACTED, clean
+from icecube_plugin.alerts.words import RETRACTED, clean, plural
 from icecube_plugin.sky.site import Site, site_of
 
 from ._common import add_json, add_sites, print_json
@@ -83,7 +83,8 @@ def _say_unknown(name: str, stories: Iterable[Story]) -> None:
     known = {clean(name).casefold(): clean(name) for story in stories for name in story.event.names}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(known[one] for one in near)}?" if near else ""
-    text = f"icecube-alerts: no event {clean(name)!r} among {len(known)} names{hint}"
+    among = f"{len(known)} name{plural(len(known))}"
+    text = f"icecube-alerts: no event {clean(name)!r} among {among}{hint}"
     print(text, file=sys.stderr)
 
 
