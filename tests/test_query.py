@@ -297,6 +297,10 @@ def test_csv_and_ecsv(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
         "TeV",
     )
     assert table["energy"].mask.tolist() == [energy is None for energy in energies]
+    assert main([*words, "--ecsv", "--columns", "b_deg", "region_deg2", "far_per_year"]) == 0
+    (tmp_path / "t.ecsv").write_text(capsys.readouterr().out)
+    table = QTable.read(tmp_path / "t.ecsv")
+    assert [str(column.unit) for column in table.itercols()] == ["deg", "deg2", "1 / yr"]
     assert main([*words, "--csv", "--columns", "energ"]) == 2
     assert "did you mean 'energy_tev'?" in capsys.readouterr().err
 

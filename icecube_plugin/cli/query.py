@@ -14,11 +14,11 @@ from typing import Any, Final
 from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
 from icecube_hooks.host import nearest
 from icecube_plugin.alerts import group
-from icecube_plugin.alerts.columns import RECORD, Column, by_name
+from icecube_plugin.alerts.columns import RECORD, Column
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.lookup import alias_of, find
 from icecube_plugin.alerts.words import clean
-from icecube_plugin.host.filters import NAMES, expression
+from icecube_plugin.host.expressions import COLUMNS, expression
 from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
@@ -345,12 +345,11 @@ def _columns(names: Sequence[str] | None) -> list[Column]:
     ConfigError
         For a name that is none.
     """
-    known = by_name(RECORD)
     for name in names or ():
-        if name not in known:
-            hint = nearest(name, known)
+        if name not in COLUMNS:
+            hint = nearest(name, COLUMNS)
             raise ConfigError(f"no column {name!r:.40}", key="--columns", hint=hint)
-    return [known[name] for name in names] if names else list(RECORD)
+    return [COLUMNS[name] for name in names] if names else list(RECORD)
 
 
 def _print_csv(records: Sequence[Record], names: Sequence[str] | None) -> None:
@@ -371,11 +370,15 @@ def _print_ecsv(records: Sequence[Record], names: Sequence[str] | None) -> None:
 
 def _chosen_columns(found: Sequence[Found], names: Sequence[str]) -> str:
     """Return the table of those columns that were asked for."""
-    for name in names:
-        if name not in NAMES:
-            raise ConfigError(f"no column {name!r:.40}", key="--columns", hint=nearest(name, NAMES))
-    rows = [[NAMES[name](one.record) for name in names] for one in found]
-    return table([["-" if v is None else clean(str(v), 60) for v in row] for row in rows], names)
+    columns = _columns(names)
+    rows = [[_text(column.get(one.record)) for column in columns] for one in found]
+    return table(rows, names)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.7g}" if isinstance(value, float) else clean(str(value), 60)
 
 
 def _table(found: Sequence[Found]) -> str:

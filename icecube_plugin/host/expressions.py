@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from icecube_hooks import (
@@ -22,17 +23,15 @@ from icecube_hooks import (
     WireFormat,
 )
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Kind, by_name
+from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Column, Kind, by_name
 from icecube_plugin.sky.directions import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.regions import region_or_none
 
-__all__ = ["NAMES", "NUMBERS", "Test", "check_name", "expression"]
+__all__ = ["COLUMNS", "NAMES", "NUMBERS", "Test", "check_name", "expression"]
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
-
-_COLUMNS: Final = by_name(RECORD)
 
 _ALIASES: Final = {
     "event": "event_key",
@@ -73,29 +72,60 @@ def _away_from(name: str) -> Callable[[Record], float | None]:
     return of
 
 
-_MORE: Final[Mapping[str, tuple[Kind, Callable[[Record], Any]]]] = {
-    "far_per_year": (Kind.REAL, lambda record: FAR_PER_YEAR.get(record.alert)),
-    "l_deg": (Kind.REAL, _of_place(lambda place: _galactic(place)[0])),
-    "b_deg": (Kind.REAL, _of_place(lambda place: _galactic(place)[1])),
-    "abs_b_deg": (Kind.REAL, _of_place(lambda place: abs(_galactic(place)[1]))),
-    "region_deg2": (Kind.REAL, _of_place(_region_deg2)),
-    "sun_deg": (Kind.REAL, _away_from("Sun")),
-    "moon_deg": (Kind.REAL, _away_from("Moon")),
-    "repeat": (Kind.FLAG, lambda record: record.is_repeat),
-    "topic": (Kind.TEXT, lambda record: record.message.topic),
-}
-_NAMED: Final = {
-    **{name: (column.kind, column.get) for name, column in _COLUMNS.items()},
-    **{alias: (_COLUMNS[name].kind, _COLUMNS[name].get) for alias, name in _ALIASES.items()},
-    **_MORE,
-}
+def _number(name: str, text: str, unit: str, field: Callable[[Record], float | None]) -> Column:
+    return Column(name=name, kind=Kind.REAL, text=text, unit=unit, field=field)
+
+
+_MORE: Final = (
+    _number(
+        "far_per_year",
+        "rate of background alerts at least this signal-like",
+        "yr-1",
+        lambda record: FAR_PER_YEAR.get(record.alert),
+    ),
+    _number("l_deg", "Galactic longitude", "deg", _of_place(lambda place: _galactic(place)[0])),
+    _number("b_deg", "Galactic latitude", "deg", _of_place(lambda place: _galactic(place)[1])),
+    _number(
+        "abs_b_deg",
+        "distance from the Galactic plane",
+        "deg",
+        _of_place(lambda place: abs(_galactic(place)[1])),
+    ),
+    _number("region_deg2", "area of the stated region", "deg2", _of_place(_region_deg2)),
+    _number("sun_deg", "from the Sun, at the time of the event", "deg", _away_from("Sun")),
+    _number("moon_deg", "from the Moon, at the time of the event", "deg", _away_from("Moon")),
+    Column(
+        name="repeat",
+        kind=Kind.FLAG,
+        text="this host had the notice before",
+        field=lambda record: record.is_repeat,
+    ),
+    Column(
+        name="topic",
+        kind=Kind.TEXT,
+        text="Kafka topic that it came from",
+        field=lambda record: record.message.topic,
+    ),
+)
+
+
+def _named() -> Iterator[Column]:
+    known = by_name(RECORD)
+    yield from RECORD
+    yield from (replace(known[name], name=alias) for alias, name in _ALIASES.items())
+    yield from _MORE
+
+
+COLUMNS: Final[Mapping[str, Column]] = by_name(_named())
+"""The columns of a record, and what else an expression may use, by name."""
+
 NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
-    name: get for name, (_, get) in _NAMED.items()
+    name: column.get for name, column in COLUMNS.items()
 }
-"""What an expression may use: the columns of a record, and a few more; ``None``: not stated."""
+"""What an expression may use; ``None``: not stated."""
 
 NUMBERS: Final = frozenset(
-    name for name, (kind, _) in _NAMED.items() if kind in (Kind.REAL, Kind.WHOLE)
+    name for name, column in COLUMNS.items() if column.kind in (Kind.REAL, Kind.WHOLE)
 )
 """Those of them that are numbers."""
 
@@ -192,7 +222,7 @@ def _type_of(node: ast.expr, key: str) -> str:
             if name not in NAMES:
                 hint = nearest(name, NAMES)
                 raise ConfigError(f"unknown name {name!r:.40}", key=key, hint=hint)
-            return _TYPES[_NAMED[name][0]]
+            return _TYPES[COLUMNS[name].kind]
         case ast.BoolOp(values=values):
             return _all(values, _FLAG, key)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
