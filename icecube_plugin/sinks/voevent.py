@@ -23,7 +23,8 @@ Conventions
 - Position and circle are those of the notice; the containment of the circle is the parameter
   ``containment``. The schema demands a radius with a position: ``NaN`` says that none is stated, or
   that the region is no circle; then it is in the group ``localization``.
-- Citations are to packets of the same event that this folder holds: an older revision or LVK notice
+- Citations are to packets of the same event (`icecube_plugin.alerts`), by whatever name or number,
+  that this folder holds: an older revision or LVK notice
   is superseded; a retraction retracts all; the same revision in another format, and what has no
   revision (circulars), is followed up; a newer one is not cited. The original notice, where it was
   a VOEvent, is followed up. Tests and real events never cite each other.
@@ -54,6 +55,7 @@ from icecube_hooks import (
     Status,
     hookimpl,
 )
+from icecube_plugin.alerts import Event
 from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import (
@@ -66,6 +68,7 @@ from icecube_plugin.disk import (
 )
 
 from ._packet import Citation, one_line, order_of, packet
+from .memory import Memory, opened
 
 if TYPE_CHECKING:
     from socket import socket
@@ -78,6 +81,9 @@ ANSWER_WAIT_S: Final = 20.0
 """How long to wait for a broker: Comet gives up after as long."""
 
 ANSWER_BYTES: Final = 100_000
+
+EVENTS: Final = ".events.sqlite"
+"""In the folder: the last notices of each event, to know which packets are of the same one."""
 
 # IVOA Identifiers 2.0, sections 2.3.1 and 2.3.3.
 _STREAM: Final = r"ivo://[A-Za-z0-9][A-Za-z0-9._~*'()-]{2,}(/(?!\.{1,2}(/|$))[A-Za-z0-9._~*'()-]+)+"
@@ -139,10 +145,11 @@ class VOEvents:
         if not records:
             return
         try:
-            with locked_folder(self.folder):
+            with locked_folder(self.folder), opened(self.folder / EVENTS) as memory:
                 self._look()
                 for record in records:
-                    self._write_one(record)
+                    self._write_one(record, memory)
+                memory.forget()
                 sync_folder(self.folder)
             for record in records if self.address is not None else ():
                 self._send_one(record)
@@ -161,13 +168,15 @@ class VOEvents:
             for name in sorted(names)
         }
 
-    def _write_one(self, record: Record) -> None:
+    def _write_one(self, record: Record, memory: Memory) -> None:
         path = self.path(record)
         if path.name in self._written:
             return
+        event, _ = memory.event(record.alert)
+        memory.keep(record.alert)
         ivorn = f"{self.ivorn}#{path.stem}"
         written = [one for one in self._written.values() if one is not None]
-        data = packet(record, ivorn, _citations(record.alert, written), datetime.now(UTC))
+        data = packet(record, ivorn, _citations(record.alert, event, written), datetime.now(UTC))
         replace_file(path, data, sync=True)
         alert, is_retraction = record.alert, record.alert.status is Status.RETRACTION
         self._written[path.name] = _Written(ivorn, _event(alert), order_of(alert), is_retraction)
@@ -266,11 +275,10 @@ def _event(alert: Alert) -> tuple[str, bool] | None:
     return None if alert.event_key is None else (one_line(alert.event_key), alert.is_real)
 
 
-def _citations(alert: Alert, written: Sequence[_Written]) -> list[Citation]:
-    event, order = _event(alert), order_of(alert)
-    if event is None:
-        return []
-    cited = ((one, _how(alert.status, order, one)) for one in written if one.event == event)
+def _citations(alert: Alert, event: Event, written: Sequence[_Written]) -> list[Citation]:
+    """Return how an alert cites the packets of its event, by whatever name or number."""
+    names, order = {_event(one) for one in event.alerts} - {None}, order_of(alert)
+    cited = ((one, _how(alert.status, order, one)) for one in written if one.event in names)
     return [Citation(one.ivorn, how) for one, how in cited if how is not None]
 
 

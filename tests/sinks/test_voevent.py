@@ -256,6 +256,22 @@ def test_sequence_of_an_lvk_search(tmp_path: Path) -> None:
     assert story(tmp_path, first, second) == [set(), {("supersedes", 0)}]
 
 
+def test_a_retraction_by_name_cites_the_packets_of_the_number(tmp_path: Path) -> None:
+    """Circulars of today give no number, and notices of long ago no name."""
+    told: dict[str, Any] = {
+        "kind": AlertKind.TRACK, "format": WireFormat.CIRCULAR, "revision": None,
+        "run_id": None, "event_id": None,
+    }  # fmt: skip
+    assert story(
+        tmp_path,
+        make_record(event_names=()),
+        make_record(**told, raw=b"1", circular_number=35001),
+        make_record(
+            **told, raw=b"2", circular_number=35002, status=Status.RETRACTION, localization=None
+        ),
+    ) == [set(), {("followup", 0)}, {("retraction", 0), ("retraction", 1)}]
+
+
 def test_only_what_is_in_the_folder_is_cited(tmp_path: Path) -> None:
     sink = VOEvents(ivorn=STREAM, folder=tmp_path)
     sink.write([make_record()])
@@ -396,9 +412,10 @@ def test_full_disk(tmp_path: Path) -> None:
         for n in range(20)
     ]
     options = {"ivorn": STREAM, "folder": "a"}
-    with full_disk(tmp_path, "voevent:VOEvents", options, records, kilobytes=64) as child:
+    with full_disk(tmp_path, "voevent:VOEvents", options, records, kilobytes=128) as child:
         folder = child.folder / "a"
-        assert child.reason == f"cannot write {folder}: {os.strerror(errno.ENOSPC)}"
+        full = (os.strerror(errno.ENOSPC), "database or disk is full")  # whichever comes first
+        assert child.reason in [f"cannot write {folder}: {reason}" for reason in full]
         found = [params(path)["revision"] for path in folder.glob("*.xml")]
         assert sorted(map(int, found)) == list(range(child.number))
         child.make_room()
