@@ -22,10 +22,12 @@ from typing import Any, Final
 
 import pytest
 
-from icecube_hooks import ConfigError
+from icecube_hooks import AlertKind, ConfigError
 from icecube_hooks.testing import make_record
 from icecube_plugin.adapters.tom import handlers
 from icecube_plugin.adapters.tom.sink import TomTargets, register_sinks
+from icecube_plugin.alerts import group
+from tests.test_one_answer import corpus_records
 
 from .conftest import (
     NOTICES,
@@ -514,6 +516,56 @@ def test_check_says_what_is_wrong(found: dict[str, Any]) -> None:
 
 
 # --- commands and migrations --------------------------------------------------------------------
+
+
+# All records of the corpus in a shuffled order, in batches; what the Targets then say of events.
+REPLAY: Final = """
+import json, os, random, sys
+sys.path.insert(0, "")
+os.environ["DJANGO_SETTINGS_MODULE"] = "mytom.settings"
+import django; django.setup()
+from tom_targets.models import Target
+from icecube_hooks import Record
+from icecube_plugin.adapters.tom import sink
+from icecube_plugin.adapters.tom.models import Notice
+
+records = [Record.from_json(line) for line in open("records.jsonl")]
+random.Random(int(sys.argv[1])).shuffle(records)
+made = sink.TomTargets()
+for start in range(0, len(records), 7):
+    made.write(records[start : start + 7])
+print("found " + json.dumps([
+    {
+        "records": sorted(Notice.objects.filter(target=t.pk).values_list("record_id", flat=True)),
+        "retracted": str(t.tags.get("icecube_retracted")) == "True", "place": [t.ra, t.dec],
+    }
+    for t in Target.objects.all()
+]))
+"""
+
+
+def test_targets_are_the_events_of_the_corpus(python: str, project: Path, corpus: Path) -> None:
+    """The same events, states and newest positions as `icecube_plugin.alerts.group` finds."""
+    records = corpus_records(corpus)
+    (project / "records.jsonl").write_text("".join(f"{r.to_json()}\n" for r in records))
+    words = [python, "-c", REPLAY, "7"]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, timeout=580)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("found ")] or [""]
+    assert line, done.stdout + done.stderr
+    targets = {tuple(t["records"]): t for t in json.loads(line.removeprefix("found "))}
+    ids = {id(record.alert): record.id for record in records}
+    wanted = [e for e in group(r.alert for r in records) if e.known.is_real]
+    wanted = [e for e in wanted if e.kind is not AlertKind.LVK_SEARCH]
+    for event in wanted:
+        target = targets.pop(tuple(sorted(ids[id(alert)] for alert in event.alerts)), None)
+        place = event.known.localization
+        if target is None:  # without a position there is none, nor of what begins with its end
+            assert place is None or event.is_retracted, event.key
+        else:
+            assert target["retracted"] is event.is_retracted, event.key
+            assert place is not None
+            assert target["place"] == pytest.approx([place.ra_deg, place.dec_deg], abs=0.02)
+    assert targets == {}
 
 
 def test_files_and_dead_letters(python: str, project: Path) -> None:
