@@ -34,6 +34,7 @@ from icecube_hooks import (
     Sided,
     Significance,
 )
+from icecube_plugin.alerts import same_event
 from icecube_plugin.alerts.words import UNCORRECTED
 from icecube_plugin.sky import Area, Areas, cap_area_deg2, region_or_none, separation_deg
 from icecube_plugin.sky.directions import SKY_DEG2
@@ -55,6 +56,8 @@ __all__ = [
     "multiplet",
 ]
 
+DAY: Final = timedelta(days=1)
+"""Notices of one event may state times that differ; they are of one day."""
 _ICECAT1: Final = "density of alerts over declination as in IceCat-1"
 _ISOTROPY: Final = "alerts of this kind taken as equally dense everywhere"
 
@@ -376,8 +379,10 @@ def _before(
 ) -> Iterator[tuple[Alert, Localization, datetime]]:
     """Yield the alerts of other events in the window before an alert."""
     start = when - timedelta(seconds=RATE.number(window_s))
-    others = [one for one in newest(earlier) if one.event_key != alert.event_key]
-    return _within(others, kinds, start, when)
+    for other, place, at in _within(newest(earlier), kinds, start, when):
+        may_be_its_own = other.event_key == alert.event_key or when - at < DAY
+        if not (may_be_its_own and same_event(other, alert)):
+            yield other, place, at
 
 
 def _size_deg(area: Area | None) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from icecube_hooks import YEAR_S, AlertKind, Localization
+from icecube_hooks import YEAR_S, AlertKind, Localization, WireFormat
 from icecube_plugin.significance import (
     ALERT_RATES,
     PValueError,
@@ -49,6 +49,19 @@ def test_who_overlaps() -> None:
     expected = stats.poisson.sf(1, found.n_expected)
     assert found.significance.p_value == pytest.approx(expected)
     assert found.significance.n_trials == 20
+
+
+def test_its_own_event_by_another_name_is_no_earlier_one() -> None:
+    """A circular of the same event gives a name and a time of minutes before, and no number."""
+    before = T0 - timedelta(days=2)
+    name, earlier = f"IceCube-{T0:%y%m%d}A", f"IceCube-{before:%y%m%d}A"
+    alert = new(10.0).replace(event_names=(name,), trigger_time=T0)
+    unnumbered = {"run_id": None, "event_id": None, "format": WireFormat.CIRCULAR}
+    own = alert.replace(**unnumbered, trigger_time=T0 - timedelta(seconds=1))
+    other = own.replace(event_names=(earlier,), trigger_time=before)
+    found = multiplet(alert, [own, other], window_s=30 * 86_400, trials=1)
+    assert found is not None
+    assert [one.event_names for one in found.alerts] == [(earlier,)]
 
 
 def test_none_overlaps_and_nothing_stated() -> None:
