@@ -127,6 +127,8 @@ def _gravitational_wave(alert: Alert) -> Iterator[Link]:
         path = quote(superevent[:80], safe="", errors="replace")
         href = f"https://gracedb.ligo.org/superevents/{path}/view/"
         yield Link(text="GraceDB", href=href, note=clean(superevent, 60))
+        href = f"https://treasuremap.space/alerts?graceids={path}"
+        yield Link(text="Treasure Map", href=href, note="who points where")
 
 
 def _icecube(event: Event) -> Iterator[Link]:
