@@ -206,6 +206,7 @@ journal_days = 5
 journal_limit_gb = 1.5
 dead_letters_limit = 6
 remember_notices = 7
+mock_maps_days = 2
 message_limit_mb = 3
 plugins_folder = "p"
 [kafka]

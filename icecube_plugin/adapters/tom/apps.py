@@ -6,7 +6,6 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
-from django.urls import include, path
 
 from icecube_hooks import ConfigError
 
@@ -36,6 +35,8 @@ class IceCubeAlertsConfig(AppConfig):  # type: ignore[misc,unused-ignore]  # Dja
 
     def include_url_paths(self) -> list[Any]:
         """Return where the list is."""
+        from django.urls import include, path  # when Django asks for it: it is heavy
+
         where = f"{self.name}.urls"
         return [path("icecube/", include(where, namespace=self.label))]
 
