@@ -129,6 +129,22 @@ def test_paths_belong_to_the_folder_of_the_configuration(
     assert "GW SEARCH" in capsys.readouterr().out
 
 
+def test_the_default_sinks_belong_there_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A relative name of the file, and no sink in it: each path has its place once."""
+    (here / "conf").mkdir()
+    (here / "conf" / "alerts.toml").write_text('data_folder = "data"\n')
+    notice = next(FIXTURES.glob("gcn.notices.icecube.lvk_nu_track_search/*"))
+    assert main(["--config", "conf/alerts.toml", "replay", str(notice)]) in (0, 1)
+    assert main(["--config", "conf/alerts.toml", "tail"]) == 0
+    capsys.readouterr()
+    assert main(["--config", "conf/alerts.toml", "config", "show", "--json", "sinks"]) == 0
+    assert {one["origin"] for one in json.loads(capsys.readouterr().out)} == {"default"}
+    assert {file.name for file in (here / "conf").iterdir()} == {"alerts.toml", "data"}
+    assert {"alerts.jsonl", "alerts.sqlite", "journal.sqlite", "json"} <= {
+        file.name for file in (here / "conf" / "data").iterdir()
+    }
+
+
 def test_auth(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -175,7 +175,7 @@ def kept_at(arguments: argparse.Namespace, *, in_database: bool = False) -> Kept
 def _path_of(sink: SinkConfig, config: Config) -> Path:
     """Return where a sink of the type sqlite or jsonl writes."""
     path = sink.options.get("path", DEFAULT_PATHS.get(sink.type, ""))
-    return beside(path, None if config.sinks is None else config.folder)
+    return beside(path, config.folder)
 
 
 def add_kept(parser: argparse.ArgumentParser) -> None:

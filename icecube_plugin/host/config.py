@@ -245,8 +245,14 @@ class Config(Section, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the file, to which relative paths belong; ``None`` without a file."""
-        return None if self.origin is None else Path(self.origin).parent
+        """The folder of the file, to which relative paths belong; ``None`` without a file.
+
+        The working folder or an absolute path: what has its place there keeps it.
+        """
+        if self.origin is None:
+            return None
+        folder = Path(self.origin).parent
+        return folder if folder == Path() else folder.absolute()
 
     def sinks_or_defaults(self) -> tuple[SinkConfig, ...]:
         """Return the configured sinks, or the default ones if the file names none."""
@@ -339,11 +345,10 @@ def load_config(
 
 def _beside_file(config: Config, file: Path) -> Config:
     """Return the configuration as that of a file, to whose folder its paths belong."""
-    plugins = config.plugins_folder
+    config, plugins = config.replace(origin=str(file)), config.plugins_folder
     return config.replace(
-        origin=str(file),
-        data_folder=beside(config.data_folder, file.parent),
-        plugins_folder=None if plugins is None else beside(plugins, file.parent),
+        data_folder=beside(config.data_folder, config.folder),
+        plugins_folder=None if plugins is None else beside(plugins, config.folder),
     )
 
 

@@ -77,8 +77,7 @@ def _beside(
 def sink_options(config: Config, sink: SinkConfig, plugins: PluginSet) -> dict[str, Any]:
     """Return the options of a sink, with paths beside the configuration."""
     kind = plugins.sinks.get(sink.type)
-    folder = None if config.sinks is None else config.folder  # the default ones are in place
-    return located(None if kind is None else kind.make, sink.options, folder)
+    return located(None if kind is None else kind.make, sink.options, config.folder)
 
 
 def check_sinks(config: Config, plugins: PluginSet) -> list[str]:

@@ -55,7 +55,8 @@ def settings(
             for key, value in table.items():
                 yield _setting(f"{section}.{name}.{key}", value, file)
     for sink in config.sinks_or_defaults():
-        yield from _of_sink(sink, config, plugins, file)
+        origin = file if sink.name in data.get("sinks", {}) else DEFAULT
+        yield from _of_sink(sink, config, plugins, origin)
 
 
 _SECTIONS: Final = (("kafka", KafkaConfig), ("plugins", PluginsConfig), ("health", HealthConfig))
@@ -86,10 +87,11 @@ def _credentials(
             yield f"kafka.{name}", file if found.origin == "configuration" else found.origin
 
 
-def _of_sink(sink: SinkConfig, config: Config, plugins: PluginSet, file: str) -> Iterator[Setting]:
+def _of_sink(
+    sink: SinkConfig, config: Config, plugins: PluginSet, origin: str
+) -> Iterator[Setting]:
     """Yield what a sink has: what the host needs to know, then its own options."""
     key = f"sinks.{sink.name}"
-    origin = DEFAULT if config.sinks is None else file
     plain = SinkConfig(name="", type="x")
     for name, value in _fields(sink):
         if name not in ("name", "options"):
