@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from icecube_plugin.views import plots
 from icecube_plugin.views.notebook import Records, html_of
 from tests.kafka_broker.broker import KafkaBroker
 from tests.report.hostile import all_hostile
+from tests.test_tutorial import publish
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "notebooks" / "tutorial.ipynb"
@@ -120,17 +121,6 @@ def test_a_host_of_its_own_prints_nothing(
     assert host.summary.written.keys() == {"database", "files", "lines"}
     assert min(host.summary.written.values()) > 10
     assert capfd.readouterr().out == ""
-
-
-def publish(servers: str) -> None:
-    """Send the notices of 2024, each an hour after its event."""
-    producer = confluent_kafka.Producer({"bootstrap.servers": servers, "log_level": 0})
-    for path in sorted((ROOT / "fixtures" / TOPIC).glob("S24*.json")):
-        sequence = int(path.stem.split("-")[1])
-        day = datetime.strptime(path.stem[1:7], "%y%m%d").replace(tzinfo=UTC)
-        stamp = int((day + timedelta(hours=sequence)).timestamp() * 1000)
-        producer.produce(TOPIC, path.read_bytes(), partition=0, timestamp=stamp)
-    assert producer.flush(30.0) == 0
 
 
 @contextmanager

@@ -304,14 +304,14 @@ class PluginSet:
     def _function(self, thing: Thing) -> Any:
         """Return what `make` gives, made when first needed; ``None`` where that has failed."""
         key = type(thing), thing.name
-        if key not in self._made:
+        if key not in self._made and key not in self._unmade:
             try:
                 self._made[key] = self._make(thing)
             except (Exception, SystemExit) as error:  # isolation: a plugin's own trouble
-                self._made[key], self._unmade[key] = None, f"cannot be made: {in_words(error)}"
+                self._unmade[key] = f"cannot be made: {in_words(error)}"
                 self._note(thing, self._unmade[key])
                 log.debug("traceback of %s", thing.name, exc_info=error)
-        return self._made[key]
+        return self._made.get(key)
 
     def _make(self, thing: Thing) -> Any:
         kind = KINDS[type(thing)]
@@ -413,7 +413,7 @@ class PluginSet:
 
     def _unknown(self, message: Message, claiming: Sequence[ParserType]) -> NoticeError:
         """Return why nobody has read a message."""
-        broken = [p.name for p in claiming if self._made.get((ParserType, p.name), p) is None]
+        broken = [p.name for p in claiming if (ParserType, p.name) in self._unmade]
         if broken:  # it may be its, so it is kept
             reason = f"parser {broken[0]} cannot be made, and no other recognises this message"
             return NoticeError(reason, value=message.value).at(message)

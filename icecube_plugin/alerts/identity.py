@@ -43,6 +43,7 @@ from icecube_plugin.sky.directions import separation_deg
 from .changes import is_circular
 from .events import Event, event_of
 from .names import PAIR, SUPEREVENT, normal_name, run_event
+from .waves import OF_WAVES
 from .words import OURS
 
 __all__ = [
@@ -202,7 +203,7 @@ def aliases(alert: Alert, one: Claim) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _numbers(alert: Alert) -> Iterator[str]:
-    if alert.kind in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
+    if alert.kind in OF_WAVES:
         superevent = None if alert.gw is None else alert.gw.superevent_id
         if superevent is not None:
             yield normal_name(superevent) or superevent

@@ -1,14 +1,17 @@
-"""What LVK says of a gravitational wave, in words: one rule each for class, rate and line."""
+"""Gravitational waves: which alerts are of one, and what LVK says of it, in words."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from icecube_hooks import YEAR_S, Alert, GWCandidate
+from icecube_hooks import YEAR_S, Alert, AlertKind, GWCandidate
 
 from .words import clean
 
-__all__ = ["class_text", "gw_text", "likeliest", "rate_text"]
+__all__ = ["OF_WAVES", "class_text", "gw_text", "likeliest", "rate_text"]
+
+OF_WAVES: Final = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
+"""Kinds whose event is a gravitational wave: a superevent's name, no run, no position."""
 
 ALMOST_1: Final = 0.999
 
@@ -56,7 +59,7 @@ def gw_text(alert: Alert) -> str:
 
     Examples
     --------
-    >>> from icecube_hooks import AlertKind, WireFormat
+    >>> from icecube_hooks import WireFormat
     >>> candidate = GWCandidate(significant=False, classification={"BNS": 0.4, "Terrestrial": 0.6})
     >>> kind, form = AlertKind.LVK_GW, WireFormat.JSON
     >>> gw_text(Alert(kind=kind, format=form, gw_candidate=candidate, far_hz=2.3e-5))

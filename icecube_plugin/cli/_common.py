@@ -56,8 +56,9 @@ def configuration(arguments: argparse.Namespace) -> Config:
     if arguments.config is None and config.origin is not None:
         how = "found in this folder" if is_found else "named by ICECUBE_ALERTS_CONFIG"
         print(f"icecube-alerts: configuration {config.origin}, {how}", file=sys.stderr)
-    arguments.configuration = config.replace(sinks=config.sinks_or_defaults())  # and prints
-    return cast("Config", arguments.configuration)
+    config = config.replace(sinks=config.sinks_or_defaults())  # one of the default ones prints
+    arguments.configuration = config
+    return config
 
 
 def installed(config: Config) -> PluginSet:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Kept",
+    "add_event",
     "add_kept",
     "add_maps",
     "error_cell",
@@ -176,6 +177,14 @@ def _path_of(sink: SinkConfig, config: Config) -> Path:
     """Return where a sink of the type sqlite or jsonl writes."""
     path = sink.options.get("path", DEFAULT_PATHS.get(sink.type, ""))
     return beside(path, config.folder)
+
+
+def add_event(parser: argparse.ArgumentParser) -> None:
+    """Add an event, and where to look for it: sources, ``--database``, ``--lines``, ``--maps``."""
+    parser.add_argument("event", metavar="EVENT", help="name of the event")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
+    add_kept(parser)
+    add_maps(parser)
 
 
 def add_kept(parser: argparse.ArgumentParser) -> None:

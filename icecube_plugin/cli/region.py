@@ -15,7 +15,7 @@ from icecube_plugin.disk import replace_file
 from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.mocs import moc_area, moc_bytes
 
-from ._records import add_kept, add_maps, maps_of, records_of
+from ._records import add_event, maps_of, records_of
 
 if TYPE_CHECKING:
     from icecube_plugin.sky.skymaps import Maps
@@ -40,10 +40,7 @@ otherwise: of the sky map where it is at hand (--maps), else as stated or scaled
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("event", metavar="EVENT", help="name of the event")
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
-    add_kept(parser)
-    add_maps(parser)
+    add_event(parser)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="what to write")
     parser.add_argument(
         "--containment", type=_share, default=0.9, metavar="SHARE", help="of a coverage map (0.9)"

@@ -16,7 +16,7 @@ from icecube_plugin.alerts.words import RETRACTED, clean, plural
 from icecube_plugin.sky.site import Site, site_of
 
 from ._common import add_json, add_sites, print_json
-from ._records import add_kept, add_maps, maps_of, records_of
+from ._records import add_event, maps_of, records_of
 from ._screen import Screen, screen
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ configured sinks keep. Exit code 1 if there is no such event.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("event", metavar="EVENT", help="name of the event")
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
-    add_kept(parser)
-    add_maps(parser)
+    add_event(parser)
     add_sites(parser)
     add_json(parser, "the event, its notices and changes")
     parser.set_defaults(run=run)

@@ -94,6 +94,7 @@ from icecube_hooks.host import nearest
 
 from .credentials import Secret, check_owner, find_credential
 from .paths import beside
+from .times import span_s
 
 __all__ = [
     "Config",
@@ -119,8 +120,6 @@ _RENAMED: Final = {"watch": "it is called [health] now"}
 
 _SECRET_NAME: Final = re.compile(r"(?:password|secret|token|passphrase|apikey|api_key)$")
 _SECRET_URL: Final = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-_SPAN: Final = re.compile(r"([1-9]\d{0,8})([smhdw])", re.ASCII)
-_UNIT_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 Text = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1, le=100_000_000)]
@@ -423,20 +422,18 @@ def _sink(name: str, data: Any) -> SinkConfig:
     given = {key: value for key, value in data.items() if key in own}
     options = {key: value for key, value in data.items() if key not in own}
     if (span := options.pop("skip_older_than", None)) is not None:
-        given["skip_older_than_s"] = _span_s(span, f"{path}.skip_older_than")
+        given["skip_older_than_s"] = _age_s(span, f"{path}.skip_older_than")
     sink: SinkConfig = _converted({**given, "name": name, "options": options}, SinkConfig, path)
     return sink
 
 
-def _span_s(value: Any, key: str) -> float:
+def _age_s(value: Any, key: str) -> float:
     """Return a span of seconds, or of a text such as ``36h``, ``3d`` or ``never``, in seconds."""
     if value == "never":
         return math.inf
-    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if match is not None:
-        return float(match[1]) * _UNIT_S[match[2]]
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12:
-        return float(value)
+    age_s = span_s(value) if isinstance(value, str) else value
+    if isinstance(age_s, int | float) and not isinstance(age_s, bool) and 0 < age_s < 1e12:
+        return float(age_s)
     raise ConfigError(
         f"expected a span such as '36h' or '3d', or 'never', not {value!r:.40}", key=key
     )

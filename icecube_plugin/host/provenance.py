@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from icecube_hooks.host import PluginSet
 
-from .config import Config, HealthConfig, KafkaConfig, PluginsConfig, SinkConfig, audience
+from .config import Config, SinkConfig, audience
 from .credentials import find_credential
 from .plugins import sink_options
 
@@ -44,13 +44,13 @@ def settings(
     for name, value in _fields(config):
         yield _setting(name, value, DEFAULT if name not in data else file)
     credentials = dict(_credentials(config, data.get("kafka", {}), file, env))
-    for section, _ in _SECTIONS:
+    for section in _SECTIONS:
         given = data.get(section, {})
         for name, value in _fields(getattr(config, section)):
             key = f"{section}.{name}"
             origin = credentials.get(key) or (file if name in given else DEFAULT)
             yield _setting(key, value, origin)
-    for section in ("significance", "annotators", "parsers", "observers"):
+    for section in _OF_PLUGINS:
         for name, table in getattr(config, section).items():
             for key, value in table.items():
                 yield _setting(f"{section}.{name}.{key}", value, file)
@@ -59,10 +59,9 @@ def settings(
         yield from _of_sink(sink, config, plugins, origin)
 
 
-_SECTIONS: Final = (("kafka", KafkaConfig), ("plugins", PluginsConfig), ("health", HealthConfig))
-_APART: Final = {"sinks", "origin", "significance", "annotators", "parsers", "observers"} | {
-    name for name, _ in _SECTIONS
-}
+_SECTIONS: Final = ("kafka", "plugins", "health")
+_OF_PLUGINS: Final = ("significance", "annotators", "parsers", "observers")
+_APART: Final = {"sinks", "origin", *_SECTIONS, *_OF_PLUGINS}
 
 
 def _data_of(config: Config) -> dict[str, Any]:

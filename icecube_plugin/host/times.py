@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Times and spans as people say them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from typing import Final
 
 from icecube_hooks import ConfigError
 
-__all__ = ["moment"]
+__all__ = ["moment", "span_s"]
 
-_AGO: Final = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+_SPAN: Final = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def span_s(text: str) -> int | None:
+    """Read a span such as ``36h`` or ``30d`` [s]; ``None`` if it is none.
+
+    Examples
+    --------
+    >>> span_s("36h"), span_s("3 days")
+    (129600, None)
+    """
+    match = _SPAN.fullmatch(text.strip())
+    return None if match is None else int(match[1]) * _SECONDS[match[2]]
 
 
 def moment(text: str, now: datetime | None = None) -> datetime:
@@ -27,11 +39,10 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     >>> moment("36h", datetime(2026, 5, 2, 12, tzinfo=UTC)).isoformat()
     '2026-05-01T00:00:00+00:00'
     """
-    match = _AGO.fullmatch(text.strip())
+    span = span_s(text)
     try:
-        if match is not None:
-            span = timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-            return (now or datetime.now(UTC)) - span
+        if span is not None:
+            return (now or datetime.now(UTC)) - timedelta(seconds=span)
         time = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise ConfigError(

@@ -2,8 +2,7 @@
 
 JSON notices are held against GCN's JSON schema, VOEvents against the VOEvent 2.0 schema that
 voevent-parse brings (extra ``voevent``, Python before 3.12 only). GCN's schema is not shipped; give
-the folder of a copy of ``nasa-gcn/gcn-schema``, in any of its versions (needs
-extra ``schema``)::
+the folder of a copy of ``nasa-gcn/gcn-schema``, in any of its versions (extra ``schema``)::
 
     from icecube_plugin.notices.schema import Checker
 

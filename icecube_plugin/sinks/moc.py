@@ -86,8 +86,10 @@ class Moc:
         places = list(_places(record))
         for level in LEVELS:
             path = self.path(record, level)
+            if path.exists():
+                continue
             areas = [area for one in places if (area := moc_area(one, level, self._maps))]
-            if areas and not path.exists():
+            if areas:
                 replace_file(path, moc_bytes(areas), sync=self.sync)
 
 

@@ -73,6 +73,7 @@ from icecube_hooks import (
 from icecube_plugin.alerts import Event, changes
 from icecube_plugin.alerts.links import web_address
 from icecube_plugin.alerts.names import run_event
+from icecube_plugin.alerts.waves import OF_WAVES
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.sky import circularised_radius_deg, scale_radius
@@ -84,9 +85,6 @@ from .memory import Memory, key_of, opened
 __all__ = ["SkyPortal"]
 
 log = logging.getLogger(__name__)
-
-_WAVES: Final = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
-"""Kinds whose event is a gravitational wave, which is SkyPortal's own."""
 
 LONGEST_EVENT: Final = 16_000_000
 """An event comes with the outlines of all its localizations [bytes]."""
@@ -204,7 +202,7 @@ class SkyPortal:
     def _post(self, api: _Api, record: Record, event: Event, dateobs: str) -> str:
         """Post what is new, and the comment; return the time of the event."""
         there = api.event(dateobs)
-        if record.alert.kind in _WAVES:
+        if record.alert.kind in OF_WAVES:  # SkyPortal has its event by itself
             if there is None:
                 log.warning("%s: SkyPortal has no event at %s", record.id, dateobs)
                 return dateobs
@@ -213,7 +211,7 @@ class SkyPortal:
             there = api.event(dateobs)
         if there is None:
             raise RetryLater(f"{self._endpoint.shown}: the event that was posted is not there")
-        if record.alert.kind not in _WAVES:
+        if record.alert.kind not in OF_WAVES:
             for name in _named(event)["aliases"]:
                 if name not in there.aliases:
                     api.post(f"gcn_event/{dateobs}/alias", {"alias": name})

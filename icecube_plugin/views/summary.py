@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from icecube_hooks import (
     Alert,
-    AlertKind,
     Annotation,
     CoincidentEvent,
     Concern,
@@ -27,7 +26,7 @@ from icecube_hooks import (
     Status,
 )
 from icecube_plugin.alerts.headline import RATE, headline, place_text
-from icecube_plugin.alerts.waves import gw_text, rate_text
+from icecube_plugin.alerts.waves import OF_WAVES, gw_text, rate_text
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
     NOT_STATED,
@@ -189,7 +188,7 @@ def _where(alert: Alert) -> Iterator[Line]:
     if alert.localization is not None:
         yield Line("position", _position(alert.localization))
         yield from _error(alert.localization)
-    elif alert.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
+    elif alert.kind not in OF_WAVES:
         yield Line("position", NOT_STATED)
     if alert.most_probable_direction is not None:
         yield Line("most likely", _position(alert.most_probable_direction))

@@ -52,7 +52,7 @@ def test_a_circle_is_the_cone_of_mocpy(place: Localization) -> None:
 @settings(max_examples=12, deadline=None)
 @given(
     st.floats(0.05, 8),
-    st.floats(0.3, 1.0),
+    st.floats(0.3, 0.999),  # mocpy takes no circle here
     st.floats(0, 179),
     st.builds(make_localization, error_radius_deg=st.none(), **PLACES),
 )

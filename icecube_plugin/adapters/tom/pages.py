@@ -59,9 +59,7 @@ def _story(target: Any) -> Story | None:
     for notice in Notice.objects.filter(target_id=getattr(target, "pk", None)):
         try:
             records.append(notice.record())
-        except (
-            IceCubePluginError
-        ):  # of another version: the page of a Target must come all the same
+        except IceCubePluginError:  # of another version: the page must come all the same
             continue
     return next(iter(tell(records)), None)
 

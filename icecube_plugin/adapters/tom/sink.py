@@ -25,6 +25,7 @@ from icecube_hooks import (
     SinkType,
     hookimpl,
 )
+from icecube_plugin.alerts.waves import OF_WAVES
 
 if TYPE_CHECKING:
     from .targets import Wanted
@@ -121,7 +122,7 @@ class TomTargets:
         alert = record.alert
         wanted = (self.kinds is None or alert.kind in self.kinds) and (alert.is_real or self.tests)
         return Wanted(
-            target=wanted and alert.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW),
+            target=wanted and alert.kind not in OF_WAVES,
             nonlocalized=wanted and self.nonlocalized,
             permissions=self.permissions,
         )

@@ -27,9 +27,10 @@ from ._asked import Asked
 from ._ds9 import ds9
 from ._folder import Site
 from ._looks import Look, looks_from
+from ._parts import Fact, Section, Table
 from ._site import TITLE, build
 from ._stories import Related, Story, tell
-from ._view import Fact, Glance, Page, Section, Table, glance, page
+from ._view import Glance, Page, glance, page
 
 __all__ = [
     "TITLE",

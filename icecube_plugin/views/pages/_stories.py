@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from icecube_hooks import AlertKind, Annotation, CoincidentEvent, Record
 from icecube_plugin.alerts import Event, group, shared_neutrinos
 from icecube_plugin.alerts.headline import headline
+from icecube_plugin.alerts.waves import OF_WAVES
 from icecube_plugin.alerts.words import tense_word
 from icecube_plugin.sky.skymaps import Maps, Pixels
 
@@ -144,7 +145,7 @@ def _linked(stories: dict[str, Story]) -> Iterator[Story]:
 
 def _wave_of(event: Event, waves: Mapping[str, Event]) -> Event | None:
     """Return what LVK says of the superevent of a search, or of an event of LVK's own."""
-    if event.newest.kind not in (AlertKind.LVK_SEARCH, AlertKind.LVK_GW):
+    if event.newest.kind not in OF_WAVES:
         return None
     return next((waves[name] for name in event.names if name in waves), None)
 

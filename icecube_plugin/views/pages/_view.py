@@ -53,55 +53,14 @@ from icecube_plugin.sky import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
 
 from ._looks import LIMITS, Look, air_text, moon_text
+from ._parts import Fact, Section, Table
 from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._stories import Related, Story
-from ._wave import wave_facts
+from ._wave import areas_text, wave_facts
 
-__all__ = ["Fact", "Glance", "Page", "Section", "Table", "glance", "headline_of", "page"]
+__all__ = ["Glance", "Page", "glance", "headline_of", "page"]
 
 COMMENT_CHARACTERS: Final = 2000
-
-Cell = str | Link
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """A labelled value; `note` is small print."""
-
-    label: str
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
-    """Rows under a header. The first cell of a row names it."""
-
-    caption: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    @property
-    def text(self) -> list[list[str]]:
-        """The rows without links."""
-        return [[cell if isinstance(cell, str) else cell.text for cell in row] for row in self.rows]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
-    """A part of a page: facts, a table, links, notes; whatever of these there is."""
-
-    anchor: str
-    title: str
-    facts: tuple[Fact, ...] = ()
-    table: Table | None = None
-    links: tuple[Link, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not (self.facts or self.table or self.links or self.notes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,9 +192,7 @@ def _map_facts(story: Story) -> Iterator[Fact]:
     """Say how large the regions of the sky map are, where it is at hand."""
     skymap = story.skymap
     if skymap is not None:
-        areas = (f"{level:.0%} in {skymap.area_deg2(level):.3g} deg²" for level in (0.5, 0.9))
-        text = ", ".join(areas).replace("%", " %")
-        yield Fact(label="Sky map", text=text, note="in place of the stated error")
+        yield Fact(label="Sky map", text=areas_text(skymap), note="in place of the stated error")
 
 
 def _degrees(ra_deg: float, dec_deg: float) -> str:
@@ -334,7 +291,7 @@ def _how_sure(story: Story) -> Section:
 
 
 def _wave(story: Story) -> Section:
-    facts = tuple(Fact(label=f.label, text=f.text, note=f.note) for f in wave_facts(story))
+    facts = tuple(wave_facts(story))
     return Section(anchor="wave", title="Gravitational wave", facts=facts)
 
 

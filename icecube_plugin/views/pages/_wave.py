@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, Localization
 from icecube_plugin.alerts import Event
@@ -13,43 +13,37 @@ from icecube_plugin.significance import joint_far_hz
 from icecube_plugin.sky import circularised_radius_deg
 from icecube_plugin.sky.skymaps import Pixels, SkyMap
 
+from ._parts import Fact
 from ._stories import Story
 
-__all__ = ["Told", "wave_facts"]
+__all__ = ["areas_text", "wave_facts"]
 
 PRODUCT: Final = "before trials, x the candidate's own rate, as RAVEN's untargeted search"
 RETRACTED: Final = "The gravitational-wave candidate was retracted."
 
 
-class Told(NamedTuple):
-    """A labelled value and its small print."""
-
-    label: str
-    text: str
-    note: str = ""
-
-
-def wave_facts(story: Story) -> Iterator[Told]:
+def wave_facts(story: Story) -> Iterator[Fact]:
     """Yield what LVK says of the wave, and what follows for the neutrinos of the search."""
     wave = story.wave
     if wave is None:
         return
     alert = _newest_candidate(wave)
     if wave.is_retracted:
-        yield Told("Retracted", RETRACTED)
+        yield Fact(label="Retracted", text=RETRACTED)
     if alert is None or alert.gw_candidate is None:
         return
-    yield Told("Candidate", gw_text(alert), f"{notice_label(alert)}, of {len(wave.notices)}")
+    note = f"{notice_label(alert)}, of {len(wave.notices)}"
+    yield Fact(label="Candidate", text=gw_text(alert), note=note)
     candidate = alert.gw_candidate
     by = (*candidate.instruments, candidate.pipeline, candidate.search)
-    yield Told("Found by", " ".join(clean(part, 40) for part in by if part))
+    yield Fact(label="Found by", text=" ".join(clean(part, 40) for part in by if part))
     yield from _earlier(wave, alert)
     if not wave.is_retracted:
         yield from _joint(story.event.known, alert)
     digest = None if candidate.skymap is None else candidate.skymap.sha256
     skymap = None if digest is None or story.maps is None else story.maps.of_digest(digest)
     if isinstance(skymap, SkyMap):
-        yield Told("Its sky map", _areas(skymap))
+        yield Fact(label="Its sky map", text=areas_text(skymap))
         yield from _neutrinos(story.event.known, skymap)
 
 
@@ -58,36 +52,38 @@ def _newest_candidate(wave: Event) -> Alert | None:
     return next((a for a in reversed(wave.standing) if a.gw_candidate and a.far_hz), None)
 
 
-def _earlier(wave: Event, newest: Alert) -> Iterator[Told]:
+def _earlier(wave: Event, newest: Alert) -> Iterator[Fact]:
     """Yield what was said before, where it was another thing."""
     last = gw_text(newest)
     for alert in reversed(wave.standing):
         text = gw_text(alert)
         if alert is not newest and alert.far_hz and text != last:
-            yield Told("Before", text, notice_label(alert))
+            yield Fact(label="Before", text=text, note=notice_label(alert))
             last = text
 
 
-def _joint(search: Alert, wave: Alert) -> Iterator[Told]:
+def _joint(search: Alert, wave: Alert) -> Iterator[Fact]:
     if search.kind is not AlertKind.LVK_SEARCH or wave.far_hz is None:
         return
     for p in search.p_values:
         if p.value:
             rate = joint_far_hz(p.value, wave.far_hz)
             text = f"{rate * YEAR_S:.2g} per year, {rate_text(rate)}"
-            name = clean(p.search, 40)
-            yield Told(f"Joint rate, {name}", text, f"p {number_text(p.value)}, {PRODUCT}")
+            note = f"p {number_text(p.value)}, {PRODUCT}"
+            yield Fact(label=f"Joint rate, {clean(p.search, 40)}", text=text, note=note)
 
 
-def _areas(skymap: Pixels) -> str:
+def areas_text(skymap: Pixels) -> str:
+    """Return how large the regions of a sky map are."""
     areas = (f"{100 * c:.0f} % in {skymap.area_deg2(c):.3g} deg²" for c in (0.5, 0.9))
     return ", ".join(areas)
 
 
-def _neutrinos(search: Alert, skymap: SkyMap) -> Iterator[Told]:
+def _neutrinos(search: Alert, skymap: SkyMap) -> Iterator[Fact]:
     for number, neutrino in enumerate(search.coincident_events, start=1):
         if neutrino.localization is not None:
-            yield Told(f"Neutrino {number}", *_in_map(neutrino.localization, skymap))
+            text, note = _in_map(neutrino.localization, skymap)
+            yield Fact(label=f"Neutrino {number}", text=text, note=note)
 
 
 def _in_map(place: Localization, skymap: SkyMap) -> tuple[str, str]:
