@@ -56,6 +56,7 @@ __all__ = [
     "ivorn_stem",
     "realm",
     "same_event",
+    "sought",
 ]
 
 TIME_TOLERANCE_S: Final = 2.0
@@ -102,6 +103,8 @@ class Claim:
     days : dict of str to str
         The days of which the event can be (``yymmdd``), with the letters in its names; of a
         circular without name and time the days before it.
+    near_days : frozenset of str
+        These, and the days of the trigger within `TIME_TOLERANCE_S`.
     doubts : tuple of Concern
     """
 
@@ -112,6 +115,7 @@ class Claim:
     time: datetime | None
     place: Localization | None
     days: Mapping[str, str]
+    near_days: frozenset[str]
     doubts: tuple[Concern, ...] = ()
 
     @property
@@ -151,6 +155,7 @@ def claim(alert: Alert) -> Claim:
             (numbers.add(name) if is_number else names.update({name: None}))
     if not numbers and not names and alert.ivorn is not None:
         names[ivorn_stem(alert.ivorn)] = None
+    days = dict(_days(names, alert))
     return Claim(
         realm=realm(alert),
         family="track" if alert.kind in _TRACKS else alert.kind.value,
@@ -158,7 +163,8 @@ def claim(alert: Alert) -> Claim:
         names=tuple(names),
         time=time,
         place=alert.localization,
-        days=dict(_days(names, alert)),
+        days=days,
+        near_days=frozenset(days).union(_around(time)),
         doubts=tuple(doubts),
     )
 
@@ -171,35 +177,42 @@ def _days(names: Iterable[str], alert: Alert) -> Iterator[tuple[str, str]]:
         yield from ((f"{made - n * _ONE_DAY:%y%m%d}", "") for n in range(CIRCULAR_DAYS))
 
 
-def aliases(alert: Alert, one: Claim) -> tuple[frozenset[str], frozenset[str]]:
-    """Return under what an alert is kept, and under what those are kept that can be of its event.
+def _around(time: datetime | None) -> Iterator[str]:
+    """Yield the days of a trigger, and of what is a little before and after it."""
+    if time is not None:
+        for tolerance_s in (-TIME_TOLERANCE_S, 0.0, TIME_TOLERANCE_S):
+            yield _day_of(time + timedelta(seconds=tolerance_s))
 
-    `one` is its `claim`.
 
-    An index of these finds, from one alert to the next, every alert that `group` could join with
-    the first one, and so needs few of many: `group` of them says the same as of all.
+def aliases(alert: Alert, one: Claim) -> set[str]:
+    """Return under what an alert is kept; `one` is its `claim`.
+
+    An index of these finds by `sought`, from one alert to the next, every alert that `group` could
+    join with the first one, and so needs few of many: `group` of them says the same as of all.
 
     Returns
     -------
-    own, sought : frozenset of str
+    set of str
         Names, numbers and ivorns in their one spelling; ``gcn:33633``; ``day:...`` of what has a
         number, ``open:...`` of what has none and may be tied by its day.
     """
-    keys = {*one.numbers, *one.names}
-    days = {one.day, *one.days} - {None}
-    if one.time is not None:
-        around = (one.time + step * timedelta(seconds=TIME_TOLERANCE_S) for step in (-1, 1))
-        days |= {_day_of(time) for time in around}
-    kept, other = ("day", "open") if one.numbers else ("open", "day")
-    own = keys | {f"{kept}:{one.family}:{day}" for day in days}
-    sought = keys | {f"{other}:{one.family}:{day}" for day in days}
+    found = _under(one, "day" if one.numbers else "open")
     if alert.circular_number is not None:
-        own.add(f"gcn:{alert.circular_number}")
+        found.add(f"gcn:{alert.circular_number}")
     if alert.ivorn is not None:
-        own.add(ivorn_stem(alert.ivorn))
+        found.add(ivorn_stem(alert.ivorn))
     if alert.amon_id is not None:
-        own.add(alert.amon_id.casefold())
-    return frozenset(own), frozenset(sought)
+        found.add(alert.amon_id.casefold())
+    return found
+
+
+def sought(one: Claim) -> set[str]:
+    """Return under which `aliases` those are kept that can be of the event of a claim."""
+    return _under(one, "open" if one.numbers else "day")
+
+
+def _under(one: Claim, tie: str) -> set[str]:
+    return {*one.numbers, *one.names, *(f"{tie}:{one.family}:{day}" for day in one.near_days)}
 
 
 def _numbers(alert: Alert) -> Iterator[str]:

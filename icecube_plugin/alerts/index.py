@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from icecube_hooks import Alert
 
-from .identity import Claim, aliases, claim, group
+from .identity import Claim, claim, group, sought
 
 __all__ = ["MOST", "Known", "Member", "event_members", "known_of", "neighbours"]
 
@@ -67,13 +67,16 @@ def neighbours(
         under one of the aliases, not more than the number, the newest.
     """
     found, asked = dict(new), set[str]()
-    sought = {name for one in new.values() for name in aliases(*one)[1]}
-    while (sought := sought - asked) and (room := MOST + len(new) - len(found)) > 0:
-        asked |= sought
-        fresh = known_of(find(sorted(sought), found.keys(), room))
+    fresh = new
+    while (names := _sought(fresh) - asked) and (room := MOST + len(new) - len(found)) > 0:
+        asked |= names
+        fresh = known_of(find(sorted(names), found.keys(), room))
         found |= fresh
-        sought = {name for one in fresh.values() for name in aliases(*one)[1]}
     return found
+
+
+def _sought(known: Known[K]) -> set[str]:
+    return set().union(*(sought(one) for _, one in known.values()))
 
 
 def event_members(known: Known[K]) -> Iterator[tuple[K, Member]]:

@@ -58,7 +58,7 @@ class EventIndex:
             return
         known = known_of(new)
         own = sorted(
-            (_text(name), number) for number, one in known.items() for name in aliases(*one)[0]
+            (_text(name), number) for number, one in known.items() for name in aliases(*one)
         )
         cursor.executemany(self._add_alias, own)
         near = neighbours(known, partial(self._find, cursor))

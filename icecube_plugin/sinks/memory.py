@@ -80,7 +80,7 @@ class Memory:
     def keep(self, alert: Alert) -> None:
         """Keep a notice under the aliases of its event, without what no reader understood."""
         key, text = key_of(alert), alert.replace(unread={}).to_json()
-        rows = [(plain(name), key, text) for name in sorted(aliases(alert, claim(alert))[0])]
+        rows = [(plain(name), key, text) for name in sorted(aliases(alert, claim(alert)))]
         self.database.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?)", rows)
 
     def forget(self) -> None:

@@ -81,7 +81,7 @@ def update(record: Record, wanted: Wanted) -> None:
     notice, is_new = Notice.objects.get_or_create(record_id=record.id, defaults=_columns(record))
     if not is_new:
         return
-    names = sorted({_text(name) for name in aliases(record.alert, claim(record.alert))[0]})
+    names = sorted({_text(name) for name in aliases(record.alert, claim(record.alert))})
     Alias.objects.bulk_create(Alias(notice=notice, alias=name) for name in names)
     for event, rows in _touched(notice, record):
         is_told = any(row.target_id is not None for row, _ in rows)

@@ -22,7 +22,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
             continue
         names = {
             name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")[:500]
-            for name in aliases(alert, claim(alert))[0]
+            for name in aliases(alert, claim(alert))
         }
         alias.objects.bulk_create(alias(notice=row, alias=name) for name in sorted(names))
 
