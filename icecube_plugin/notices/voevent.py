@@ -162,7 +162,7 @@ def _parser() -> XMLParser:
 
     return etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True,
-        remove_pis=True, huge_tree=False, collect_ids=False,
+        remove_pis=True, huge_tree=False,
     )  # fmt: skip
 
 
