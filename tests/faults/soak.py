@@ -1,4 +1,4 @@
-"""A host under a steady stream for a long time: does it grow?
+"""A host under a steady stream for a long time, with one of its sinks down: does it grow?
 
 ``python -m tests.faults.soak --minutes 30 --rate 200`` prints resident memory, open files and
 threads of the host every half minute, and fails if the second half grew over the first.
@@ -23,6 +23,12 @@ from tests.kafka_broker.broker import KafkaBroker
 
 TOPIC = "soak"
 MOST_GROWTH_KB = 8 * 1024
+DOWN = """
+[sinks.down]
+type = "webhook"
+url = "http://127.0.0.1:1/"  # nobody listens there
+allow_private = true
+"""
 
 
 @dataclass
@@ -53,7 +59,9 @@ def run(
     sent = [0]
     stream = threading.Thread(target=_stream, args=(kafka, rate, done, sent))
     host = subprocess.Popen(
-        command(kafka, folder, TOPIC, "listen"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command(kafka, folder, TOPIC, "listen", sinks=DOWN),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # a pipe that nobody reads would fill
     )
     stream.start()
     samples, began = [], time.monotonic()
@@ -65,7 +73,7 @@ def run(
         done.set()
         stream.join()
         host.terminate()
-        host.communicate(timeout=30)
+        host.wait(timeout=30)
     return samples, sent[0]
 
 

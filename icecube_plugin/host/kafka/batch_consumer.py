@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
+
+from icecube_plugin.host.tail import CHUNK_BYTES
 
 from .advice import failure
 from .connect import coordinates
@@ -79,11 +82,16 @@ class BatchConsumer:
         if self._is_idle:
             self._is_idle = False
             self.consumer.resume(self._pausable())
-        events, self._held = self._held, []
-        if events:
-            return events
-        first = self.consumer.poll(POLL_S)
-        return [] if first is None else [first, *self.consumer.consume(self.batch_size - 1, 0.0)]
+        if not self._held and (first := self.consumer.poll(POLL_S)) is not None:
+            self._held = [first, *self.consumer.consume(self.batch_size - 1, 0.0)]
+        return self._first_held()
+
+    def _first_held(self) -> list[confluent_kafka.Message]:
+        """Take what is handled at once: all, or a few large ones, for each is copied often."""
+        sizes = accumulate(len(event) for event in self._held)
+        count = next((n for n, size in enumerate(sizes, 1) if size >= CHUNK_BYTES), None)
+        taken, self._held = self._held[:count], self._held[count:] if count else []
+        return taken
 
     def _pausable(self) -> list[confluent_kafka.TopicPartition]:
         return [tp for tp in self.consumer.assignment() if tp.topic != HEARTBEAT_TOPIC]
