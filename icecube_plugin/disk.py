@@ -73,7 +73,7 @@ def usable_folder(folder: Path, key: str) -> Path:
     """
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir():
-        raise ConfigError(f"{there} is no folder", key=key) from NotADirectoryError(there)
+        raise ConfigError(f"{there} is not a folder", key=key) from NotADirectoryError(there)
     if not os.access(there, os.W_OK | os.X_OK):
         what = f"cannot write into {there}: Permission denied"
         raise ConfigError(what, key=key) from PermissionError(there)

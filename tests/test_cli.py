@@ -271,7 +271,7 @@ def test_a_place_that_cannot_be_written_is_waited_for(
     [
         (["listen"], 2, "no credentials for gcn.nasa.gov (set GCN_CLIENT_ID and"),
         (["listen", "--bootstrap-servers", "127.0.0.1:1"], 3, "cannot reach 127.0.0.1:1"),
-        (["backfill", "--since", "yesterday"], 2, "'yesterday' is no time"),
+        (["backfill", "--since", "yesterday"], 2, "'yesterday' is not a time"),
         (
             ["backfill", "--since", "1d", "--until", "2d", "--bootstrap-servers", "x:1"],
             2,
@@ -287,6 +287,15 @@ def test_a_place_that_cannot_be_written_is_waited_for(
 def test_trouble_is_one_line(run: Run, words: list[str], code: int, message: str) -> None:
     done = run(*words)
     assert (done.returncode, message in one_line(done)) == (code, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"), [("show", "EVENT"), ("region", "EVENT"), ("report", "-o/--output")]
+)
+def test_only_what_is_missing_is_called_required(run: Run, command: str, missing: str) -> None:
+    said = run(command).stderr.splitlines()[-1]
+    assert said.partition("the following arguments are required: ")[2].split(", ")[0] == missing
+    assert "SOURCE" not in said
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:
@@ -404,7 +413,7 @@ def test_moment(text: str, expected: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "d", "999999w", "2026-13-01", "now"])
 def test_no_moment(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no time"):
+    with pytest.raises(ConfigError, match="is not a time"):
         moment(text, NOW)
 
 

@@ -345,7 +345,7 @@ def test_tail_follows_a_database(postgres: Postgres) -> None:
         (["--when", "energy > 5", "--database", "{file}"], "unknown name 'energy' (did you mean"),
         (["--radius", "2"], "--radius and --maps go with --near"),
         (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
-        (["--since", "soon"], "'soon' is no time"),
+        (["--since", "soon"], "'soon' is not a time"),
         (["--database", "postgresql://u@h:hush/x"], "expected the URL of a database"),
         (["--database", "postgresql://u:hush@127.0.0.1:1/x"], "read a password on the command"),
         (["--database", "postgresql://u@127.0.0.1:1/x"], "cannot read x at 127.0.0.1:1: "),

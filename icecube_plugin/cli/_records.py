@@ -182,7 +182,7 @@ def _path_of(sink: SinkConfig, config: Config) -> Path:
 def add_event(parser: argparse.ArgumentParser) -> None:
     """Add an event, and where to look for it: sources, ``--database``, ``--lines``, ``--maps``."""
     parser.add_argument("event", metavar="EVENT", help="name of the event")
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where to look")
+    parser.add_argument("sources", nargs="*", default=[], metavar="SOURCE", help="where to look")
     add_kept(parser)
     add_maps(parser)
 

@@ -94,7 +94,7 @@ def _named_run(config: Config, arguments: argparse.Namespace) -> Run | None:
     if name is None:
         return None
     if re.fullmatch(r"\w[\w.-]{0,63}", name, re.ASCII) is None:
-        raise ConfigError(f"--resume {name!r:.80} is no name", hint="letters, digits, . _ -")
+        raise ConfigError(f"--resume {name!r:.80} is not a name", hint="letters, digits, . _ -")
     given = {
         "since": arguments.since,
         "until": arguments.until,

@@ -52,7 +52,9 @@ class Searched:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where the alerts are")
+    parser.add_argument(
+        "sources", nargs="*", default=[], metavar="SOURCE", help="where the alerts are"
+    )
     add = parser.add_argument
     add("--event", action="append", default=[], metavar="EVENT", help="an alert that was followed")
     add("--area", action="append", default=[], type=float, metavar="DEG2", help="an area searched")

@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="every value, and where it came from")
-    show.add_argument("keys", nargs="*", metavar="KEY", help="only these, or what is below them")
+    show.add_argument(
+        "keys", nargs="*", default=[], metavar="KEY", help="only these, or what is below them"
+    )
     show.add_argument("--given", action="store_true", help="without the defaults")
     add_json(show, "the values")
     show.set_defaults(run=run)

@@ -47,7 +47,9 @@ MOST: Final = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="where the alerts are")
+    parser.add_argument(
+        "sources", nargs="*", default=[], metavar="SOURCE", help="where the alerts are"
+    )
     add = parser.add_argument
     add("--position", nargs=2, type=float, metavar=("RA", "DEC"), help="of a transient [deg, ICRS]")
     add("--time", metavar="TIME", help="of the transient: ISO, or 3d for so long ago")

@@ -75,7 +75,7 @@ def package_files(name: str, kind: str = "sink") -> dict[str, str]:
     """
     if _NAME.fullmatch(name) is None or len(name) > 40:
         hint = "lower case letters, digits and hyphens, such as door-bell"
-        raise ConfigError(f"{name!r:.60} is no name for a {kind}", key="name", hint=hint)
+        raise ConfigError(f"{name!r:.60} is not a name for a {kind}", key="name", hint=hint)
     module = f"icecube_{kind}_{name.replace('-', '_')}"
     words = {
         "name": name,

@@ -44,7 +44,7 @@ FORMS: Final = ("png", "svg", "pdf")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to draw")
+    parser.add_argument("sources", nargs="*", default=[], metavar="SOURCE", help="what to draw")
     add_kept(parser)
     parser.add_argument("--what", choices=WHATS, default="map", help="default: map")
     parser.add_argument(

@@ -71,7 +71,11 @@ def _made(story: Story, ending: str, containment: float, maps: Maps) -> bytes | 
     if ending == ".fits":
         return _moc(story, containment, maps)
     if ending not in (".reg", ".crtf"):
-        raise ConfigError(f"{ending!r:.20} is no form", key="--output", hint=".fits, .reg or .crtf")
+        raise ConfigError(
+            f"{ending!r:.20} is not a form of file that is known",
+            key="--output",
+            hint=".fits, .reg or .crtf",
+        )
     from icecube_plugin.views.pages import ds9
 
     found = ds9(story)

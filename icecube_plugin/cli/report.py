@@ -31,7 +31,7 @@ itself. Exit code 1 if a notice could not be read.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLES
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to show")
+    parser.add_argument("sources", nargs="*", default=[], metavar="SOURCE", help="what to show")
     add_kept(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to write")
     parser.add_argument("--title", default="IceCube neutrino alerts", help="title of the index")

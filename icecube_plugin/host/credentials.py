@@ -179,7 +179,7 @@ def _from_env(name: str, env: Mapping[str, str]) -> Credential | None:
     try:
         return Credential(Path(file).read_text("utf-8").strip(), f"{file}, named by {name}_FILE")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise ConfigError(f"cannot read {file}: {reason}", key=f"{name}_FILE") from error
 
 

@@ -249,7 +249,7 @@ def _type_of_constant(value: object, key: str) -> str:
         return _NUMBER
     if isinstance(value, str):
         return _TEXT
-    raise ConfigError(f"{value!r:.40} is no number or text", key=key)
+    raise ConfigError(f"{value!r:.40} is not a number or text", key=key)
 
 
 def _all(nodes: list[ast.expr], wanted: str, key: str) -> str:

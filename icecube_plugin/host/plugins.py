@@ -116,7 +116,7 @@ class _File:
         check_owner(self._path, _HINT)
         spec = util.spec_from_file_location(f"icecube_plugins_folder.{self.name}", self._path)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{self._path} is no module")
+            raise ImportError(f"{self._path} is not a module")
         module = util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module

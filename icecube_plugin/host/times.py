@@ -46,6 +46,7 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         time = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"{text!r:.60} is no time", hint="such as 2026-05-02T04:00:00Z, 2026-05-02, 36h or 30d"
+            f"{text!r:.60} is not a time",
+            hint="such as 2026-05-02T04:00:00Z, 2026-05-02, 36h or 30d",
         ) from None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

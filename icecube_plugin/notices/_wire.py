@@ -240,7 +240,7 @@ def _decoded(value: bytes) -> tuple[dict[str, Any], list[str]]:
 
 
 def _no_constant(name: str) -> float:
-    raise NoticeError(f"{name} is no JSON")
+    raise NoticeError(f"{name} is not JSON")
 
 
 def _float(text: str) -> float | str:

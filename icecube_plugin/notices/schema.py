@@ -137,7 +137,7 @@ def _decoded(raw: bytes) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _group(data: Mapping[str, Any], kind: AlertKind | None) -> str | None:
@@ -190,7 +190,7 @@ def _schemas(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot be read ({error})", key=str(path)) from error
         if not isinstance(schema, dict):
-            raise ConfigError("is no JSON schema", key=str(path))
+            raise ConfigError("is not a JSON schema", key=str(path))
         found[str(schema.get("$id") or path.resolve().as_uri())] = (path.name, schema)
     return found
 
@@ -240,6 +240,6 @@ def _validator(uri: str, schemas: Mapping[str, Any]) -> Validator:
         try:
             Draft202012Validator.check_schema(schemas[part])
         except SchemaError as error:
-            raise ConfigError(f"is no valid JSON schema ({error.message})", key=part) from error
+            raise ConfigError(f"is not a valid JSON schema ({error.message})", key=part) from error
     validator: Validator = Draft202012Validator({"$ref": uri}, registry=registry)
     return validator

@@ -162,7 +162,7 @@ def _address(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
     except ValueError as error:  # it may hold a password: not shown
-        raise ConfigError("is no URL", key="url") from error
+        raise ConfigError("is not a URL", key="url") from error
     if parts.scheme != "kafka" or not parts.hostname or "," in parts.netloc:
         raise ConfigError("expected kafka://HOST/TOPIC", key="url")
     if parts.password is not None:

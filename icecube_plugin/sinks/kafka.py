@@ -339,7 +339,7 @@ def checked_topic(topic: str, key: str) -> str:
     ConfigError
     """
     if _TOPIC.fullmatch(topic) is None or topic in (".", ".."):
-        raise ConfigError(f"{topic!r:.80} is no name of a topic", key=key)
+        raise ConfigError(f"{topic!r:.80} is not the name of a topic", key=key)
     if topic.startswith("gcn."):
         raise ConfigError("the topics gcn.* are GCN's: choose a name of your own", key=key)
     return topic

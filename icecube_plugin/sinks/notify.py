@@ -323,7 +323,7 @@ def _targets(urls: Iterable[tuple[str, str]]) -> list[_Target]:
         with _quiet():
             service = apprise.Apprise.instantiate(url, asset=asset)
         if service is None:
-            raise ConfigError("is no URL that Apprise knows", key=key)
+            raise ConfigError("is not a URL that Apprise knows", key=key)
         if service.overflow_mode == apprise.OverflowMode.UPSTREAM:  # a refusal, at most services
             service.overflow_mode = apprise.OverflowMode.SPLIT
         digest = sha256(url.encode()).hexdigest()[:32]

@@ -143,7 +143,7 @@ class SkyPortal:
         if secret is None:
             raise ConfigError("is required", key="token", hint="or token_env, or token_file")
         if not secret.isascii() or not secret.isprintable():
-            raise ConfigError("is no token", key="token")
+            raise ConfigError("is not a token", key="token")
         self.tests = tests
         self.group_ids = tuple(group_ids)
         self._token = secret

@@ -180,7 +180,7 @@ def _template(text: str) -> Template:
     Raises
     ------
     ConfigError
-        If it has an unknown name, or is no JSON when it is filled.
+        If it has an unknown name, or is not JSON when it is filled.
     """
     template = Template(text)
     if not template.is_valid():
@@ -195,7 +195,9 @@ def _template(text: str) -> Template:
         msgspec.json.decode(template.substitute(dict.fromkeys(names, "null")))
     except msgspec.DecodeError as error:
         hint = "a name stands for a value with its quotation marks"
-        raise ConfigError(f"is no JSON when it is filled: {error}", key="body", hint=hint) from None
+        raise ConfigError(
+            f"is not JSON when it is filled: {error}", key="body", hint=hint
+        ) from None
     return template
 
 

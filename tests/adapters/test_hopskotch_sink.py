@@ -107,7 +107,7 @@ def test_without_hop_client(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("kafka://u:geheim@example.org/t", "url: holds a password, which hop-client ignores"),
         ("https://u:geheim@example.org/t", "url: expected kafka://HOST/TOPIC"),
-        ("kafka://[geheim/t", "url: is no URL"),
+        ("kafka://[geheim/t", "url: is not a URL"),
         ("kafka://example.org/gcn.t", "url: the topics gcn.* are GCN's: choose a name of your own"),
     ],
 )

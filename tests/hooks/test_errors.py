@@ -29,7 +29,7 @@ from icecube_hooks.testing import make_message
             NoticeError("expected a number", field="ra", value="12x"),
             "ra: expected a number, got '12x'",
         ),
-        (NoticeError("is no time", value=None), "is no time, got None"),
+        (NoticeError("is not a time", value=None), "is not a time, got None"),
         (NoticeError("is long", value="x" * 500), "is long, got '" + "x" * 76 + "..."),
         (NoticeError("is odd", value="\x1b\u202eé"), r"is odd, got '\x1b\u202e\xe9'"),
         (

@@ -161,7 +161,7 @@ def test_a_wrong_librdkafka_option_is_a_configuration_error() -> None:
 def test_heartbeats_alone_are_nothing_to_read() -> None:
     server = "127.0.0.1:1"
     config = KafkaConfig(bootstrap_servers=server, group_id="g", topics=("gcn.heartbeat",))
-    with pytest.raises(ConfigError, match="heartbeats are no notices"):
+    with pytest.raises(ConfigError, match="heartbeats are not notices"):
         LiveSource(config)
 
 

@@ -476,7 +476,7 @@ BROKEN = {
     "entities.xml": "DOCTYPE: a VOEvent has no document type; this one is not read",
     "kafka_error.txt": "no parser recognises this message, got b'Subscribed topic not available: "
     "gcn.notices.foo: Broker: Unknown topic or p...",
-    "nan.json": "not valid JSON (NaN is no JSON)",
+    "nan.json": "not valid JSON (NaN is not JSON)",
     "no_run_number.txt": "RUN_NUM: run and event number belong together",
     "page.html": "no parser recognises this message, got b'<!DOCTYPE html>\\n<html><head><title>"
     "503 Service Unavailable</title></head>\\...",

@@ -114,7 +114,7 @@ def test_problems(
     ("raw", "found", "why"),
     [
         (b"{", "b'{'", "not valid JSON (Expecting property name enclosed in double quotes"),
-        (b'{"ra": NaN}', "b'{\"ra\": NaN}'", "not valid JSON (NaN is no JSON)"),
+        (b'{"ra": NaN}', "b'{\"ra\": NaN}'", "not valid JSON (NaN is not JSON)"),
         (b"\xff", "b'\\xff'", "not valid JSON ('utf-8' codec can't decode byte 0xff"),
         (b"[" * 100_000, None, "nested too deeply"),
         (b"[1]", "[1]", "expected an object"),
@@ -163,7 +163,7 @@ def test_older_names_of_the_files(tmp_path: Path) -> None:
         ),
         (
             SCHEMAS | {"core/Place.schema.json": "[]"},
-            "{place}: is no JSON schema",
+            "{place}: is not a JSON schema",
         ),
         (
             SCHEMAS | {"core/Place.schema.json": "x"},
@@ -171,7 +171,7 @@ def test_older_names_of_the_files(tmp_path: Path) -> None:
         ),
         (
             SCHEMAS | {"core/Place.schema.json": PLACE | {"required": 5}},
-            f"{PLACE['$id']}: is no valid JSON schema (5 is not of type 'array')",
+            f"{PLACE['$id']}: is not a valid JSON schema (5 is not of type 'array')",
         ),
     ],
 )

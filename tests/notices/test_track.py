@@ -514,8 +514,8 @@ NOT_JSON: list[tuple[Callable[[], bytes], str]] = [
     ),
     (lambda: notice().replace(b"IC86", b"IC\xff86"), "not valid JSON ('utf-8' codec can't decode"),
     (lambda: notice(instrument="\ud800"), "not valid JSON ('utf-8' codec can't encode"),
-    (lambda: notice(nu_energy=float("nan")), "not valid JSON (NaN is no JSON)"),
-    (lambda: notice(new=float("-inf")), "not valid JSON (-Infinity is no JSON)"),
+    (lambda: notice(nu_energy=float("nan")), "not valid JSON (NaN is not JSON)"),
+    (lambda: notice(new=float("-inf")), "not valid JSON (-Infinity is not JSON)"),
     (
         lambda: notice(new=5)[:-2] + b"7" * 5000 + b"}",
         "not valid JSON (Exceeds the limit (4300 digits)",
@@ -562,7 +562,7 @@ def test_size_limit() -> None:
     ("name", "words"),
     [
         ("ra_9999.json", "ra: expected a number from 0 to 360, got 9999.0"),
-        ("nan.json", "not valid JSON (NaN is no JSON)"),
+        ("nan.json", "not valid JSON (NaN is not JSON)"),
         (
             "truncated.json",
             TRUNCATED,

@@ -119,7 +119,7 @@ def test_a_sky_map_takes_the_place_of_the_circle(near: Run, tmp_path: Path) -> N
         (("--before", 1, "--event", "IC999999A"), "no event 'IC999999A'"),
         (("--before", -1, "--event", "IC230923A"), "expected a rate or duration"),
         (("--before", 1, "--event", "IC230923A", "--kind", "cascade"), "with known sizes"),
-        (("--before", 1, "--position", 1, 2, "--time", "soon"), "'soon' is no time"),
+        (("--before", 1, "--position", 1, 2, "--time", "soon"), "'soon' is not a time"),
     ],
 )
 def test_what_is_wrong_is_said(near: Run, words: tuple[object, ...], error: str) -> None:

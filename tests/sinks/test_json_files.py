@@ -145,7 +145,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     folder = tmp_path / "file" / "sub"
     with pytest.raises(ConfigError) as caught:
         JsonFiles(folder=folder)
-    assert str(caught.value) == f"folder: {folder.parent} is no folder"
+    assert str(caught.value) == f"folder: {folder.parent} is not a folder"
 
 
 def test_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

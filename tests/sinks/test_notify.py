@@ -386,7 +386,7 @@ def test_config_error_has_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFix
             pytest.raises(ConfigError) as caught,
         ):
             make(tmp_path, url)
-        assert str(caught.value) == "urls[0]: is no URL that Apprise knows"
+        assert str(caught.value) == "urls[0]: is not a URL that Apprise knows"
         assert caught.value.__context__ is None
     assert not [secret for secret in SECRETS if secret in caplog.text]
 

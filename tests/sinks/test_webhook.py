@@ -114,7 +114,7 @@ def test_every_column_can_be_in_a_body(server: HttpServer) -> None:
     ("body", "text"),
     [
         ('{"a": $headlin}', "body: unknown name $headlin (did you mean 'headline'?)"),
-        ('{"a": "$headline"', "body: is no JSON when it is filled: "),
+        ('{"a": "$headline"', "body: is not JSON when it is filled: "),
         ("$", "body: has a $ that begins no name (write $$ for a $)"),
     ],
 )

@@ -170,7 +170,10 @@ def test_what_cannot_be_written_is_said(
 ) -> None:
     file = str(fixtures / "gcn.classic.text.ICECUBE_ASTROTRACK_GOLD" / "136565_2186969_1.txt")
     assert main(["region", "136565_2186969", file, "-o", str(tmp_path / "x.png")]) == 2
-    assert "'.png' is no form (.fits, .reg or .crtf)" in capsys.readouterr().err
+    assert (
+        "'.png' is not a form of file that is known (.fits, .reg or .crtf)"
+        in capsys.readouterr().err
+    )
     assert main(["region", "IC000101A", file, "-o", str(tmp_path / "x.reg")]) == 1
     assert "no event 'IC000101A'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

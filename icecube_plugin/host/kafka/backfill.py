@@ -65,7 +65,9 @@ class OffsetRange:
         """
         match = re.fullmatch(r"([\w.-]+):(\d{1,9}):(\d{1,18})(?:-(\d{1,18}))?", text, re.ASCII)
         if match is None:
-            raise ConfigError(f"{text!r:.80} is no range", hint="such as gcn.circulars:0:100-199")
+            raise ConfigError(
+                f"{text!r:.80} is not a range", hint="such as gcn.circulars:0:100-199"
+            )
         first, last = int(match[3]), int(match[4] or match[3])
         if last < first:
             raise ConfigError(f"{text!r:.80} ends before it begins")

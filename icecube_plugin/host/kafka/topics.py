@@ -66,7 +66,7 @@ def wanted_topics(
     every = dict.fromkeys(topic for topics in chosen for topic in topics)
     wanted = tuple(topic for topic in every if topic != HEARTBEAT_TOPIC)
     if not wanted:
-        raise ConfigError("no topic to read: heartbeats are no notices", key="kafka.topics")
+        raise ConfigError("no topic to read: heartbeats are not notices", key="kafka.topics")
     return wanted, named is not None
 
 

@@ -155,8 +155,8 @@ def test_the_newest_by_command(kafka: KafkaBroker, minutes: str, tmp_path: Path)
     [
         (["--until", "2026-01-01", "--last", "3"], "--until goes with --since"),
         (["--offsets", "a:0:1-2", "--topic", "b"], "--offsets names the topics"),
-        (["--offsets", "a:0"], "'a:0' is no range"),
-        (["--last", "3", "--resume", "../x"], "--resume '../x' is no name"),
+        (["--offsets", "a:0"], "'a:0' is not a range"),
+        (["--last", "3", "--resume", "../x"], "--resume '../x' is not a name"),
         (["--last", "0"], "expected a number from 1"),
         (["--last", "3", "--since", "1d"], "not allowed with argument"),
     ],
