@@ -16,7 +16,15 @@ from icecube_plugin.sky import circularised_radius_deg
 from .events import Event
 from .words import OURS, clean
 
-__all__ = ["Link", "links_of", "mission_link", "places_of", "skymap_links", "web_address"]
+__all__ = [
+    "Link",
+    "circular_url",
+    "links_of",
+    "mission_link",
+    "places_of",
+    "skymap_links",
+    "web_address",
+]
 
 MOST_PLACES: Final = 4
 """So many positions of one notice are linked, and looked at from a site."""
@@ -53,6 +61,11 @@ class Link:
     def is_away(self) -> bool:
         """Whether it leads out of the site."""
         return self.href.startswith(("http://", "https://"))
+
+
+def circular_url(number: int) -> str:
+    """Return where GCN has a circular."""
+    return f"https://gcn.nasa.gov/circulars/{number}"
 
 
 def web_address(text: str | None) -> str | None:
@@ -112,9 +125,7 @@ def places_of(alert: Alert) -> list[tuple[str, Direction | Localization]]:
 def _circulars(event: Event) -> Iterator[Link]:
     for number in dict.fromkeys(alert.circular_number for alert in event.circulars):
         if number is not None:  # once, however often it was corrected
-            yield Link(
-                text=f"GCN Circular {number}", href=f"https://gcn.nasa.gov/circulars/{number}"
-            )
+            yield Link(text=f"GCN Circular {number}", href=circular_url(number))
     if event.is_named:
         query = _query({"query": event.title})
         href = f"https://gcn.nasa.gov/circulars?{query}"

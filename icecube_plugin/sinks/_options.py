@@ -13,7 +13,16 @@ from msgspec import Meta
 from icecube_hooks import ConfigError
 from icecube_plugin.disk import absolute
 
-__all__ = ["Seconds", "Text", "Wait", "environment", "file_text", "secret_text", "text_option"]
+__all__ = [
+    "Seconds",
+    "Text",
+    "Wait",
+    "environment",
+    "file_text",
+    "secret_text",
+    "text_option",
+    "token_text",
+]
 
 Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
 """A time to wait [s], up to an hour."""
@@ -58,6 +67,22 @@ def secret_text(value: object, env: object, file: object, key: str) -> str | Non
     if file is not None:
         return file_text(file, f"{key}_file")
     return None if value is None else text_option(value, key)
+
+
+def token_text(value: object, env: object, file: object) -> str:
+    """Return the token that a service is asked with, from one of `secret_text`'s places.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or it cannot stand in a header.
+    """
+    found = secret_text(value, env, file, "token")
+    if found is None:
+        raise ConfigError("is required", key="token", hint="or token_env, or token_file")
+    if not found.isascii() or not found.isprintable():
+        raise ConfigError("is not a token", key="token")
+    return found
 
 
 def environment(name: object, key: str) -> str:

@@ -14,13 +14,23 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from icecube_hooks import Alert
-from icecube_plugin.alerts import Event, group
+from icecube_hooks import Alert, Record, Status
+from icecube_plugin.alerts import Event, State, group
 from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
-from icecube_plugin.alerts.merge import content_digest
+from icecube_plugin.alerts.merge import content_digest, known
+from icecube_plugin.alerts.words import notice_label
 
-__all__ = ["SCHEMA", "Memory", "event_of", "key_of", "opened", "plain"]
+__all__ = [
+    "SCHEMA",
+    "Memory",
+    "around",
+    "event_of",
+    "key_of",
+    "notice_of",
+    "opened",
+    "plain",
+]
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +99,13 @@ class Memory:
             last = f"(SELECT max(rowid) FROM {table})"  # noqa: S608  # ours
             self.database.execute(f"DELETE FROM {table} WHERE rowid <= {last} - {kept}")  # noqa: S608  # ours
 
-    def _find(self, names: list[str], known: Collection[str], room: int) -> dict[str, Alert]:
+    def _find(self, names: list[str], there: Collection[str], room: int) -> dict[str, Alert]:
         marks = ", ".join("?" * len(names))
         rows = self.database.execute(
             f"SELECT notice, alert FROM alerts WHERE name IN ({marks}) ORDER BY rowid",  # noqa: S608  # question marks
             list(map(plain, names)),
         )
-        fresh = {key: text for key, text in rows if key not in known}
+        fresh = {key: text for key, text in rows if key not in there}
         newest = list(fresh.items())[-room:]
         return {key: alert for key, text in newest for alert in _alerts(text)}
 
@@ -145,3 +155,45 @@ def _alerts(text: str) -> tuple[Alert, ...]:
     except (ValueError, KeyError, TypeError) as error:
         log.warning("a notice in the state is left out: %s", type(error).__name__)
         return ()
+
+
+def notice_of(record: Record, event: Event) -> str:
+    """Return what is equal for what is not to be told twice.
+
+    A notice that comes again with other values is another one: a correction is news.
+    """
+    alert = record.alert
+    if alert.revision_label == "?" and alert.circular_number is None:
+        return record.id
+    suffix = ":retraction" if alert.status is Status.RETRACTION else ""
+    number = alert.circular_number
+    notice = alert.notice_id + suffix if number is None else f"circular:{number}"
+    corrected = _index(alert, event) - _first_edition(alert, event)
+    return plain(f"{notice}:{corrected}" if corrected else notice)
+
+
+def _index(alert: Alert, event: Event) -> int:
+    """Return where the notice that an alert is a sighting of stands in the event's history."""
+    return next(
+        index
+        for index, notice in enumerate(event.history)
+        if any(one is alert for one in notice.sightings)
+    )
+
+
+def _first_edition(alert: Alert, event: Event) -> int:
+    index = _index(alert, event)
+    while index and event.history[index - 1].state is State.CORRECTED:
+        if notice_label(event.history[index - 1].alert) != notice_label(alert):
+            break
+        index -= 1
+    return index
+
+
+def around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
+    """Return what was known before an alert, and the newest notice if another one is newer."""
+    index = _index(alert, event)
+    before = [n.alert for n in event.history[:index] if n.state is not State.DOUBTED]
+    earlier = known(before, is_retracted=False) if before else None
+    is_last = event.history[index].alert is event.newest
+    return earlier, None if is_last or index == len(event.history) - 1 else event.newest

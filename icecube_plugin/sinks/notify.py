@@ -42,24 +42,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import Meta
 
 from icecube_hooks import (
-    Alert,
     ConfigError,
     Record,
     RetryLater,
     SinkType,
-    Status,
     hookimpl,
 )
-from icecube_plugin.alerts import Event, State
+from icecube_plugin.alerts import Event
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import web_address
-from icecube_plugin.alerts.merge import known
-from icecube_plugin.alerts.words import clean, notice_label
+from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.extras import pip_line
 
 from ._options import environment, file_text, text_option
-from .memory import Memory, opened, plain
+from .memory import Memory, around, notice_of, opened
 
 if TYPE_CHECKING:
     from icecube_plugin.views.message import Announcement
@@ -159,7 +156,7 @@ class Notify:
         """Tell each URL that was not told; `failures` holds those that are left alone."""
         event, _ = state.event(record.alert)
         state.keep(record.alert)
-        notice = _notice(record, event)
+        notice = notice_of(record, event)
         message: Announcement | None = None
         for target in self._targets:
             if target.digest in failures or state.was_told(target.digest, notice):
@@ -175,7 +172,7 @@ class Notify:
     def _message(self, record: Record, event: Event) -> Announcement:
         from icecube_plugin.views.message import compose
 
-        before, after = _around(record.alert, event)
+        before, after = around(record.alert, event)
         now = datetime.now(UTC)
         return compose(
             record,
@@ -217,48 +214,6 @@ def _page_url(text: str | None) -> str | None:
     if text is not None and address is None:
         raise ConfigError("is not an address of http or https", key="page_url")
     return None if address is None else f"{address.removesuffix('index.html').rstrip('/')}/"
-
-
-def _notice(record: Record, event: Event) -> str:
-    """Return what is equal for what is not to be told twice.
-
-    A notice that comes again with other values is another one: a correction is news.
-    """
-    alert = record.alert
-    if alert.revision_label == "?" and alert.circular_number is None:
-        return record.id
-    suffix = ":retraction" if alert.status is Status.RETRACTION else ""
-    number = alert.circular_number
-    notice = alert.notice_id + suffix if number is None else f"circular:{number}"
-    corrected = _index(alert, event) - _first_edition(alert, event)
-    return plain(f"{notice}:{corrected}" if corrected else notice)
-
-
-def _index(alert: Alert, event: Event) -> int:
-    """Return where the notice that an alert is a sighting of stands in the event's history."""
-    return next(
-        index
-        for index, notice in enumerate(event.history)
-        if any(one is alert for one in notice.sightings)
-    )
-
-
-def _first_edition(alert: Alert, event: Event) -> int:
-    index = _index(alert, event)
-    while index and event.history[index - 1].state is State.CORRECTED:
-        if notice_label(event.history[index - 1].alert) != notice_label(alert):
-            break
-        index -= 1
-    return index
-
-
-def _around(alert: Alert, event: Event) -> tuple[Alert | None, Alert | None]:
-    """Return what was known before an alert, and the newest notice if another one is newer."""
-    index = _index(alert, event)
-    before = [n.alert for n in event.history[:index] if n.state is not State.DOUBTED]
-    earlier = known(before, is_retracted=False) if before else None
-    is_last = event.history[index].alert is event.newest
-    return earlier, None if is_last or index == len(event.history) - 1 else event.newest
 
 
 class _Target:

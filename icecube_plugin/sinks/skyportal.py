@@ -61,7 +61,6 @@ from urllib.parse import urlsplit
 from icecube_hooks import (
     Alert,
     AlertKind,
-    ConfigError,
     Localization,
     Record,
     RefusedForGood,
@@ -79,7 +78,7 @@ from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
 from ._http import Endpoint, Reply, refusal
-from ._options import Seconds, secret_text
+from ._options import Seconds, token_text
 from .memory import Memory, key_of, opened
 
 __all__ = ["SkyPortal"]
@@ -139,11 +138,7 @@ class SkyPortal:
         connect_timeout_s: Seconds = 5.0,
         timeout_s: Seconds = 60.0,
     ) -> None:
-        secret = secret_text(token, token_env, token_file, "token")
-        if secret is None:
-            raise ConfigError("is required", key="token", hint="or token_env, or token_file")
-        if not secret.isascii() or not secret.isprintable():
-            raise ConfigError("is not a token", key="token")
+        secret = token_text(token, token_env, token_file)
         self.tests = tests
         self.group_ids = tuple(group_ids)
         self._token = secret

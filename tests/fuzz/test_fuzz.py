@@ -162,6 +162,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "command": {"command": ["true"]},
     "database": {"url": "sqlite:///a.sqlite"},
     "kafka": {"topic": "a", "bootstrap_servers": "127.0.0.1:1"},
+    "hermes": {"topic": "a", "submitter": "a", "token": "a"},
     "hopskotch": {"topic": "a"},
     "notify": {"urls": ["json://127.0.0.1:1"]},
     "skyportal": {"url": "https://a.example.org", "token": "a"},

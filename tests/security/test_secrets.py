@@ -95,6 +95,7 @@ def test_a_configuration_does_not_print_its_secrets(tmp_path: Path, text: str) -
         ("webhook", {"url": f"https://u:{SECRET}@127.0.0.1/x"}),
         ("webhook", {"url": f"ftp://u:{SECRET}@h/x"}),
         ("skyportal", {"url": "https://h.example.org", "token": SECRET, "group_ids": "x"}),
+        ("hermes", {"topic": "a", "submitter": "b", "token": SECRET, "url": "http://h.invalid"}),
     ],
 )
 def test_no_secret_in_what_libraries_say(

@@ -48,11 +48,12 @@ def test_every_sink_of_the_page_can_be_made(
     monkeypatch.setenv("ALERT_URLS", "json://localhost mailto://u:p@mail.example.org")
     monkeypatch.setenv("ALERT_SECRET", "s")
     monkeypatch.setenv("SKYPORTAL_TOKEN", "t")
+    monkeypatch.setenv("HERMES_TOKEN", "t")
     known = load_plugins(allow=("sink-*",)).sinks
     tool = tmp_path / "rank-and-schedule"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
-    assert sorted(sinks()) == ["fritz", "pipeline", "scheduler", "shift", "trigger"]
+    assert sorted(sinks()) == ["fritz", "hermes", "pipeline", "scheduler", "shift", "trigger"]
     for name, table in sinks().items():
         options = {key: value for key, value in table.items() if key not in HOST_KEYS}
         if "command" in options:

@@ -40,8 +40,8 @@ from icecube_plugin import read
 from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.host.filters import make_filter
 from icecube_plugin.sinks import memory
-from icecube_plugin.sinks.memory import event_of
-from icecube_plugin.sinks.notify import Notify, _notice
+from icecube_plugin.sinks.memory import event_of, notice_of
+from icecube_plugin.sinks.notify import Notify
 from tests.sinks.http_server import Answer, HttpServer, byte_server, http_server
 
 # Apprise imports it for a library of its own, where Python still has it.
@@ -124,7 +124,7 @@ class TestNotify(SinkConformance):
 
         def notice(record: Record) -> str:
             story = [one.alert for one in given if one is not record]
-            return _notice(record, event_of(record.alert, story))
+            return notice_of(record, event_of(record.alert, story))
 
         return [one for one, record in sink.given.items() if notice(record) in notices]
 
