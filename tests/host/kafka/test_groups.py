@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from confluent_kafka import Message as ConsumedMessage
 from confluent_kafka.admin import AdminClient
 
 from icecube_hooks import Message
+from icecube_plugin.host import KafkaConfig
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource
 from icecube_plugin.sinks.database import read_records
 from tests.kafka_broker.broker import KafkaBroker
@@ -195,6 +197,56 @@ def test_a_rebalance_while_messages_are_fetched(kafka: KafkaBroker) -> None:
     assert committed(kafka, topic)[1 - kept] == 0  # its first position
     new.close()
     old.close()
+
+
+class Lending:
+    """A consumer in whose `consume` another member takes a partition, reads on, and leaves."""
+
+    def __init__(self, consumer: Consumer, config: KafkaConfig, more: Callable[[], None]) -> None:
+        self.consumer, self.config, self.more = consumer, config, more
+
+    def consume(self, count: int, timeout_s: float) -> list[ConsumedMessage]:
+        found = self.consumer.consume(count, timeout_s)
+        other = LiveSource(self.config)
+        theirs: list[Message] = []
+        news = other.batches()
+        while len(theirs) < 10:
+            found += self.consumer.consume(count, 0.1)
+            theirs += next(news)
+        self.more()
+        while len(theirs) < 20:
+            found += self.consumer.consume(count, 0.1)
+            theirs += next(news)
+        other.commit()
+        other.close()
+        while len(self.consumer.assignment()) < 2:
+            found += self.consumer.consume(count, 0.1)
+        return [event for event in found if event.error() is None]  # an end would hide it
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.consumer, name)
+
+
+def test_a_partition_that_was_lent_is_not_moved_back(kafka: KafkaBroker) -> None:
+    """What was fetched before says nothing about it any more."""
+    topic = "lent"
+    kafka.create_topic(topic, partitions=2)
+    config = kafka_config(kafka, topic, options=QUICK)
+    source = LiveSource(config)
+    batches = source.batches()
+    wait_for(lambda: not next(batches) and members_or_none(kafka, topic) == [2])
+    more = partial(publish, kafka, topic, [b"%d" % n for n in range(20)], partitions=2)
+    lending = Lending(source.consumer, config, more)
+    source.consumer = lending  # type: ignore[assignment]
+    more()
+    batch = next(b for b in batches if b)
+    source.consumer = lending.consumer
+    source.commit()
+    while len(batch) < 30:  # all of one partition, and what was fetched of the other before
+        batch += next(batches)
+        source.commit()
+    source.close()
+    assert committed(kafka, topic) == {0: 20, 1: 20}
 
 
 def test_partitions_that_come_in_the_middle_of_a_batch(kafka: KafkaBroker) -> None:
