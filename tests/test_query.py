@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -301,6 +302,15 @@ def test_csv_and_ecsv(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "t.ecsv").write_text(capsys.readouterr().out)
     table = QTable.read(tmp_path / "t.ecsv")
     assert [str(column.unit) for column in table.itercols()] == ["deg", "deg2", "1 / yr"]
+    areas = []
+    for more in ((), ("--systematic-deg", "1")):
+        columns = ("--columns", "error_radius_deg", "region_deg2", "containment")
+        assert main([*words, *more, "--csv", *columns, "--when", "error_radius_deg < 3"]) == 0
+        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+        areas.append([float(row["region_deg2"]) for row in rows])
+    assert [b - a for a, b in zip(*areas, strict=True)] == pytest.approx(
+        [math.pi] * len(rows), rel=0.02
+    )
     assert main([*words, "--csv", "--columns", "energ"]) == 2
     assert "did you mean 'energy_tev'?" in capsys.readouterr().err
 

@@ -203,6 +203,24 @@ def add_maps(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_systematic(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--systematic-deg``."""
+    parser.add_argument(
+        "--systematic-deg",
+        type=_systematic,
+        default=0.0,
+        metavar="DEG",
+        help="added in quadrature to stated regions that do not cover systematic effects",
+    )
+
+
+def _systematic(text: str) -> float:
+    found = float(text)
+    if not 0 <= found <= 90:
+        raise argparse.ArgumentTypeError("expected a number from 0 to 90 [deg]")
+    return found
+
+
 def maps_of(arguments: argparse.Namespace) -> Maps:
     """Return the sky maps of ``--maps``, or those that were fetched."""
     if arguments.maps is not None and not Path(arguments.maps).expanduser().is_dir():

@@ -18,13 +18,14 @@ from icecube_plugin.alerts.columns import RECORD, Column
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.lookup import alias_of, find
 from icecube_plugin.alerts.words import clean
-from icecube_plugin.host.expressions import COLUMNS, expression
+from icecube_plugin.host.expressions import COLUMNS, columns_with, expression
 from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
+from icecube_plugin.sky.regions import widened
 
 from ._common import add_json, print_json, table
-from ._records import add_maps, error_cell, kept_at, maps_of, number_cell
+from ._records import add_maps, add_systematic, error_cell, kept_at, maps_of, number_cell
 
 __all__ = ["Found", "Question", "add_arguments", "ask"]
 
@@ -77,6 +78,8 @@ class Question:
         Largest post-trial p-value, after all searches (`icecube_plugin.alerts.headline`).
     when : str, optional
         An expression as that of a sink, see `icecube_plugin.host.filters`.
+    systematic_deg : float
+        Added in quadrature to regions (`icecube_plugin.sky.regions.widened`).
     all_revisions, with_tests : bool
     """
 
@@ -89,6 +92,7 @@ class Question:
     areas: Areas = region_or_none
     max_p_post: float | None = None
     when: str | None = None
+    systematic_deg: float = 0.0
     all_revisions: bool = False
     with_tests: bool = False
 
@@ -127,6 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--near", nargs=2, type=float, metavar=("RA", "DEC"), help="position [deg, ICRS]")
     add("--radius", type=float, metavar="DEG", help="largest separation from --near")
     add_maps(parser)
+    add_systematic(parser)
     add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
     add("--when", metavar="EXPR", help='as a sink\'s: "energy_tev > 200 and dec_deg > -5"')
     add("--columns", nargs="+", metavar="NAME", help="show these columns; see docs/database.md")
@@ -149,11 +154,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([_entry(one) for one in found])
     elif arguments.csv:
-        _print_csv([one.record for one in found], arguments.columns)
+        _print_csv([one.record for one in found], _columns(arguments.columns, question))
     elif arguments.ecsv:
-        _print_ecsv([one.record for one in found], arguments.columns)
+        _print_ecsv([one.record for one in found], _columns(arguments.columns, question))
+    elif found and arguments.columns:
+        print(_chosen_columns(found, _columns(arguments.columns, question)))
     elif found:
-        print(_chosen_columns(found, arguments.columns) if arguments.columns else _table(found))
+        print(_table(found))
     else:
         print("no alerts match")
     return 0
@@ -212,6 +219,7 @@ def _question(arguments: argparse.Namespace) -> Question:
         areas=maps_of(arguments).area if arguments.near else region_or_none,
         max_p_post=arguments.max_p_post,
         when=arguments.when,
+        systematic_deg=arguments.systematic_deg,
         all_revisions=arguments.all_revisions,
         with_tests=arguments.with_tests,
     )
@@ -272,7 +280,8 @@ def _found(text: str, key: str, retracted: bool, question: Question) -> Found:
     here = Direction(ra_deg=question.near[0], dec_deg=question.near[1])
     stated = (record.alert.localization, *_neutrino_places(record))
     places = [place for place in stated if place is not None]
-    areas = [area for area in map(question.areas, places) if area is not None]
+    wide = (widened(place, question.systematic_deg) for place in places)
+    areas = [area for area in map(question.areas, wide) if area is not None]
     return Found(
         record=record,
         event_key=key,
@@ -284,7 +293,8 @@ def _found(text: str, key: str, retracted: bool, question: Question) -> Found:
 
 def _wanted(question: Question) -> Callable[[Record], bool]:
     """Return what chooses among the records of the SQL's answer."""
-    tests = [] if question.when is None else [expression(question.when, "--when")]
+    columns = columns_with(question.systematic_deg)
+    tests = [] if question.when is None else [expression(question.when, "--when", columns)]
 
     def is_wanted(record: Record) -> bool:
         p = None if question.max_p_post is None else p_post(record.significances)
@@ -337,7 +347,7 @@ def _row(found: Found) -> list[str]:
     return [clean(cell, 60) for cell in cells]
 
 
-def _columns(names: Sequence[str] | None) -> list[Column]:
+def _columns(names: Sequence[str] | None, question: Question) -> list[Column]:
     """Return the columns of those names, or all.
 
     Raises
@@ -349,11 +359,11 @@ def _columns(names: Sequence[str] | None) -> list[Column]:
         if name not in COLUMNS:
             hint = nearest(name, COLUMNS)
             raise ConfigError(f"no column {name!r:.40}", key="--columns", hint=hint)
-    return [COLUMNS[name] for name in names] if names else list(RECORD)
+    known = columns_with(question.systematic_deg)
+    return [known[name] for name in names] if names else list(RECORD)
 
 
-def _print_csv(records: Sequence[Record], names: Sequence[str] | None) -> None:
-    columns = _columns(names)
+def _print_csv(records: Sequence[Record], columns: Sequence[Column]) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(column.name for column in columns)
     for record in records:
@@ -361,18 +371,17 @@ def _print_csv(records: Sequence[Record], names: Sequence[str] | None) -> None:
         out.writerow(v.isoformat() if isinstance(v, datetime) else v for v in values)
 
 
-def _print_ecsv(records: Sequence[Record], names: Sequence[str] | None) -> None:
+def _print_ecsv(records: Sequence[Record], columns: Sequence[Column]) -> None:
     from icecube_plugin.alerts.tables import table as rows_of
     from icecube_plugin.alerts.tables import write_table
 
-    write_table(rows_of(records, _columns(names)), sys.stdout, "ascii.ecsv")
+    write_table(rows_of(records, columns), sys.stdout, "ascii.ecsv")
 
 
-def _chosen_columns(found: Sequence[Found], names: Sequence[str]) -> str:
+def _chosen_columns(found: Sequence[Found], columns: Sequence[Column]) -> str:
     """Return the table of those columns that were asked for."""
-    columns = _columns(names)
     rows = [[_text(column.get(one.record)) for column in columns] for one in found]
-    return table(rows, names)
+    return table(rows, [column.name for column in columns])
 
 
 def _text(value: object) -> str:

@@ -14,11 +14,11 @@ from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import replace_file
 from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.mocs import moc_area, moc_bytes
+from icecube_plugin.sky.regions import widened
 
-from ._records import add_event, maps_of, records_of
+from ._records import add_event, add_systematic, maps_of, records_of
 
 if TYPE_CHECKING:
-    from icecube_plugin.sky.skymaps import Maps
     from icecube_plugin.views.pages import Story
 
 __all__ = ["add_arguments"]
@@ -33,7 +33,8 @@ examples:
 FILE ends in .fits for a coverage map (MOC, needs the extra `moc`), .reg for DS9, .crtf for CASA
 (needs the package regions, extra `moc`). A coverage map holds 90 % unless --containment says
 otherwise: of the sky map where it is at hand (--maps), else as stated or scaled as a Gaussian.
-.reg and .crtf have what the newest notice states. EVENT as for `show`.
+.reg and .crtf have what the newest notice states. --systematic-deg is for stated regions; a sky
+map is taken as it is. EVENT as for `show`.
 """
 
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--containment", type=_share, default=0.9, metavar="SHARE", help="of a coverage map (0.9)"
     )
+    add_systematic(parser)
     parser.set_defaults(run=run)
 
 
@@ -58,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"icecube-alerts: no event {clean(arguments.event)!r}", file=sys.stderr)
         return 1
     story, path = stories[id(events[0])], Path(arguments.output)
-    made = _made(story, path.suffix, arguments.containment, maps_of(arguments))
+    made = _made(story, path.suffix, arguments)
     if made is None:
         print(f"icecube-alerts: {story.event.title} has no such region", file=sys.stderr)
         return 1
@@ -67,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _made(story: Story, ending: str, containment: float, maps: Maps) -> bytes | None:
+def _made(story: Story, ending: str, arguments: argparse.Namespace) -> bytes | None:
     if ending == ".fits":
-        return _moc(story, containment, maps)
+        return _moc(story, arguments)
     if ending not in (".reg", ".crtf"):
         raise ConfigError(
             f"{ending!r:.20} is not a form of file that is known",
@@ -78,13 +80,15 @@ def _made(story: Story, ending: str, containment: float, maps: Maps) -> bytes | 
         )
     from icecube_plugin.views.pages import ds9
 
-    found = ds9(story)
+    found = ds9(story, arguments.systematic_deg)
     return found if found is None or ending == ".reg" else _crtf(found)
 
 
-def _moc(story: Story, containment: float, maps: Maps) -> bytes | None:
-    places = (place for _, place in places_of(story.placed.alert))
-    found = (moc_area(one, containment, maps) for one in places if isinstance(one, Localization))
+def _moc(story: Story, arguments: argparse.Namespace) -> bytes | None:
+    containment, maps = arguments.containment, maps_of(arguments)
+    stated = (one for _, one in places_of(story.placed.alert) if isinstance(one, Localization))
+    places = (widened(one, arguments.systematic_deg) for one in stated)
+    found = (moc_area(place, containment, maps) for place in places)
     areas = [area for area in found if area is not None]
     return moc_bytes(areas) if areas else None
 

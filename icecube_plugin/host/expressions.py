@@ -26,9 +26,9 @@ from icecube_hooks.host import nearest
 from icecube_plugin.alerts.columns import FAR_PER_YEAR, RECORD, Column, Kind, by_name
 from icecube_plugin.sky.directions import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
-from icecube_plugin.sky.regions import region_or_none
+from icecube_plugin.sky.regions import region_or_none, widened
 
-__all__ = ["COLUMNS", "NAMES", "NUMBERS", "Test", "check_name", "expression"]
+__all__ = ["COLUMNS", "NAMES", "NUMBERS", "Test", "check_name", "columns_with", "expression"]
 
 Test = Callable[[Record], bool | None]
 """Whether a record passes; ``None`` where the notice does not state what is asked for."""
@@ -55,9 +55,14 @@ def _galactic(place: Localization) -> tuple[float, float]:
     return galactic_deg(place.ra_deg, place.dec_deg)
 
 
-def _region_deg2(place: Localization) -> float | None:
-    found = region_or_none(place)
-    return None if found is None else found.area_deg2
+def _region_deg2(systematic_deg: float = 0.0) -> Column:
+    """Return the column of the region's area, with a systematic error added in quadrature."""
+
+    def area(place: Localization) -> float | None:
+        found = region_or_none(widened(place, systematic_deg))
+        return None if found is None else found.area_deg2
+
+    return _number("region_deg2", "area of the stated region", "deg2", _of_place(area))
 
 
 def _away_from(name: str) -> Callable[[Record], float | None]:
@@ -91,7 +96,7 @@ _MORE: Final = (
         "deg",
         _of_place(lambda place: abs(_galactic(place)[1])),
     ),
-    _number("region_deg2", "area of the stated region", "deg2", _of_place(_region_deg2)),
+    _region_deg2(),
     _number("sun_deg", "from the Sun, at the time of the event", "deg", _away_from("Sun")),
     _number("moon_deg", "from the Moon, at the time of the event", "deg", _away_from("Moon")),
     Column(
@@ -119,6 +124,16 @@ def _named() -> Iterator[Column]:
 COLUMNS: Final[Mapping[str, Column]] = by_name(_named())
 """The columns of a record, and what else an expression may use, by name."""
 
+
+def columns_with(systematic_deg: float) -> Mapping[str, Column]:
+    """Return `COLUMNS`, where ``region_deg2`` has a systematic error [deg] in quadrature.
+
+    No other column changes: what a notice states stays as it is
+    (`icecube_plugin.sky.regions.widened`).
+    """
+    return {**COLUMNS, "region_deg2": _region_deg2(systematic_deg)} if systematic_deg else COLUMNS
+
+
 NAMES: Final[Mapping[str, Callable[[Record], Any]]] = {
     name: column.get for name, column in COLUMNS.items()
 }
@@ -143,10 +158,18 @@ _TYPES: Final = {
 }
 
 
-def expression(text: str, key: str) -> Test:
+def expression(text: str, key: str, columns: Mapping[str, Column] = COLUMNS) -> Test:
     """Return the test that an expression is.
 
     ``None`` is its answer where the record does not state what it asks for.
+
+    Parameters
+    ----------
+    text : str
+    key : str
+        Where it stands, for errors.
+    columns : mapping
+        `COLUMNS`, or those of `columns_with`.
 
     Raises
     ------
@@ -165,7 +188,7 @@ def expression(text: str, key: str) -> Test:
         raise ConfigError(f"cannot read {text!r:.80}: too deep", key=key) from error
     if found != _FLAG:
         raise ConfigError(f"{text!r:.80} is {found}, not true or false", key=key)
-    return _evaluated(text, tree.body, key)
+    return _evaluated(text, tree.body, key, columns)
 
 
 def check_name(field: str, value: str, key: str) -> None:
@@ -188,7 +211,7 @@ def _is_assignment(text: str) -> bool:
         return False
 
 
-def _evaluated(text: str, tree: ast.expr, key: str) -> Test:
+def _evaluated(text: str, tree: ast.expr, key: str, columns: Mapping[str, Column]) -> Test:
     try:
         from simpleeval import EvalWithCompoundTypes, InvalidExpression
     except ImportError as error:
@@ -199,7 +222,7 @@ def _evaluated(text: str, tree: ast.expr, key: str) -> Test:
     evaluator = EvalWithCompoundTypes(functions={})
 
     def test(record: Record) -> bool | None:
-        evaluator.names = {name: NAMES[name](record) for name in names}
+        evaluator.names = {name: columns[name].get(record) for name in names}
         try:
             return bool(evaluator.eval(text, previously_parsed=tree))
         except (InvalidExpression, ArithmeticError, TypeError, ValueError):

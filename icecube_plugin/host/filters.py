@@ -18,6 +18,7 @@
     min_sigma_post = 2.0                          # sigma after trials and all searches, one-sided
     max_error_radius_deg = 2.0                    # of the region that the notice states [deg]
     max_region_deg2 = 10.0                        # area of the stated region
+    systematic_deg = 0.2                          # added in quadrature for region_deg2
     min_moon_deg = 30.0                           # from the Moon, at the time of the event
     dec_deg = [-5.0, 30.0]                        # declination, from and to [deg, ICRS]
     within = [{ra_deg = 77.36, dec_deg = 5.69, radius_deg = 3.0}]   # in any of these circles
@@ -32,6 +33,10 @@ key), ``far_per_year``, ``p_post``, ``sigma_post``, ``real``, ``repeat``, ``topi
 time from now on, within 24 hours (``within_h``), when at a site the position is higher than
 ``min_altitude_deg`` (30), the Sun lower than ``max_sun_altitude_deg`` (-12), and the Moon at least
 ``min_moon_deg`` away (0).
+
+``systematic_deg`` is added in quadrature to each side of the region where the notice does not say
+that this covers systematic effects: in ``region_deg2`` of this filter and its ``when``. What is
+delivered, and every other name, stays as stated.
 
 What a notice does not state passes no limit on it; set ``unstated = true`` to let it pass. An
 expression that needs an unstated value is false then. Who got an alert gets what follows of its
@@ -56,13 +61,14 @@ from msgspec import Meta, Struct
 
 from icecube_hooks import Alert, AlertKind, ConfigError, Direction, Localization, Record, Status
 from icecube_hooks.host import nearest
+from icecube_plugin.alerts.columns import Column
 from icecube_plugin.sinks.memory import SCHEMA, Memory, key_of, plain
 from icecube_plugin.sky.directions import separation_deg
 from icecube_plugin.sky.observing import DARK_SUN_DEG, HIGH_ENOUGH_DEG, windows
 from icecube_plugin.sky.site import site_of
 
 from .config import SinkConfig
-from .expressions import NAMES, NUMBERS, Test, check_name, expression
+from .expressions import NAMES, NUMBERS, Test, check_name, columns_with, expression
 from .store import Store
 
 __all__ = ["FILTERS", "NAMES", "expression", "make_filter"]
@@ -95,15 +101,19 @@ def make_filter(
     path = f"sinks.{config.name}.filter"
     wanted = dict(config.filter)
     unstated = _flag(wanted.pop("unstated", False), f"{path}.unstated")
+    systematic = wanted.pop("systematic_deg", 0.0)
+    columns = columns_with(_number(systematic, f"{path}.systematic_deg", 0.0, 90.0))
     tests = [
-        _made(name, value, path)
+        _made(name, value, path, columns)
         for name, value in wanted.items()
         if name in _TESTS and name != "kinds"
     ]
-    kinds = [_made("kinds", wanted["kinds"], path)] if "kinds" in wanted else []
-    limits = [_made(name, value, path) for name, value in wanted.items() if name not in _TESTS]
+    kinds = [_made("kinds", wanted["kinds"], path, columns)] if "kinds" in wanted else []
+    limits = [
+        _made(name, value, path, columns) for name, value in wanted.items() if name not in _TESTS
+    ]
     if config.when is not None:
-        limits.append(expression(config.when, f"sinks.{config.name}.when"))
+        limits.append(expression(config.when, f"sinks.{config.name}.when", columns))
 
     if tells_others and AlertKind.LVK_GW not in wanted.get("kinds", ()):
         tests.append(lambda record: record.alert.kind is not AlertKind.LVK_GW)
@@ -168,14 +178,14 @@ def _everything(_record: Record) -> bool:
     return True
 
 
-def _made(name: str, value: Any, path: str) -> Test:
+def _made(name: str, value: Any, path: str, columns: Mapping[str, Column]) -> Test:
     key = f"{path}.{name}"
     if (known := _TESTS.get(name) or _LIMITS.get(name)) is not None:
         return known(value, key)
     if name not in _SIDES:
         hint = nearest(name, FILTERS)
         raise ConfigError("unknown key", key=key, hint=hint)
-    get, limit = NAMES[name[4:]], _number(value, key)
+    get, limit = columns[name[4:]].get, _number(value, key)
     passes = operator.ge if name.startswith("min_") else operator.le
 
     def test(record: Record) -> bool | None:
@@ -337,5 +347,5 @@ _LIMITS: Final[Mapping[str, Maker]] = {
     "observable": _observable,
 }
 
-FILTERS: Final = (*_TESTS, *_LIMITS, *sorted(_SIDES), "unstated")
+FILTERS: Final = (*_TESTS, *_LIMITS, *sorted(_SIDES), "systematic_deg", "unstated")
 """The names of all filters; ``min_`` and ``max_`` are there for every number of a record."""

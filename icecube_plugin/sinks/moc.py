@@ -18,12 +18,16 @@ import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from icecube_hooks import ConfigError, Localization, Record, SinkType, hookimpl
 from icecube_plugin.alerts.file_names import record_file_name
 from icecube_plugin.disk import absolute, replace_file, sync_folder, usable_folder, wrong
 from icecube_plugin.extras import pip_line
 from icecube_plugin.sky.mocs import LEVELS, moc_area, moc_bytes
+from icecube_plugin.sky.regions import widened
 from icecube_plugin.sky.skymaps import DEFAULT_FOLDER, Maps
 
 __all__ = ["Moc"]
@@ -39,6 +43,9 @@ class Moc:
     maps : str or path
         Folder of sky maps, by default where ``plot --fetch`` puts them: of those that are there the
         regions are taken.
+    systematic_deg : float
+        Added in quadrature to a stated region that does not cover systematic effects [deg]; a sky
+        map is taken as it is.
     sync : bool
         Whether a batch is on the disk, not only in the system's memory, when `write` returns.
 
@@ -53,11 +60,13 @@ class Moc:
         *,
         folder: str | os.PathLike[str] = "icecube-alerts-data/moc",
         maps: str | os.PathLike[str] = DEFAULT_FOLDER,
+        systematic_deg: Annotated[float, Meta(ge=0.0, le=90.0)] = 0.0,
         sync: bool = True,
     ) -> None:
         if find_spec("mocpy") is None:
             raise ConfigError("needs mocpy", key="type", hint=pip_line("moc"))
         self.folder = usable_folder(absolute(folder, "folder"), "folder")
+        self.systematic_deg = systematic_deg
         self.sync = sync
         self._maps = Maps(maps)
 
@@ -83,7 +92,7 @@ class Moc:
         return self.folder / record_file_name(record, f"{100 * containment:.0f}.fits")
 
     def _write_one(self, record: Record) -> None:
-        places = list(_places(record))
+        places = [widened(place, self.systematic_deg) for place in _places(record)]
         for level in LEVELS:
             path = self.path(record, level)
             if path.exists():

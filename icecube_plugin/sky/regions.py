@@ -148,6 +148,41 @@ def resized(place: Localization, containment: float) -> Localization | None:
     )
 
 
+def widened(place: Localization, systematic_deg: float) -> Localization:
+    """Return the place with a systematic error added in quadrature to each side of its region.
+
+    Nothing is added where the notice says that its region covers systematic effects, or states
+    none.
+
+    Parameters
+    ----------
+    place : Localization
+    systematic_deg : float
+        At the containment of the region [deg]; a true angle.
+    """
+    if not systematic_deg or place.systematic_included:
+        return place
+    radius, ellipse, box = place.error_radius_deg, place.ellipse, place.asymmetric
+    shrink = max(math.cos(math.radians(place.dec_deg)), EDGE_DEG)
+    in_ra = min(systematic_deg / shrink, 360.0)
+    return place.replace(
+        error_radius_50_deg=None,  # is scaled from the region then
+        error_radius_deg=radius and math.hypot(radius, systematic_deg),
+        ellipse=ellipse
+        and ellipse.replace(
+            semi_major_deg=math.hypot(ellipse.semi_major_deg, systematic_deg),
+            semi_minor_deg=math.hypot(ellipse.semi_minor_deg, systematic_deg),
+        ),
+        asymmetric=box
+        and box.replace(
+            ra_minus_deg=math.hypot(box.ra_minus_deg, in_ra),
+            ra_plus_deg=math.hypot(box.ra_plus_deg, in_ra),
+            dec_minus_deg=math.hypot(box.dec_minus_deg, systematic_deg),
+            dec_plus_deg=math.hypot(box.dec_plus_deg, systematic_deg),
+        ),
+    )
+
+
 class Area(Protocol):
     """What a stated region and that of a sky map have in common."""
 

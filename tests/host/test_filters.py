@@ -257,6 +257,25 @@ def test_names_of_the_sky_are_right() -> None:
     assert [NAMES[name](UNSTATED) for name in ("l_deg", "region_deg2", "sun_deg")] == [None] * 3
 
 
+@pytest.mark.parametrize(
+    ("limit", "included", "passes"),
+    [(1.2, False, False), (1.3, False, True), (1.2, None, False), (1.2, True, True)],
+)
+def test_a_systematic_error_is_added_to_the_region(
+    limit: float, included: bool | None, passes: bool
+) -> None:
+    """0.61 deg has 1.169 deg2; with 0.2 deg in quadrature it is 0.642 deg, 1.295 deg2."""
+    place = make_localization(systematic_included=included)
+    record = make_record(localization=place)
+    wanted = {"max_region_deg2": limit, "systematic_deg": 0.2}
+    assert make_filter(SinkConfig(name="a", type="json", filter=wanted))(record) is passes
+    text = f"region_deg2 < {limit} and error_radius_deg == 0.61"
+    config = SinkConfig(name="a", type="json", when=text, filter={"systematic_deg": 0.2})
+    assert make_filter(config)(record) is passes
+    assert make_filter(SinkConfig(name="a", type="json", when=text))(record)
+    assert record.alert.localization == place
+
+
 SITES = {"north": "60.0,0.0,0", "south": "-60.0,0.0,0"}
 
 

@@ -150,6 +150,21 @@ def test_a_search_has_its_neutrinos(tmp_path: Path, fixtures: Path) -> None:
     assert deg2(MOC.load(out)) == pytest.approx(3.1416 * (0.43**2 + 2.45**2), rel=0.01)
 
 
+def test_a_systematic_error_is_added(tmp_path: Path, fixtures: Path) -> None:
+    Moc(folder=tmp_path, maps=tmp_path, systematic_deg=0.2).write([make_record()])
+    half, most = (MOC.load(path) for path in sorted(tmp_path.glob("*.fits")))
+    assert deg2(most) == pytest.approx(3.1416 * (0.61**2 + 0.2**2), rel=0.02)
+    assert deg2(half) / deg2(most) == pytest.approx(0.301, rel=0.02)
+    file = str(fixtures / "gcn.classic.text.ICECUBE_ASTROTRACK_GOLD" / "136565_2186969_1.txt")
+    words = ["region", "136565_2186969", file, "--systematic-deg", "0.5", "-o"]
+    assert main([*words, str(tmp_path / "x.fits")]) == 0
+    found = deg2(MOC.load(tmp_path / "x.fits"))
+    assert found == pytest.approx(3.1416 * (1.14**2 + 0.5**2), rel=0.02)
+    assert main([*words, str(tmp_path / "x.reg")]) == 0
+    assert 'circle(346.11000,8.91000,4480.84")' in (tmp_path / "x.reg").read_text()  # from 68.39'
+    assert "+0.5 deg 90 %" in (tmp_path / "x.reg").read_text()
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 

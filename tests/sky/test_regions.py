@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from icecube_hooks import Localization
-from icecube_hooks.testing import make_alert
+from icecube_hooks import AsymmetricError, Ellipse, Localization
+from icecube_hooks.testing import make_alert, make_localization
 from icecube_plugin import sky
+from icecube_plugin.sky.regions import cap_area_deg2, region, widened
 from tests.plot.places import at, box, circle, ellipse
 
 WHOLE_SKY = 4 * math.pi * (180 / math.pi) ** 2
@@ -185,6 +186,35 @@ def test_area_of_a_long_ellipse_is_that_of_another_integration(major: float, min
     expected = 4 * quarter * math.degrees(1) ** 2
     area = sky.region(ellipse(10, 30, major, minor, 70.0)).area_deg2
     assert area == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_systematic_error_in_quadrature_is_that_of_a_sum_of_errors() -> None:
+    """The 90 % circle of two independent offsets, each with its own 90 % circle."""
+    rng = np.random.default_rng(1)
+    size = 0.61 / math.sqrt(-2 * math.log(0.1)), 0.2 / math.sqrt(-2 * math.log(0.1))
+    offsets = rng.normal(0.0, size[0], (2, 400_000)) + rng.normal(0.0, size[1], (2, 400_000))
+    wide = widened(make_localization(error_radius_50_deg=0.3), 0.2)
+    assert wide.error_radius_deg == pytest.approx(np.quantile(np.hypot(*offsets), 0.9), rel=0.01)
+    assert (wide.containment, wide.error_radius_50_deg) == (0.9, None)
+
+
+def test_what_a_systematic_error_is_added_to() -> None:
+    included = make_localization(systematic_included=True)
+    assert widened(included, 0.2) is included
+    axes = {"semi_major_deg": 3.0, "semi_minor_deg": 0.3}
+    ellipse = widened(make_localization(error_radius_deg=None, ellipse=Ellipse(**axes)), 0.4)
+    assert ellipse.error_radius_deg is None
+    assert ellipse.ellipse is not None
+    assert ellipse.ellipse.semi_minor_deg == pytest.approx(0.5)
+    sides = {"ra_minus_deg": 0.6, "ra_plus_deg": 0.0, "dec_minus_deg": 0.3, "dec_plus_deg": 0.0}
+    box = AsymmetricError(**sides)
+    place = make_localization(dec_deg=60.0, error_radius_deg=None, asymmetric=box)
+    wide = widened(place, 0.4).asymmetric
+    assert wide is not None  # 0.4 deg are 0.8 deg of right ascension there
+    assert (wide.ra_minus_deg, wide.ra_plus_deg) == pytest.approx((1.0, 0.8))
+    assert (wide.dec_minus_deg, wide.dec_plus_deg) == pytest.approx((0.5, 0.4))
+    at_pole = widened(place.replace(dec_deg=90.0), 0.4)
+    assert region(at_pole).area_deg2 == pytest.approx(cap_area_deg2(0.5), rel=1e-6)
 
 
 def test_axes_of_an_ellipse() -> None:

@@ -11,28 +11,35 @@ from collections.abc import Iterator
 
 from icecube_hooks import Localization
 from icecube_plugin.sky import region
+from icecube_plugin.sky.regions import widened
 
 from ._stories import Story
 
 __all__ = ["ds9"]
 
 
-def ds9(story: Story) -> bytes | None:
-    """Return the region file of an event, or ``None`` where no position is stated."""
-    lines = list(_lines(story))
+def ds9(story: Story, systematic_deg: float = 0.0) -> bytes | None:
+    """Return the region file of an event, or ``None`` where no position is stated.
+
+    With a systematic error, see `icecube_plugin.sky.regions.widened`; the labels say so.
+    """
+    lines = list(_lines(story, systematic_deg))
     if not lines:
         return None
     head = ("# Region file format: DS9 version 4.1", "icrs")
     return "".join(f"{line}\n" for line in (*head, *lines)).encode("ascii")
 
 
-def _lines(story: Story) -> Iterator[str]:
+def _lines(story: Story, systematic_deg: float) -> Iterator[str]:
     alert = story.placed.alert
-    if alert.localization is not None:
-        yield from _of_place(alert.localization, story.event.title)
-    for number, neutrino in enumerate(alert.coincident_events, start=1):
-        if neutrino.localization is not None:
-            yield from _of_place(neutrino.localization, f"neutrino {number}")
+    neutrinos = enumerate(alert.coincident_events, start=1)
+    stated = [(story.event.title, alert.localization)]
+    stated += [(f"neutrino {number}", neutrino.localization) for number, neutrino in neutrinos]
+    for label, place in stated:
+        if place is not None:
+            wide = widened(place, systematic_deg)
+            added = "" if wide is place else f" +{systematic_deg:g} deg"
+            yield from _of_place(wide, f"{label}{added}")
 
 
 def _of_place(place: Localization, label: str) -> Iterator[str]:
