@@ -33,28 +33,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["ICECUBE_ALERTS_AUTH"] = str(ROOT / "tests" / "no-credentials-here.toml")
 
 FULL = (
-    *("adapters/", "faults/", "fuzz/", "host/kafka/", "kafka_broker/", "report/", "security/"),
+    *("adapters/", "faults/", "fuzz/", "host/kafka/", "report/", "security/"),
     *("significance/test_monte_carlo", "supply_chain/", "test_tutorial", "test_write_a_sink"),
 )
+NIGHTLY = ("kafka_broker/",)
 SERVERS = {
     *("broker", "browser", "kafka", "kafka_cluster", "oidc", "peers", "postgres", "private_kafka"),
     *("private_postgres", "proxy", "stream"),
 }
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the tests marked long too")
-
-
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is not in the core suite (``full`` in pyproject.toml). Leave out what is long."""
-    if not config.getoption("--long"):
-        items[:] = [item for item in items if item.get_closest_marker("long") is None]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is not in the core suite: ``full`` and ``nightly`` in pyproject.toml."""
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if place.startswith(FULL) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("full")
+        if place.startswith(NIGHTLY):
+            item.add_marker("nightly")
 
 
 @pytest.fixture(scope="session")

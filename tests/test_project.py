@@ -44,7 +44,7 @@ def test_files_for_the_forge_are_yaml_and_call_what_is_there(file: Path) -> None
 def test_ci_has_the_parts_that_it_names() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     made = set(re.findall(r"^part_(\w+)\(\)", ci, re.MULTILINE))
-    named = [set(words.split()) for words in re.findall(r"parts=\(([^)]*)\)", ci)]
+    named = [set(re.split(r"[ |\"]+", w)) - {""} for w in re.findall(r"parts=\(([^)]*)\)", ci)]
     assert set().union(*named) == made
     done = subprocess.run([ROOT / ".ci" / "run", "nothing"], capture_output=True, text=True)
     assert (done.returncode, "usage" in done.stderr) == (2, True)

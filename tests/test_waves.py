@@ -119,13 +119,12 @@ def of_pixels(ra_deg: float, dec_deg: float) -> tuple[float, float]:
     order, ipix, probability = multi_order()
     area = 4 * math.pi * (180 / math.pi) ** 2 / 12 / 4.0**order
     ranked = sorted(range(len(ipix)), key=lambda i: -probability[i] / area[i])
+    lon, lat = (np.radians(ra_deg % 360) * u.rad, np.radians(dec_deg) * u.rad)
+    here = {n: int(healpix.lonlat_to_healpix(lon, lat, 2**n, order="nested")) for n in {*order}}
     total, level = float(np.sum(probability)), 0.0
     for i in ranked:
         level += float(probability[i]) / total
-        here = healpix.HEALPix(2 ** int(order[i]), order="nested")
-        lon, lat = (np.radians(ra_deg % 360) * u.rad, np.radians(dec_deg) * u.rad)
-        pixel = healpix.lonlat_to_healpix(lon, lat, here.nside, order="nested")
-        if int(pixel) == int(ipix[i]):
+        if here[order[i]] == ipix[i]:
             return level, float(probability[i] / total / area[i])
     raise AssertionError("off the map")
 

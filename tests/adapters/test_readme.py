@@ -1,12 +1,12 @@
 """The guide's snippets for other brokers, word for word but for addresses and topics.
 
-Each runs in an environment with this package and one of its extras, and nothing else.
+Each runs in an environment with this package and one of its extras, and nothing else; that of a
+TOM beside the others (`test_tom`).
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from tests.kafka_broker.broker import KafkaBroker
 from .conftest import ROOT, Peers, Program, configure, counts, interrupt, publish, wait_for
 from .test_comet import COMET, Comet, free_port, listens
 from .test_pygcn import LOCAL, serving
-from .test_tom import TOM, manage, targets, write_project
 
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
 SECTION = GUIDE.partition("## Inside other brokers")[2].partition("\n## ")[0]
@@ -56,22 +55,6 @@ def test_pygcn(peers: Peers, program: Program, tmp_path: Path) -> None:
         process = program(peers("pygcn"), LOCAL % server.port + snippet("pygcn"), tmp_path)
         wait_for(lambda: counts(tmp_path) == (1, 1), process, tmp_path)
         process.terminate()
-
-
-def test_tom(peers: Peers, tmp_path: Path) -> None:
-    python = peers("tom", *TOM)
-    write_project(tmp_path, settings=snippet("settings.py"))
-    (tmp_path / "icecube-alerts.toml").touch()
-    shutil.copy(NOTICE / "136392_25495567_1.json", tmp_path)
-    manage(python, tmp_path, "manage.py migrate")
-    assert "no issues" in manage(python, tmp_path, "manage.py check")
-    (tmp_path / "deliver.py").write_text(
-        "from django.conf import settings\n"
-        "from django.utils.module_loading import import_string\n"
-        "import_string(settings.HANDLER)(open('136392_25495567_1.json', 'rb').read())\n"
-    )
-    manage(python, tmp_path, "manage.py shell -c exec(open('deliver.py').read())")
-    assert list(targets(tmp_path)) == ["IceCube-220306A"]
 
 
 def test_comet(peers: Peers, program: Program, tmp_path: Path) -> None:

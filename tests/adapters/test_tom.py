@@ -40,6 +40,7 @@ from .conftest import (
     outcome,
     rows,
 )
+from .test_readme import NOTICE, snippet
 
 TOM: Final = ("tomtoolkit==3.1.0", "tom-alertstreams[gcn,hopskotch]==1.3.0", "six")
 DOCUMENT: Final = (ROOT / "docs" / "brokers-comet-tom.md").read_text()
@@ -340,7 +341,7 @@ RETRACTED = [record(name) for name in (
 )]
 
 found["orders"] = []
-for order in itertools.permutations(EVENT):
+for order in [*itertools.permutations(EVENT)][::5]:  # each comes first and last
     s = fresh()
     for one in order:
         s.write([one])
@@ -428,7 +429,7 @@ def found(python: str, database: Path, tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_target_does_not_depend_on_the_order(found: dict[str, Any]) -> None:
     first, *others = found["orders"]
-    assert len(others) == 23
+    assert len(others) == 4
     assert [order for order in others if order != first] == []
 
 
@@ -544,6 +545,7 @@ print("found " + json.dumps([
 """
 
 
+@pytest.mark.nightly
 def test_targets_are_the_events_of_the_corpus(python: str, project: Path, corpus: Path) -> None:
     """The same events, states and newest positions as `icecube_plugin.alerts.group` finds."""
     records = corpus_records(corpus)
@@ -581,6 +583,7 @@ def test_files_and_dead_letters(python: str, project: Path) -> None:
     assert "ra: expected a number from 0 to 360, got 9999.0" in said[-2]
 
 
+@pytest.mark.nightly
 def test_what_the_targets_could_not_take_is_delivered_later(python: str, project: Path) -> None:
     """Without our table nothing can be written; after ``migrate`` it can."""
     (project / "notices").mkdir()
@@ -601,6 +604,13 @@ def test_what_the_targets_could_not_take_is_delivered_later(python: str, project
     assert "1: " not in manage(python, project, retry)  # it is no dead letter
 
 
+def test_the_models_are_migrated(python: str, project: Path) -> None:
+    assert "No changes detected" in manage(
+        python, project, "manage.py makemigrations --check --dry-run icecube_alerts"
+    )
+
+
+@pytest.mark.nightly
 def test_the_migration_makes_our_table_only(python: str, project: Path) -> None:
     def tables() -> dict[str, str]:
         return dict(ask(project, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
@@ -608,15 +618,27 @@ def test_the_migration_makes_our_table_only(python: str, project: Path) -> None:
     def ours(names: dict[str, str]) -> set[str]:
         return {name for name in names if name.startswith("icecube_alerts_")}
 
-    assert "No changes detected" in manage(
-        python, project, "manage.py makemigrations --check --dry-run icecube_alerts"
-    )
     before = tables()
     assert "icecube_alerts_notice" in ours(before)
     manage(python, project, "manage.py migrate icecube_alerts zero")
     after = tables()
     assert ours(after) == set()
     assert after == {name: sql for name, sql in before.items() if name not in ours(before)}
+
+
+def test_the_guide(python: str, database: Path, tmp_path: Path) -> None:
+    """Its settings, and a notice that a broker of one's own hands over."""
+    write_project(tmp_path, settings=snippet("settings.py"))
+    shutil.copy(database, tmp_path)
+    (tmp_path / "icecube-alerts.toml").touch()
+    shutil.copy(NOTICE / "136392_25495567_1.json", tmp_path)
+    (tmp_path / "deliver.py").write_text(
+        "from django.conf import settings\n"
+        "from django.utils.module_loading import import_string\n"
+        "import_string(settings.HANDLER)(open('136392_25495567_1.json', 'rb').read())\n"
+    )
+    manage(python, tmp_path, "manage.py shell -c exec(open('deliver.py').read())")
+    assert list(targets(tmp_path)) == ["IceCube-220306A"]
 
 
 # --- without Django -----------------------------------------------------------------------------

@@ -119,10 +119,13 @@ def places(
     ("kind", "is_even"),
     [*((kind, even) for kind in KINDS for even in (True, False)), (AlertKind.CASCADE, True)],
 )
-def test_a_catalogue(kind: AlertKind, is_even: bool, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("n_spots", some_of(3_000, others=(30_000,)))
+def test_a_catalogue(
+    kind: AlertKind, is_even: bool, n_spots: int, rng: np.random.Generator
+) -> None:
     """By declination: so many are found as `counterparts` expects, and `chance` is right."""
     found = []
-    spots = list(places(rng, kind, 30_000, is_even))
+    spots = list(places(rng, kind, n_spots, is_even))
     for start in range(0, len(spots), 150):
         ra, sines = rng.uniform(0, 360, 7_000), rng.uniform(-1, 1, 7_000)
         catalogue = Catalogue(["S"] * ra.size, ra, np.degrees(np.arcsin(sines)))

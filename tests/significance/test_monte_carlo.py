@@ -36,6 +36,11 @@ SEASONS = 100_000
 GRID = np.concatenate([10.0 ** np.linspace(-4, -1, 13), np.linspace(0.15, 0.95, 17)])
 
 
+def some_of(*always: Any, others: tuple[Any, ...]) -> list[Any]:
+    """Return values, of which the others are for the night."""
+    return [*always, *(pytest.param(one, marks=pytest.mark.nightly) for one in others)]
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(1068)
@@ -136,10 +141,11 @@ def test_the_nearest_of_isotropic_alerts(rng: np.random.Generator) -> None:
     assert is_uniform(seen / 0.6)  # above, the seasons without any alert pile up
 
 
-def test_the_real_function_on_isotropic_alerts(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("seasons", some_of(300, others=(2_000,)))
+def test_the_real_function_on_isotropic_alerts(rng: np.random.Generator, seasons: int) -> None:
     half_s, post = 182.5 * 86_400.0, []
     source = Direction(ra_deg=77.36, dec_deg=5.69)
-    for _ in range(2_000):
+    for _ in range(seasons):
         alerts: list[Alert] = []
         for kind, rate in ALERT_RATES.items():
             n = rng.poisson(rate.per_year)
@@ -158,13 +164,6 @@ def test_the_real_function_on_isotropic_alerts(rng: np.random.Generator) -> None
 
 
 KINDS = (AlertKind.GOLD, AlertKind.BRONZE)
-
-
-def some_of(*always: Any, others: tuple[Any, ...]) -> list[Any]:
-    """Return values, of which the others are for ``--long``."""
-    return [*always, *(pytest.param(one, marks=pytest.mark.long) for one in others)]
-
-
 SHARE = 0.4
 """Of a year: the window."""
 GRID_DEG = np.concatenate([[0.0], np.geomspace(0.05, 180.0, 400)])

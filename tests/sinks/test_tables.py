@@ -152,8 +152,8 @@ def test_a_file_that_grew_is_the_one_that_is_made_at_once(
     """The rows of an event change late: its retraction has a name only, the last notice ties it."""
     records = [*tied_records(), *example_records()]
     grown = Table(path=tmp_path / name, rows=rows)
-    for record in (*records[3:], *records[:3]):
-        grown.write([record])
+    for batch in (records[3:6], records[6:], *([record] for record in records[:3])):
+        grown.write(batch)
     again = Table(path=tmp_path / f"b{name}", rows=rows)
     again.write([*records[3:], *records[:3]])
     assert plain(read(tmp_path / name)) == plain(read(tmp_path / f"b{name}"))
