@@ -30,10 +30,44 @@ def test_pre_commit_has_the_linter_of_ci() -> None:
     assert set(re.findall(r'"(ruff[^"]*)"', text)) == {pinned}
 
 
+SCHEMAS = {
+    ".github/workflows/*.yml": "github-workflows",
+    ".github/ISSUE_TEMPLATE/[!c]*.yml": "github-issue-forms",
+    ".github/ISSUE_TEMPLATE/config.yml": "github-issue-config",
+    ".github/dependabot.yml": "dependabot",
+    "CITATION.cff": "citation-file-format",
+    "docs/running/compose.yaml": "compose-spec",
+}
+
+
+@pytest.mark.parametrize("files", SCHEMAS)
+def test_files_of_others_formats_are_valid(files: str) -> None:
+    pytest.importorskip("check_jsonschema", reason="the extra lint is not installed")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    found = sorted(ROOT.glob(files))
+    assert found
+    done = subprocess.run(
+        [*command, f"vendor.{SCHEMAS[files]}", *found], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_commits_to_look_at_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    commits = re.findall(r"\| `([0-9a-f]{7})` \|", text)
+    assert len(commits) == 5
+    git = ("git", "-C", str(ROOT))
+    shallow = subprocess.run([*git, "rev-parse", "--is-shallow-repository"], capture_output=True)
+    if shallow.stdout.strip() != b"false":
+        pytest.skip("not a whole repository")
+    for commit in commits:
+        done = subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"])
+        assert done.returncode == 0, commit
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda f: f.name)
-def test_files_for_the_forge_are_yaml_and_call_what_is_there(file: Path) -> None:
+def test_files_for_the_forge_call_what_is_there(file: Path) -> None:
     text = file.read_text()
-    assert yaml.safe_load(text)
     ci = (ROOT / ".ci" / "run").read_text()
     for part in re.findall(r"\.ci/run (\w+)", text):
         assert f"\n{part}) parts=" in ci, part
