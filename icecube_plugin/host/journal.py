@@ -316,7 +316,8 @@ class Journal:
     def sightings(self, records: Sequence[Record]) -> list[Record]:
         """Return the records with where their notices came before, in the same batch, too."""
         known: dict[str, dict[tuple[object, ...], Sighting]] = {}
-        ids = json.dumps(list({record.alert.notice_id for record in records}))
+        notices = [record.alert.notice_id for record in records]
+        ids = json.dumps(list(set(notices)))
         if self.path.exists() and self._remembered:
             with self._reader.reading() as db:
                 oldest = _last(db) - self._remembered
@@ -325,8 +326,8 @@ class Journal:
                     if len(found) < MOST_SIGHTINGS:
                         found.setdefault((row[0], *row[2:]), _sighting(*row))
         noted, now = [], time.time()
-        for record in records:
-            found = known.setdefault(record.alert.notice_id, {})
+        for record, notice in zip(records, notices, strict=True):
+            found = known.setdefault(notice, {})
             noted.append(record.replace(sightings=tuple(found.values())) if found else record)
             place = _place(record.message)
             found.setdefault((record.id, *place), _sighting(record.id, now, *place))
