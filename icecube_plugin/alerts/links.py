@@ -5,6 +5,7 @@ Nothing is fetched. An address that stands in a notice is a link only if it is h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,11 @@ _AMON_PAGES = {
     AlertKind.EHE: "notices_amon/{event}_{run}",
 }
 """GCN's page of all notices of an event, as its circulars cite it."""
+
+
+_GCN_NAME: Final = re.compile(r"IceCube-\d{6}[A-Z]")
+"""Names of which GCN has a page, which it makes of the subjects of circulars (its circulars.lib.ts:
+no cascades). It is there when the first circular is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +132,10 @@ def _circulars(event: Event) -> Iterator[Link]:
     for number in dict.fromkeys(alert.circular_number for alert in event.circulars):
         if number is not None:  # once, however often it was corrected
             yield Link(text=f"GCN Circular {number}", href=circular_url(number))
+    names = (name for alert in event.circulars for name in alert.event_names)
+    if (name := next(filter(_GCN_NAME.fullmatch, names), None)) is not None:
+        href = f"https://gcn.nasa.gov/circulars/events/{name.lower()}"
+        yield Link(text="GCN event page", href=href, note="all circulars of the event")
     if event.is_named:
         query = _query({"query": event.title})
         href = f"https://gcn.nasa.gov/circulars?{query}"
@@ -193,6 +203,9 @@ def _catalogues(place: Direction | Localization, label: str) -> Iterator[Link]:
     aladin = {"target": position, "fov": f"{min(max(4 * radius_deg, 0.5), 180.0):.4g}"}
     href = f"https://aladin.cds.unistra.fr/AladinLite/?{_query(aladin)}"
     yield Link(text=f"Aladin{label}", href=href, note="sky image")
+    esasky = {**aladin, "cooframe": "J2000", "sci": "true"}
+    href = f"https://sky.esa.int/esasky/?{_query(esasky)}"
+    yield Link(text=f"ESASky{label}", href=href, note="images and catalogues of space missions")
 
 
 def _query(values: dict[str, str]) -> str:

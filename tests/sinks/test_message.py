@@ -162,11 +162,19 @@ def test_links() -> None:
         "https://gcn.gsfc.nasa.gov/notices_amon_g_b/137840_57034692.amon",
         "https://aladin.cds.unistra.fr/AladinLite/?target=345.8200%20%2B9.1400&fov=2.44",
         "https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=345.8200%20%2B9.1400&CooFrame=ICRS",
+        "https://sky.esa.int/esasky/?target=345.8200%20%2B9.1400&fov=2.44&cooframe=J2000&sci=true",
     ):
         assert f": {link}" in text
+    assert "circulars/events" not in text  # GCN makes it of the first circular
     assert "http" not in compose(make_record(tense=Tense.TEST), now=NOW).text()
     hese = make_record(kind=AlertKind.HESE, run_id=132628, event_id=41485283)
     assert "/notices_amon/41485283_132628.amon" in compose(hese, now=NOW).text()
+
+
+def test_page_of_the_event_at_gcn(fixtures: Path) -> None:
+    record = read(fixtures / "gcn.circulars/track_33633.txt")
+    text = compose(record, now=NOW).text()
+    assert ": https://gcn.nasa.gov/circulars/events/icecube-230416a\n" in text
 
 
 def test_every_neutrino_of_a_search_is_looked_at(fixtures: Path) -> None:
