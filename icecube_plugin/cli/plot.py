@@ -141,9 +141,9 @@ def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
         return plot.sky_map(story, tests=True, skymap=_skymap(arguments, story), **size)
     record = next((one for one in reversed(story) if _place(one) is not None), story[-1])
     if what == "visibility":
-        return plot.visibility(
-            record, arguments.site, night_of=arguments.night, now=datetime.now(UTC), **size
-        )
+        others = [one for one in story if one is not record]
+        when = {"night_of": arguments.night, "now": datetime.now(UTC)}
+        return plot.visibility(record, arguments.site, others=others, **when, **size)
     skymap = _skymap(arguments, [record])
     others = [
         one for one in records if one is not record and (arguments.tests or one.alert.is_real)

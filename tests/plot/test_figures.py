@@ -43,7 +43,8 @@ def test_visibility_says_where_and_when() -> None:
     figure = visibility(of(circle(210, -30, 1), trigger_time=T0), "paranal")
     axes: Any = figure.axes[0]
     assert said(figure) == (
-        "GOLD track IceCube-230416A, revision 0\nfrom Paranal, night of 2023-04-15"
+        "GOLD track IceCube-230416A, revision 0, 2023-04-16 07:42:31 UTC\n"
+        "from Paranal, night of 2023-04-15"
     )
     altitude = axes.lines[2].get_ydata()
     assert np.nanmax(altitude) == pytest.approx(84.6, abs=0.3)

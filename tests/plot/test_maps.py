@@ -174,10 +174,10 @@ def test_finder_follows_the_newest_region() -> None:
     """An old region of 10 deg, 20 deg away, does not make a frame around one of 0.5 deg."""
     old = of(circle(30.0, 0.0, 10.0), revision=0)
     new = of(circle(10.0, 0.0, 0.5), revision=1, status=Status.UPDATE, raw=b"1")
-    assert field_of(new, [old]).half_deg == pytest.approx(1.15 * 2.5 * 0.5, rel=0.01)
-    assert "other revision, 20° away" in texts(finder(new, others=[old]))
-    near = of(circle(10.8, 0.0, 0.3), revision=0)
-    assert field_of(new, [near]).half_deg == pytest.approx(1.15 * 1.1, rel=0.01)
+    assert field_of(new, [old]).half_deg == pytest.approx(1.15 * 0.5, rel=0.01)
+    assert "other revision, 20° E" in texts(finder(new, others=[old]))
+    near = of(circle(10.4, 0.0, 0.3), revision=0)
+    assert field_of(new, [near]).half_deg == pytest.approx(1.15 * 0.7, rel=0.01)
     assert "other revision" in texts(finder(new, others=[near]))
 
 

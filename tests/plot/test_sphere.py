@@ -121,7 +121,8 @@ def test_area_of_any_circle(place: Localization) -> None:
     # An edge exactly through a pole: there the drawn polygon loses half a percent.
     assume(abs(abs(place.dec_deg or 0.0) + place.error_radius_deg - 90.0) > 1e-6)
     cap = 2 * math.pi * (1 - math.cos(math.radians(place.error_radius_deg)))
-    assert check_area(place, 360, 4e-3) == pytest.approx(cap * math.degrees(1) ** 2, rel=4e-3)
+    # Beside a pole, where the map is cut, 360 straight pieces lose up to half a percent.
+    assert check_area(place, 360, 6e-3) == pytest.approx(cap * math.degrees(1) ** 2, rel=6e-3)
 
 
 def check_area(place: Localization, points: int, tolerance: float) -> float:

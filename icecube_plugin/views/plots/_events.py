@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,8 +35,11 @@ SAME_CONTAINMENT: Final = 0.005
 FINDER_POINTS: Final = 96
 MIN_HALF_DEG: Final = 0.5
 MAX_HALF_DEG: Final = 50.0
-WIDEST: Final = 2.5
-"""A frame is at most so much wider than the newest region: older ones may go beyond it."""
+WIDEST: Final = 2.0
+"""A frame takes in older regions as long as it is at most so much wider than the newest one."""
+
+INNER: Final = 0.94
+COMPASS: Final = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 class PlotError(IceCubePluginError, ValueError):
@@ -80,6 +84,7 @@ class Look(NamedTuple):
     """How a region looks beside others: dashes mean "scaled", and nothing else."""
 
     opacity: float = 1.0
+    width: float = 1.6
     is_dashed: bool = False
     is_filled: bool = False
     has_marker: bool = True
@@ -89,9 +94,9 @@ LOOKS: Final[Mapping[str, Look]] = {
     "stated": Look(is_filled=True),
     "inner": Look(has_marker=False),
     "scaled": Look(is_dashed=True, has_marker=False),
-    "older": Look(opacity=0.5),
-    "neutrino": Look(opacity=0.8),
-    "other": Look(opacity=0.6),
+    "older": Look(opacity=0.5, width=1.1),
+    "neutrino": Look(opacity=0.8, width=1.1),
+    "other": Look(opacity=0.6, width=0.8),
 }
 """By role: what the newest notice states of the event, and within that; what is scaled from it;
 where the event was before; neutrinos of a search; other events."""
@@ -168,6 +173,14 @@ def heading_of(one: Drawn) -> str:
     return f"{heading(one.kind)} {one.label}{doubts}, {one.notice}{when}"
 
 
+def drawn_with(record: Record, others: Iterable[Record]) -> tuple[Drawn, list[Event], list[Record]]:
+    """Return the event of a record, the other events, and which of the records are of it."""
+    records = [record, *others]
+    first, *rest = group(one.alert for one in records)  # they stand in the order of their alerts
+    own = {id(alert) for alert in first.alerts}
+    return _drawn(first), rest, [one for one in records if id(one.alert) in own]
+
+
 def provenance(records: Sequence[Record]) -> str:
     """Say what a picture is made of."""
     times = [r.alert.notice_time or r.message.timestamp for r in records]
@@ -224,12 +237,16 @@ def last_place(one: Drawn) -> Localization:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """What a finder shows: shapes of an event and others around a centre, out to `half_deg`."""
+    """What a finder shows: shapes of an event and others around a centre, out to `half_deg`.
+
+    `story` is what is known of the event.
+    """
 
     event: Drawn
     centre: Localization
     half_deg: float
     shapes: tuple[Shape, ...]
+    story: tuple[Record, ...]
 
     def offsets(self, shape: Shape) -> tuple[float, float]:
         """Return where a shape is: offsets to the east and north [deg]."""
@@ -238,7 +255,8 @@ class Field:
 
     def outline(self, shape: Shape) -> tuple[Floats, Floats] | None:
         """Return the offsets of the edge of its region; ``None`` where none is stated."""
-        edge = outline_deg(shape.place, FINDER_POINTS)
+        wide = size_deg(shape.place) / self.half_deg  # of a large one only a piece is seen
+        edge = outline_deg(shape.place, int(FINDER_POINTS * min(max(wide, 1.0), 15.0)))
         return None if edge is None else self._flat(*edge)
 
     def points(self, shape: Shape) -> Floats:
@@ -252,9 +270,23 @@ class Field:
         """Return how far a shape goes from the centre, along either axis."""
         return float(abs(self.points(shape)).max())
 
+    def way_to(self, shape: Shape) -> str:
+        """Say where a position beyond the frame is; empty if it is inside."""
+        east, north = self.offsets(shape)
+        if max(abs(east), abs(north)) < self.half_deg:
+            return ""
+        point = COMPASS[round(math.degrees(math.atan2(east, north)) / 45) % 8]
+        return f"{math.hypot(east, north):.3g}° {point}"
+
     def is_inside(self, shape: Shape) -> bool:
-        """Whether a shape has a point inside of the frame."""
-        return bool((abs(self.points(shape)).max(axis=0) < self.half_deg).any())
+        """Whether enough of a shape is inside of the frame for a name beside it."""
+        return len(self.inner_points(shape)) > 0
+
+    def inner_points(self, shape: Shape) -> Floats:
+        """Return the offsets of its points inside of the frame, the position last; a row each."""
+        points: Floats = self.points(shape).T
+        inner: Floats = points[abs(points).max(axis=1) < INNER * self.half_deg]
+        return inner
 
     def _flat(self, ra_deg: Any, dec_deg: Any) -> Any:
         return tangent(ra_deg, dec_deg, self.centre.ra_deg, self.centre.dec_deg)
@@ -268,26 +300,25 @@ def field_of(record: Record, others: Iterable[Record], skymap: Pixels | None = N
     PlotError
         If neither the record nor another notice of its event has a position.
     """
-    alert, events = record.alert, group([record.alert, *(other.alert for other in others)])
-    main = _drawn(events[0])  # groups stand in the order of their first alerts
+    alert, (main, beside_it, story) = record.alert, drawn_with(record, others)
     centre = place_of(alert) or next(iter((*reversed(main.places), *main.neutrinos)), None)
     if centre is None:
         raise PlotError(f"{shown(alert.notice_id)} states no position")
     own = tuple(_own_shapes(main, centre))
-    found = Field(event=main, centre=centre, half_deg=MAX_HALF_DEG, shapes=own)
+    found = Field(event=main, centre=centre, half_deg=MAX_HALF_DEG, shapes=own, story=tuple(story))
     found = replace(found, half_deg=_half_deg(found, skymap))
-    beside = tuple(shape for shape in _neighbours(events[1:]) if found.is_inside(shape))
+    beside = tuple(shape for shape in _neighbours(beside_it) if found.is_inside(shape))
     return replace(found, shapes=(*beside, *own))
 
 
 def _half_deg(field: Field, skymap: Pixels | None) -> float:
-    """Return half of the frame: all of what the newest notice says, the rest within limits."""
+    """Return half of the frame: all of what the newest notice says, and what is not far beyond."""
     newest = [field.reach_deg(one) for one in field.shapes if one.role in ("stated", "scaled")]
     if skymap is not None:
         newest.append(skymap.reach_deg(field.centre.ra_deg, field.centre.dec_deg, MOST))
     need = max(MIN_HALF_DEG, *newest)
-    wish = max(need, *map(field.reach_deg, field.shapes))
-    return min(1.15 * min(wish, WIDEST * need), MAX_HALF_DEG)
+    near = (reach for reach in map(field.reach_deg, field.shapes) if reach <= WIDEST * need)
+    return min(1.15 * max(need, *near), MAX_HALF_DEG)
 
 
 def _own_shapes(main: Drawn, centre: Localization) -> Iterator[Shape]:

@@ -13,6 +13,7 @@ from icecube_plugin.sky.projections import tangent
 
 from ._events import Field, Shape, field_of, heading_of, provenance
 from ._figure import (
+    FAINT,
     INK,
     NAMES_UP_TO,
     Axes,
@@ -93,7 +94,7 @@ def finder(
     handles += [entry("source of a catalogue", "+", color=SOURCE)] if sources else []
     legend(axes, handles, loc="upper left", bbox_to_anchor=(1.13, 1.0))
     write_heading(figure, f"{heading_of(field.event)}\n{_place_text(field.centre)}")
-    caption(figure, (*_finder_caption(field), provenance([record])))
+    caption(figure, (*_finder_caption(field), provenance(field.story)))
     return figure
 
 
@@ -214,13 +215,12 @@ def _draw_shape(axes: Axes, field: Field, shape: Shape) -> None:
     from matplotlib.patches import Polygon
 
     look, style, edge = shape.look, shape.style, field.outline(shape)
-    is_main = shape.role in ("stated", "inner", "scaled")
     if edge is not None:
         axes.add_patch(
             Polygon(
                 np.column_stack(edge), closed=True, fc=(*rgb(style.colour), 0.12 * look.is_filled),
-                ec=(*rgb(style.colour), look.opacity), lw=1.6 if is_main else 1.0,
-                ls="--" if look.is_dashed else "-", zorder=3 if is_main else 2, label=shape.label,
+                ec=(*rgb(style.colour), look.opacity), lw=look.width, label=shape.label,
+                ls="--" if look.is_dashed else "-", zorder=2 + (look.width > 1.5),
             )
         )  # fmt: skip
     if look.has_marker:
@@ -233,11 +233,9 @@ def _names(field: Field) -> Iterator[tuple[str, float, float]]:
     """Yield the names of neighbours at a point that is inside of the frame."""
     for shape in field.shapes:
         if shape.role == "other":
-            points = field.points(shape).T
-            inner = points[abs(points).max(axis=1) < 0.94 * field.half_deg]
-            if len(inner):
-                own = inner[-1] if (inner[-1] == points[-1]).all() else inner[len(inner) // 2]
-                yield shape.label, *own
+            inner, position = field.inner_points(shape), field.offsets(shape)
+            own = inner[-1] if tuple(inner[-1]) == position else inner[len(inner) // 2]
+            yield shape.label, *own
 
 
 def _finder_entries(field: Field) -> list[Any]:
@@ -246,13 +244,13 @@ def _finder_entries(field: Field) -> list[Any]:
     for shape in reversed(field.shapes):
         if shape.role == "other":
             continue
-        label = shape.label
-        if not field.is_inside(shape):
-            label += f", {math.hypot(*field.offsets(shape)):.3g}° away"
+        label = ", ".join(filter(None, (shape.label, field.way_to(shape))))
         line = "none" if field.outline(shape) is None else "--" if shape.look.is_dashed else "-"
         colour = (*rgb(shape.style.colour), shape.look.opacity)
         marker = shape.style.marker if shape.look.has_marker else ""
         seen.setdefault(label, entry(label, marker, color=colour, linestyle=line, lw=1.2))
+    if any(shape.role == "other" for shape in field.shapes):
+        seen["other"] = entry("another event, by its name", color=FAINT, linestyle="-", lw=0.8)
     if field.event.is_retracted:
         seen["retracted"] = entry("retracted", "x", mew=2, markersize=8)
     return list(seen.values())[:NAMES_UP_TO]

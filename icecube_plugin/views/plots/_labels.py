@@ -17,6 +17,7 @@ DISTANCES: Final = (6, 14, 24, 36, 50, 66)
 """How far a name may stand from its point [points], near ones first."""
 OFFSETS: Final = [(far * x, far * y) for far in DISTANCES for x, y in DIRECTIONS]
 LEADER_FROM: Final = 20
+BEHIND: Final = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
 POINT: Final = 4
 """Half of what a marker takes [points]."""
 
@@ -36,6 +37,7 @@ def place_names(axes: Axes, names: Iterable[tuple[str, float, float]], size: flo
         label: Any = axes.annotate(
             text, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=size, color=INK,
             zorder=7, parse_math=False, ha="center", va="center", annotation_clip=False,
+            bbox=BEHIND,
         )  # fmt: skip
         size_px = Text.get_window_extent(label, canvas.get_renderer()).size
         boxes = [_beside(point, size_px, x * scale, y * scale) for x, y in OFFSETS]

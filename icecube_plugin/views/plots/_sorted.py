@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import Record
 from icecube_plugin.alerts.words import UNCORRECTED
@@ -19,9 +19,9 @@ from ._figure import (
     legend,
     new_figure,
     title,
-    write,
     write_heading,
 )
+from ._labels import place_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,6 @@ __all__ = ["null_band", "sorted_p"]
 BANDS: Final = ((0.95, "#dbe7f0"), (0.68, "#b5cfe2"))
 COLOUR: Final = "#0072B2"
 NAMED: Final = 3
-NAME: Final[Any] = {"fontsize": 6.5, "va": "bottom", "rotation": 20}
 
 
 def null_band(n: int, share: float) -> tuple[Floats, Floats]:
@@ -110,13 +109,13 @@ def _draw(axes: Axes, stream: str, one: Season) -> None:
     values = [event.p_value for event in looks]
     for k, event in enumerate(looks, start=1):
         axes.plot(k, event.p_value, "o", color=COLOUR, ms=4, zorder=3)
-        if k <= NAMED:
-            write(axes, k * 1.06, event.p_value * 0.9, shown(event.event_key), **NAME)
     least = min(values)
     if one.n_searched is not None:
         least = min(least, _draw_bands(axes, one.n_searched))
     n = one.n_searched or len(looks)
     axes.set(xscale="log", yscale="log", xlim=(0.8, max(1.4 * n, 3.0)), ylim=(1.3, least / 3))
+    names = [shown(one.event_key) for one in looks[:NAMED]] + [""] * len(looks[NAMED:])
+    place_names(axes, zip(names, range(1, len(looks) + 1), values, strict=True), 6.5)
     axes.set_xlabel("rank", fontsize=8.5)
     axes.xaxis.set_major_formatter("{x:g}")
     axes.tick_params(labelsize=7.5)
@@ -133,7 +132,9 @@ def _draw_bands(axes: Axes, n: int) -> float:
     for share, colour in BANDS:
         axes.fill_between(rank, *null_band(n, share), color=colour, lw=0)
     axes.plot(rank, rank / (n + 1), color=FAINT, lw=0.9)
-    handles = [entry(f"{share:.0%} band", color=c, linestyle="-", lw=6) for share, c in BANDS]
+    handles = [
+        entry(f"{share * 100:.0f} % band", color=c, linestyle="-", lw=6) for share, c in BANDS
+    ]
     legend(axes, handles, loc="upper right")
     return float(null_band(n, BANDS[0][0])[0][0])
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
-from icecube_plugin.alerts.words import heading, notice_label
 from icecube_plugin.sky.observing import SUNSET_DEG, Night, airmass, evening_of, night
 from icecube_plugin.sky.site import Site, site_of
 
-from ._events import PlotError, place_of, provenance, shown, style_of
+from ._events import PlotError, drawn_with, heading_of, place_of, provenance, shown, style_of
 from ._figure import (
     INK,
     Axes,
@@ -44,6 +43,7 @@ def visibility(
     *,
     night_of: date | None = None,
     now: datetime | None = None,
+    others: Iterable[Record] = (),
     size_in: Size = (8.0, 5.2),
 ) -> Figure:
     """Draw the altitude of an alert through a night.
@@ -58,6 +58,8 @@ def visibility(
         was in daylight the next one.
     now : datetime, optional
         A moment to mark, if it is in sight.
+    others : iterable of Record
+        More notices of the event, which may name it.
     size_in : (float, float)
         Width and height [inches].
 
@@ -88,10 +90,9 @@ def visibility(
     _draw(axes, found, style_of(alert.kind).colour)
     for moment, text in ((alert.trigger_time, "event"), (now, "now")):
         _mark(axes, moment, text)
-    name = shown((alert.event_names or (alert.event_key or alert.notice_id,))[0])
-    what = f"{heading(alert.kind)} {name}, {shown(notice_label(alert))}"
-    write_heading(figure, f"{what}\nfrom {shown(at.name)}, night of {night_of}")
-    caption(figure, (*_caption(place, found), provenance([record])))
+    event, _, story = drawn_with(record, others)
+    write_heading(figure, f"{heading_of(event)}\nfrom {shown(at.name)}, night of {night_of}")
+    caption(figure, (*_caption(place, found), provenance(story)))
     return figure
 
 
