@@ -22,6 +22,7 @@ from icecube_plugin.cli.command import COMMANDS, main
 from icecube_plugin.host import Cursors, Journal
 from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.json_lines import read_lines
+from tests.test_readme import check_demo
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -72,7 +73,7 @@ def test_demo_reads_everything_but_the_broken_one(run: Run, tmp_path: Path, fixt
     assert done.returncode == 0, done.stderr
     notices = sum(len(list(folder.iterdir())) for folder in fixtures.glob("gcn.*")) - 1
     assert f"{notices} read, 1 refused (broken on purpose), 1 passed over" in done.stdout
-    assert "S200213t" in done.stdout
+    check_demo(done.stdout)
     files = list((tmp_path / "icecube-alerts-demo" / "json").iterdir())
     assert len(files) == notices
     lines = (tmp_path / "icecube-alerts-demo" / "alerts.jsonl").read_text().splitlines()
@@ -282,6 +283,9 @@ def test_a_place_that_cannot_be_written_is_waited_for(
         (["significance", "1.7"], 2, "expected a p-value in [0, 1], got 1.7"),
         (["--config", "nothing.toml", "plugins"], 2, "cannot read nothing.toml"),
         (["plugins", "--config", "nothing.toml"], 2, "cannot read nothing.toml"),
+        (["status"], 1, "(icecube-alerts listen starts one; --config names"),
+        (["init"], 2, "nobody is there to answer: --help lists the options"),
+        (["fluence", "x", "--dec", "5", "--energies", "1", "2"], 2, "cannot read x: No such file"),
     ],
 )
 def test_trouble_is_one_line(run: Run, words: list[str], code: int, message: str) -> None:
@@ -296,6 +300,27 @@ def test_only_what_is_missing_is_called_required(run: Run, command: str, missing
     said = run(command).stderr.splitlines()[-1]
     assert said.partition("the following arguments are required: ")[2].split(", ")[0] == missing
     assert "SOURCE" not in said
+
+
+def test_trouble_with_a_file_is_told_without_its_number(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    done = run("tail", "--lines", "folder")
+    assert (done.returncode, one_line(done)) == (
+        1,
+        "icecube-alerts: cannot use folder: Is a directory",
+    )
+
+
+def test_an_id_without_its_secret_is_named(run: Run) -> None:
+    said = one_line(run("listen", GCN_CLIENT_ID="x"))
+    assert "there is a client_id, but no client_secret (set GCN_CLIENT_SECRET, or " in said
+
+
+def test_sources_may_stand_behind_options(run: Run, tmp_path: Path, fixtures: Path) -> None:
+    folder = fixtures / "gcn.notices.icecube.gold_bronze_track_alerts"
+    done = run("region", "IC220306A", "-o", "a.reg", folder)
+    assert (done.returncode, (tmp_path / "a.reg").exists()) == (0, True), done.stderr
+    assert "unrecognized arguments: --what" in run("region", "x", "-o", "a.reg", "--what").stderr
 
 
 def test_debug_shows_the_traceback(run: Run) -> None:

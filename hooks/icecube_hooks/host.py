@@ -418,8 +418,9 @@ class PluginSet:
             reason = f"parser {broken[0]} cannot be made, and no other recognises this message"
             return NoticeError(reason, value=message.value).at(message)
         kind = NotOurs if any(parser.shared for parser in claiming) else NoticeError
-        reason = "no parser recognises this message" if message.value else "the message is empty"
-        return kind(reason, value=message.value).at(message)
+        if not message.value:
+            return kind("the message is empty").at(message)
+        return kind("no parser recognises this message", value=message.value).at(message)
 
     def _ask(self, parser: ParserType, message: Message) -> Alert | Record | None:
         parse = parser.parse if parser.make is None else self._function(parser)

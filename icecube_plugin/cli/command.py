@@ -75,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = _with_negatives(sys.argv[1:] if argv is None else argv)
     parser = _parser(argv)
     arguments, unknown = parser.parse_known_args(argv)
+    if hasattr(arguments, "sources") and not any(word.startswith("-") for word in unknown):
+        # argparse ends a list at the first option: `region EVENT -o FILE SOURCE`.
+        arguments.sources, unknown = [*arguments.sources, *unknown], []
     if unknown:
         parser.error(f"unrecognized arguments: {_without_values(unknown)}")
     _set_up_logging(arguments)
@@ -84,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except EOFError:
-        print("icecube-alerts: the answers ended too early", file=sys.stderr)
+        text = "nobody is there to answer: --help lists the options that say the same"
+        print(f"icecube-alerts: {text}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of our output has gone; Python would complain again at exit.
@@ -186,7 +190,10 @@ def _report(error: Exception) -> int:
     from icecube_hooks.host import in_words
 
     known = isinstance(error, IceCubePluginError | ModuleNotFoundError)
-    text = in_words(error) if known else str(error) if isinstance(error, OSError) else repr(error)
+    text = in_words(error) if known else repr(error)
+    if isinstance(error, OSError) and not known:
+        known = error.filename is not None
+        text = f"cannot use {error.filename}: {error.strerror}" if known else str(error)
     hint = "" if known else " (--debug shows where)"
     print(f"icecube-alerts: {text}{hint}", file=sys.stderr)
     if isinstance(error, ConfigError):

@@ -80,7 +80,7 @@ def _say_unknown(name: str, stories: Iterable[Story]) -> None:
     known = {clean(name).casefold(): clean(name) for story in stories for name in story.event.names}
     near = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(known[one] for one in near)}?" if near else ""
-    among = f"{len(known)} name{plural(len(known))}"
+    among = f"{len(known)} name{plural(len(known))}" if known else "no alerts at all"
     text = f"icecube-alerts: no event {clean(name)!r} among {among}{hint}"
     print(text, file=sys.stderr)
 

@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = configuration(arguments).data_folder
     now = read_status(folder)
     if now is None:
-        print(f"icecube-alerts: no host that listens has written into {folder}", file=sys.stderr)
+        text = f"no host that listens has written into {folder}"
+        hint = "icecube-alerts listen starts one; --config names the configuration of another"
+        print(f"icecube-alerts: {text} ({hint})", file=sys.stderr)
         return 1
     at = datetime.now(UTC)
     age_s, is_running = (at - datetime.fromisoformat(now["at"])).total_seconds(), runs(now, at)

@@ -178,7 +178,9 @@ def read_effective_area(path: str | os.PathLike[str], dec_deg: float) -> Effecti
         with file.open(encoding="utf-8", errors="replace") as lines:
             first = lines.readline().lstrip("# ").split()
         rows = _release(file) if tuple(first) == RELEASE else _with_units(file)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{path}: no effective area: {error}") from error
     low, high, south, north, area = rows
     chosen = [n for n in range(len(area)) if south[n] <= dec_deg < north[n]]

@@ -77,6 +77,7 @@ def test_it_goes_beside_a_host(host: str, tmp_path: Path) -> None:
     assert host in resolved(tmp_path, "3.11", host)
 
 
+@pytest.mark.nightly
 def test_the_oldest_that_we_allow_do(tmp_path: Path) -> None:
     """The lowest versions of what we name, in an environment of their own: the main job."""
     needs("uv")
@@ -195,6 +196,7 @@ def is_explained(found: dict[str, Any]) -> bool:
     return any(f"noqa: {rule}  # " in line for line in lines[first - 1 : last])
 
 
+@pytest.mark.nightly
 def test_a_bill_of_materials(tmp_path: Path) -> None:
     """Of this environment, as the tool would make it of a clean one."""
     needs("cyclonedx_py")

@@ -65,9 +65,10 @@ def client_options(config: KafkaConfig) -> dict[str, Any]:
             "make them at https://gcn.nasa.gov/quickstart",
         )
     if (config.client_id is None) != (config.client_secret is None):
-        missing = "client_secret" if config.client_secret is None else "client_id"
+        both = ("client_id", "client_secret")
+        there, missing = both if config.client_secret is None else both[::-1]
         raise ConfigError(
-            f"there is no {missing} beside the other one",
+            f"there is a {there}, but no {missing}",
             key=f"kafka.{missing}",
             hint=f"set GCN_{missing.upper()}, or icecube-alerts auth add",
         )
