@@ -55,7 +55,7 @@ _BY_CLASS: Final = {
     "TOPIC_AUTHORIZATION_FAILED": "the credentials do not allow to read {where}",
     "GROUP_AUTHORIZATION_FAILED": "the credentials do not allow this consumer group",
     "CLUSTER_AUTHORIZATION_FAILED": "the credentials do not allow this",
-    "UNKNOWN_TOPIC_OR_PART": "{where} is not there: check its name; icecube-alerts topics lists those that are",
+    "UNKNOWN_TOPIC_OR_PART": "{where} is not there: check its name (icecube-alerts topics)",
 }
 
 _UNREACHABLE: Final = ("_TRANSPORT", "_RESOLVE", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_SSL")
