@@ -111,6 +111,9 @@ def test_parse_says_that_a_folder_is_empty(run: Run, tmp_path: Path) -> None:
     done = run("parse", tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "icecube-alerts: no notice found\n"
+    (tmp_path / "empty").mkdir()
+    replayed = run("replay", tmp_path / "empty")
+    assert replayed.stderr.splitlines()[-1] == "icecube-alerts: no notice found"
 
 
 def test_parse_reads_standard_input(run: Run, fixtures: Path) -> None:

@@ -97,11 +97,17 @@ def prints_aside(arguments: argparse.Namespace) -> contextlib.AbstractContextMan
     return aside if arguments.json else contextlib.nullcontext()
 
 
-def table(rows: Iterable[Sequence[str]], header: Sequence[str], width: int | None = None) -> str:
+def table(
+    rows: Iterable[Sequence[str]],
+    header: Sequence[str],
+    width: int | None = None,
+    drop: Sequence[str] = (),
+) -> str:
     """Lay out rows in aligned columns under a header.
 
-    What is wider than the screen (or `width`) has its last column folded; if there is no room for
-    that, each row becomes a block of lines with the names of the columns, without empty ones.
+    What is wider than the screen (or `width`) loses columns, if `drop` names some: the empty ones,
+    then those, one after the other. Else its last column is folded; if there is no room for that,
+    each row becomes a block of lines with the names of the columns, without empty ones.
 
     Examples
     --------
@@ -114,21 +120,52 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str], width: int | Non
       WHAT IT IS  some
                   words
       N           1
+    >>> print(table([["a", "some words", "1"]], ["NAME", "WHAT IT IS", "N"], 18, ["WHAT IT IS"]))
+    NAME  N
+    a     1
+    (no room for WHAT IT IS)
     """
     lines = [list(header), *([str(cell) for cell in row] for row in rows)]
     limit = screen_columns() if width is None else width
+    if limit is not None and drop and (kept := _that_fit(lines, limit, drop)) is not None:
+        gone = [
+            name
+            for name, *cells in zip(*lines, strict=True)
+            if name not in kept[0] and {*cells} - {"", "-"}
+        ]
+        more = [folded(f"(no room for {', '.join(gone)})")] if gone else []
+        return "\n".join([table(kept[1:], kept[0], limit), *more])
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     before = sum(widths[:-1]) + 2 * len(widths[:-1])
     if limit is None or before + widths[-1] <= limit:
         return "\n".join(_row(line, widths) for line in lines)
     if limit - before >= FEWEST_COLUMNS:
-        folded = (_folded(line[-1], limit - before) for line in lines)
+        last = (_folded(line[-1], limit - before) for line in lines)
         return "\n".join(
             _row([*(line[:-1] if first else [""] * (len(line) - 1)), part], widths)
-            for line, parts in zip(lines, folded, strict=True)
+            for line, parts in zip(lines, last, strict=True)
             for first, part in zip([True, *[False] * len(parts)], parts, strict=False)
         )
     return "\n".join(_block(line, header, limit) for line in lines[1:])
+
+
+def _that_fit(
+    lines: Sequence[Sequence[str]], limit: int, drop: Sequence[str]
+) -> list[list[str]] | None:
+    """Return the columns that stay so that all fit; ``None`` if too many would have to go.
+
+    First all those without any value leave.
+    """
+    columns = list(zip(*lines, strict=True))
+    for leaves in (None, "", *drop):
+        columns = [
+            (name, *cells)
+            for name, *cells in columns
+            if name != leaves and not (leaves == "" and set(cells) <= {"", "-"})
+        ]
+        if sum(max(map(len, column)) + 2 for column in columns) - 2 <= limit:
+            return [list(line) for line in zip(*columns, strict=True)]
+    return None
 
 
 def _row(line: Sequence[str], widths: Sequence[int]) -> str:

@@ -36,11 +36,14 @@ class RunProgress:
     ----------
     source : Counted, optional
         What knows the total; without it only the number and rate of messages are told.
+    messages : int
+        How many have been read.
     """
 
     def __init__(self) -> None:
         self.shown = sys.stderr.isatty()
         self.source: Counted | None = None
+        self.messages = 0
         self._began_s = self._told_s = time.monotonic()
         self._began_at = 0
         self._width = 0
@@ -52,6 +55,7 @@ class RunProgress:
 
     def __call__(self, summary: Summary) -> None:
         """Show the state after a batch."""
+        self.messages = summary.messages
         now = time.monotonic()
         if not self.shown and now - self._told_s < EVERY_S:
             return

@@ -391,6 +391,12 @@ def _text(value: object) -> str:
 
 
 def _table(found: Sequence[Found]) -> str:
-    """Return the table, with separations only where they were asked for."""
+    """Return the table, with separations only where they were asked for.
+
+    On a narrow screen what decides stays: which, when, where, how well, how sure.
+    """
     width = len(HEADER) if found[0].separation_deg is not None else len(HEADER) - 2
-    return table([_row(one)[:width] for one in found], HEADER[:width])
+    rows = [_row(one)[:width] for one in found]
+    named = all(row[HEADER.index("NAME")] != "-" for row in rows)
+    drop = ("STATUS", "REV", "P POST", "FAR/YR", "EVENT" if named else "NAME", "KIND")
+    return table(rows, HEADER[:width], drop=drop)

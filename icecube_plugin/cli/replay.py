@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Final
 
 from icecube_plugin.host import FileSource
@@ -43,4 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     def source() -> FileSource:
         return FileSource(arguments.paths, topic=arguments.topic, batch_size=config.batch_size)
 
-    return run_host(config, source, arguments, RunProgress())
+    progress = RunProgress()
+    code = run_host(config, source, arguments, progress)
+    if not progress.messages:
+        print("icecube-alerts: no notice found", file=sys.stderr)
+    return code

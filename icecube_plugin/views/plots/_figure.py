@@ -132,11 +132,19 @@ def _smooth(level: Floats, dec_deg: Floats, skymap: Pixels) -> Floats:
     return found
 
 
+def _area(skymap: Pixels, level: float) -> str:
+    """Return the area of a region to three digits, a large one as people write it."""
+    deg2 = skymap.area_deg2(level)
+    return f"{deg2:.3g}" if deg2 < 999.5 else f"{float(f'{deg2:.3g}'):,.0f}"
+
+
 def skymap_entries(skymap: Pixels) -> list[Any]:
     """Return the legend of a sky map, with its areas."""
     return [
         entry(
-            f"sky map {level * 100:.0f} %: {skymap.area_deg2(level):.3g} deg²", linestyle="-", lw=w
+            f"sky map {level * 100:.0f} %: {_area(skymap, level)} deg²",
+            linestyle="-",
+            lw=w,
         )
         for level, w in zip(_LEVELS, _WIDTHS, strict=True)
     ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ._figure import FAINT, INK, Axes
 
-__all__ = ["place_names"]
+__all__ = ["BEHIND", "place_names"]
 
 DIRECTIONS: Final = (
     *((1.0, 0.7), (-1.0, 0.7), (1.0, -0.9), (-1.0, -0.9)),
@@ -17,7 +17,8 @@ DISTANCES: Final = (6, 14, 24, 36, 50, 66)
 """How far a name may stand from its point [points], near ones first."""
 OFFSETS: Final = [(far * x, far * y) for far in DISTANCES for x, y in DIRECTIONS]
 LEADER_FROM: Final = 20
-BEHIND: Final = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
+BEHIND: Final[Any] = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75}
+"""What a text stands on, so that lines under it do not strike it out."""
 POINT: Final = 4
 """Half of what a marker takes [points]."""
 

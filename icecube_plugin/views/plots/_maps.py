@@ -50,7 +50,7 @@ from ._figure import (
     title,
     write,
 )
-from ._labels import place_names
+from ._labels import BEHIND, place_names
 from ._svg import graticule, grid_labels, plane_lines
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def _set_up(axes: Axes) -> None:
     axes.add_patch(Ellipse((0, 0), 4, 2, fill=False, ec=INK, lw=1.0, zorder=5))
     for text, at in grid_labels():
         x, y = _xy(*at)
-        write(axes, x, y, text, fontsize=7.5, color="#666666", ha="center", va="center", zorder=1)
+        style = {"fontsize": 7.5, "color": "#666666", "ha": "center", "va": "center"}
+        write(axes, x, y, text, **style, zorder=1, bbox=BEHIND)
 
 
 def _xy(lon_deg: Any, dec_deg: Any) -> Any:
