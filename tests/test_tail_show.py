@@ -62,7 +62,7 @@ def test_tail_shows_the_last_ones_in_order(run: Run, kept: Path) -> None:
     done = run("tail")
     assert done.returncode == 0, done.stderr
     header, *lines = done.stdout.splitlines()
-    assert header.split()[:2] == ["ARRIVED", "(UTC)"]
+    assert header.split()[:2] == ["SENT", "(UTC)"]
     assert [line.split()[3] for line in lines] == [f"137840_{n}" for n in range(5, 15)]
     assert lines[0].endswith(
         "GOLD 137840_5 r0: RA 345.82 Dec +9.14 +-0.61 deg (90 %), signalness 0.34, 127 TeV, T0+40 s"
@@ -88,7 +88,7 @@ def test_tail_follows(kind: type[Sqlite | JsonLines], tmp_path: Path, env: dict[
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=env, text=True) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("ARRIVED")
+            assert process.stdout.readline().startswith("SENT")
             assert "IC230416A r0" in process.stdout.readline()
             sink.write([make_record(event_id=1), make_record(event_names=("IceCube-230416B",))])
             began = time.monotonic()

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     kept = kept_at(arguments)
     shown = screen()
     if not arguments.json:
-        shown.line(f"{'ARRIVED (UTC)':<19}  ALERT", "head")
+        shown.line(f"{'SENT (UTC)':<19}  ALERT", "head")
     new = New(kept)
     for record in deque(new.records(), maxlen=max(arguments.n, 0)):
         _print(record, shown, arguments.json)
@@ -103,4 +103,4 @@ def _print(record: Record, shown: Screen, as_json: bool) -> None:
     from icecube_plugin.views.pages import glance
 
     row = glance(record)
-    shown.line(f"{row.arrived:<19}  {row.headline}", row.tone)
+    shown.line(f"{row.sent:<19}  {row.headline}", row.tone)

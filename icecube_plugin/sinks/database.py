@@ -242,8 +242,7 @@ def _reading(
                 raise RefusedForGood("it has no tables of ours")
             yield connection, layout
     except SinkError as error:
-        key = "url" if file_of(address) is None else "path"
-        raise ConfigError(error.reason, key=key) from error
+        raise ConfigError(error.reason) from error
 
 
 @contextlib.contextmanager

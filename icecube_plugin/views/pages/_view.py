@@ -565,9 +565,9 @@ def _downloads(story: Story) -> Section:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A record in one line: when it arrived, its headline, and the tone to show them in."""
+    """A record in one line: when it was sent (to Kafka, or by its author), headline, and tone."""
 
-    arrived: str
+    sent: str
     headline: str
     tone: str
 
@@ -578,6 +578,6 @@ def glance(record: Record) -> Glance:
     The tone is ``alarm`` for a retraction, ``aside`` for what is not real, else the kind.
     """
     alert = record.alert
-    arrived = record.message.timestamp or alert.notice_time
+    sent = record.message.timestamp or alert.notice_time
     tone = "alarm" if alert.status is Status.RETRACTION else alert.kind.value
-    return Glance(time_text(arrived, 0), headline(record), tone if alert.is_real else "aside")
+    return Glance(time_text(sent, 0), headline(record), tone if alert.is_real else "aside")
