@@ -26,6 +26,7 @@ __all__ = [
     "UNCORRECTED",
     "clean",
     "containment_text",
+    "error_text",
     "heading",
     "limited",
     "long_name",
@@ -201,6 +202,19 @@ def systematics_text(place: Localization) -> str:
     """Return which errors the region covers; empty where it is not stated."""
     included = {True: "with systematics", False: "statistical only", None: ""}
     return included[place.systematic_included]
+
+
+def error_text(place: Localization) -> str:
+    """Return the error region, what it holds and covers; empty where none is stated.
+
+    Examples
+    --------
+    >>> error_text(Localization(ra_deg=1, dec_deg=2, error_radius_deg=0.5, containment=0.9))
+    'radius 0.5 deg, 90 % containment'
+    """
+    region = region_text(place)
+    about = (region, containment_text(place.containment), systematics_text(place))
+    return ", ".join(filter(None, about)) if region else ""
 
 
 def sexagesimal(ra_deg: float, dec_deg: float) -> str:

@@ -59,7 +59,7 @@ from icecube_hooks import (
 from icecube_plugin.alerts import Event
 from icecube_plugin.alerts.columns import RECORD
 from icecube_plugin.alerts.links import circular_url
-from icecube_plugin.alerts.words import clean, containment_text, region_text, systematics_text
+from icecube_plugin.alerts.words import clean, error_text
 from icecube_plugin.disk import absolute, usable_file
 
 from ._http import Endpoint, Reply, refusal
@@ -242,13 +242,12 @@ def _targets(alert: Alert, event: Event) -> Iterator[dict[str, Any]]:
 
 
 def _target(name: str, place: Localization, aliases: Sequence[str]) -> dict[str, Any]:
-    said = (region_text(place), containment_text(place.containment), systematics_text(place))
     found = {
         "name": clean(name, NAME_CHARACTERS),
         "ra": place.ra_deg,
         "dec": place.dec_deg,
         "aliases": [clean(one, NAME_CHARACTERS) for one in aliases],
-        "comments": ", ".join(filter(None, said)),
+        "comments": error_text(place),
     }
     return {name: value for name, value in found.items() if value not in ("", [])}
 

@@ -34,16 +34,15 @@ from icecube_plugin.alerts.words import (
     SIGNALNESS,
     clean,
     containment_text,
+    error_text,
     heading,
     limited,
     notice_label,
     number_text,
     plural,
-    region_text,
     said_by,
     sexagesimal,
     sigma_text,
-    systematics_text,
     tense_word,
     time_text,
     verdict_text,
@@ -200,10 +199,8 @@ def _position(place: Direction | Localization) -> str:
 
 
 def _error(place: Localization) -> Iterator[Line]:
-    region = region_text(place)
-    if region:
-        about = (region, containment_text(place.containment), systematics_text(place))
-        yield Line("error", ", ".join(part for part in about if part))
+    if error := error_text(place):
+        yield Line("error", error)
     if place.error_radius_50_deg is not None:
         radius = f"radius {place.error_radius_50_deg:.4g} deg"
         yield Line("error", f"{radius}, {containment_text(0.5)}")

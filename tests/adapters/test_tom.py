@@ -27,6 +27,7 @@ from icecube_hooks.testing import make_record
 from icecube_plugin.adapters.tom import handlers
 from icecube_plugin.adapters.tom.sink import TomTargets, register_sinks
 from icecube_plugin.alerts import group
+from icecube_plugin.alerts.words import FALSE_ALARMS, SIGNALNESS
 from tests.test_one_answer import corpus_records
 
 from .conftest import (
@@ -90,11 +91,17 @@ FACILITIES = {}
 TOM_FACILITY_CLASSES = []
 DATA_PRODUCT_TYPES = {"photometry": ("photometry", "Photometry")}
 DATA_PROCESSORS = {}
-EXTRA_FIELDS = []
 HOOKS = {"target_post_save": "tom_common.hooks.target_post_save"}
 AUTH_STRATEGY = "READ_ONLY"
 OPEN_URLS = []
 """
+
+DECLARED: Final = (
+    *("kind", "revision", "status", "retracted", "notices", "notice_id", "run", "event", "tense"),
+    *("trigger_time", "notice_time", "energy_tev", "signalness", "far_per_year"),
+    *("error_radius_deg", "containment", "skymap_url"),
+)
+FIELDS: Final = [{"name": f"icecube_{name}", "type": "string"} for name in DECLARED]
 
 # After the document's block: the address of our broker, more topics, and two streams more.
 LOCAL = """
@@ -161,12 +168,12 @@ def python(peers: Peers) -> str:
 def write_project(folder: Path, after: str = "", settings: str | None = None) -> None:
     """Write a project, with the document's settings unless there are others."""
     if settings is None:
-        (settings,) = block("python")
+        settings = "\n".join(block("python"))
     package = folder / "mytom"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "third_party.py").write_text(THIRD_PARTY)
-    (package / "settings.py").write_text(SETTINGS + settings + after)
+    (package / "settings.py").write_text(f"{SETTINGS}EXTRA_FIELDS = {FIELDS}\n{settings}{after}")
     (package / "urls.py").write_text(
         "from django.urls import include, path\n"
         "urlpatterns = [path('', include('tom_common.urls'))]\n"
@@ -322,7 +329,8 @@ def fresh(**options):
 def state():
     return [
         {"name": t.name, "ra": t.ra, "dec": t.dec, "aliases": sorted(n for n in t.names[1:]),
-         "permissions": t.permissions, **t.tags}
+         "permissions": t.permissions, "tags": t.tags,
+         **{one.key: one.value for one in t.targetextra_set.all()}}
         for t in Target.objects.order_by("pk")
     ]
 
@@ -449,9 +457,23 @@ def test_a_target_is_what_is_known(found: dict[str, Any]) -> None:
         "icecube_notices": "2",
         "icecube_trigger_time": "2022-03-06T03:46:37.060000+00:00",
     }.items() <= extras.items()
-    assert "icecube_far_sigma" not in extras, "a rate is no test of the alert"
     assert "None" not in extras.values()
     assert "icecube_tense" not in extras
+    assert set(extras) < {f"icecube_{name}" for name in DECLARED}
+
+
+def test_tags_are_words(found: dict[str, Any]) -> None:
+    (target,) = found["event"]
+    assert target["tags"] == {
+        "IceCube": "GOLD track, revision 1, update",
+        "IceCube error": "radius 0.52 deg, 90 % containment, statistical only",
+        "IceCube signalness": f"0.774 ({SIGNALNESS})",
+        "IceCube energy": "413.1 TeV",
+        "IceCube false alarms": f"0.4539 {FALSE_ALARMS}",
+        "IceCube time": "2022-03-06 03:46:37.06 UTC (notice 2022-03-06 05:00:00.00)",
+    }
+    (target,) = found["retracted"][0]
+    assert target["tags"]["IceCube"].endswith("RETRACTED: this event is withdrawn")
 
 
 def test_a_redelivery_changes_nothing(found: dict[str, Any]) -> None:
@@ -538,7 +560,7 @@ for start in range(0, len(records), 7):
 print("found " + json.dumps([
     {
         "records": sorted(Notice.objects.filter(target=t.pk).values_list("record_id", flat=True)),
-        "retracted": str(t.tags.get("icecube_retracted")) == "True", "place": [t.ra, t.dec],
+        "retracted": str(t.extra_fields.get("icecube_retracted")) == "True", "place": [t.ra, t.dec],
     }
     for t in Target.objects.all()
 ]))

@@ -66,7 +66,8 @@ def state():
         {
             "id": event.event_id, "type": event.event_type, "state": event.state,
             "candidates": [
-                {"name": c.target.name, "ra": c.target.ra, "dec": c.target.dec, **c.target.tags,
+                {"name": c.target.name, "ra": c.target.ra, "dec": c.target.dec,
+                 **{e.key: e.value for e in c.target.targetextra_set.all()},
                  "viable": c.viable, "reason": c.viability_reason,
                  "regions": sorted(r.smallest_percent for r in c.credibleregions.all())}
                 for c in event.candidates.order_by("target__name")
@@ -182,6 +183,7 @@ def test_neutrinos_are_candidates(found: dict[str, Any]) -> None:
     assert first["name"] == "IceCube 140332_10000001"
     assert (first["ra"], first["dec"]) == (235.45, -42.76)
     assert (first["icecube_error_radius_deg"], first["icecube_containment"]) == ("0.43", "0.9")
+    assert first["IceCube error"] == "radius 0.43 deg, 90 % containment"
     reason = "IceCube search 3-Initial: -238.24 s, p 0.0038 (generic), p 0.0672 (bayesian)"
     assert (first["viable"], first["reason"]) == (True, reason)
     assert second["reason"] == "IceCube search 3-Initial: -24.51 s, p 0.0575 (bayesian)"

@@ -73,7 +73,7 @@ def tom(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         file.read_text().replace("INSTALLED_APPS = [", 'INSTALLED_APPS = ["tom_setup",')
     )
     run("manage.py", "tom_setup", said="y\n\n1\n\n\n")
-    (ours,) = block("python")
+    ours, _ = block("python")
     file.write_text(f"{file.read_text()}\n{ours}")
     (folder / "icecube-alerts.toml").write_text('data_folder = "icecube"\n')
     run("manage.py", "migrate", "--verbosity", "0")
@@ -128,6 +128,9 @@ def test_the_tab_of_a_target(tom: str, browser_page: Page) -> None:
     assert all(
         link.startswith("http") for link in tab.locator("a").evaluate_all("a => a.map(x => x.href)")
     )
+    tags = browser_page.locator("dt").all_text_contents()
+    assert "IceCube false alarms" in tags
+    assert not any(label.startswith("icecube_") for label in tags)  # no raw numbers
     if folder := os.environ.get("ICECUBE_SHOW"):
         browser_page.screenshot(path=str(Path(folder) / "tom-tab.png"), full_page=True)
 

@@ -37,6 +37,7 @@ from tom_targets.models import Target
 
 from icecube_hooks import Alert, CoincidentEvent, Localization, Status
 from icecube_plugin.alerts import Event
+from icecube_plugin.alerts.words import NOT_STATED, error_text
 from icecube_plugin.sky import region_or_none
 
 __all__ = ["MARK", "update_cascade", "update_search"]
@@ -101,7 +102,7 @@ def _target(
     superevent: str, neutrino: CoincidentEvent, place: Localization, permissions: str | None
 ) -> Any:
     """Return the neutrino's Target, which its own alert may have made already."""
-    from .targets import PREFIX, bearer
+    from .targets import PREFIX, TAG, bearer, declared
 
     name = f"IceCube {neutrino.event_key or _offset(superevent, neutrino, place)}"
     target = bearer([name])
@@ -111,7 +112,8 @@ def _target(
         if permissions is not None:
             target.permissions = permissions
         stated = {"error_radius_deg": place.error_radius_deg, "containment": place.containment}
-        target.save(extras={PREFIX + k: repr(v) for k, v in stated.items() if v is not None})
+        numbers = {PREFIX + k: repr(v) for k, v in stated.items() if v is not None}
+        target.save(extras={f"{TAG} error": error_text(place) or NOT_STATED} | declared(numbers))
     return target
 
 

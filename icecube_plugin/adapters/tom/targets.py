@@ -9,8 +9,12 @@ Conventions
   tense.
 - A Target that bears one of these names already is taken: it gets the extra fields, and keeps the
   name and position that somebody gave it.
-- Extra fields start with ``icecube_``. Those that no notice states any more are deleted.
-- A retraction is ``icecube_retracted``. An event whose retraction comes first gets no Target.
+- People read what is known among the Target's tags: ``IceCube``, ``IceCube error``, in the words of
+  our other messages. Numbers are extra fields that start with ``icecube_``, for those names only
+  that the TOM declares in ``EXTRA_FIELDS``: what is declared can be filtered by, and is no tag.
+  What no notice states any more is deleted.
+- A retraction is ``icecube_retracted``, and said. An event whose retraction comes first gets no
+  Target.
 - Where a notice shows that two of our Targets are of one event, the later one is merged into the
   first (TOM Toolkit's own `target_merge`: observations and data go along). Where it shows that a
   notice is of another event, both are brought up to date.
@@ -30,11 +34,12 @@ Traps of TOM Toolkit 3.1
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Q
 from tom_targets.merge import target_merge
 from tom_targets.models import Target, TargetExtra, TargetName
@@ -44,12 +49,16 @@ from icecube_plugin.alerts import Event, group
 from icecube_plugin.alerts.headline import RATE
 from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
+from icecube_plugin.alerts.words import RETRACTED, heading, notice_label
+from icecube_plugin.views.summary import facts
 
 from .models import Alias, Notice
 
-__all__ = ["PREFIX", "Wanted", "bearer", "extras", "update"]
+__all__ = ["PREFIX", "TAG", "Wanted", "bearer", "declared", "extras", "update", "words"]
 
 PREFIX: Final = "icecube_"
+TAG: Final = "IceCube"
+"""How the tags start that people read."""
 
 NONLOCALIZED: Final = "tom_nonlocalizedevents"
 
@@ -155,11 +164,11 @@ def _update_target(event: Event, rows: Sequence[Row], permissions: str | None) -
         rows[-1][0].save(update_fields=["made_target"])
     if is_ours:
         _place(target, event)
-    known = extras(event, [record for _, record in rows])
+    records = [record for _, record in rows]
+    known = words(event, records) | declared(extras(event, records))
     target.save(extras=known)
-    TargetExtra.objects.filter(target_id=target.pk, key__startswith=PREFIX).exclude(
-        key__in=known
-    ).delete()
+    ours = Q(key__startswith=PREFIX) | Q(key=TAG) | Q(key__startswith=f"{TAG} ")
+    TargetExtra.objects.filter(ours, target_id=target.pk).exclude(key__in=known).delete()
     if is_ours:
         _add_names(target, event)
     Notice.objects.filter(pk__in=[row.pk for row, _ in rows]).update(target=target.pk)
@@ -222,6 +231,33 @@ def _add_names(target: Any, event: Event) -> None:
     for name in _target_names(event):
         if bearer([name]) is None:
             TargetName.objects.create(target_id=target.pk, name=name)
+
+
+def words(event: Event, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what people read of an event among the tags of its Target.
+
+    Parameters
+    ----------
+    event : Event
+    records : sequence of Record
+        In the order of `Event.alerts`.
+    """
+    assessed = next((r.significances for r in reversed(records) if r.significances), ())
+    said = facts(records[-1].replace(alert=event.known, significances=assessed))
+    state = RETRACTED if event.is_retracted else _plain(event.known.status)
+    about = (heading(event.kind), notice_label(event.newest), state)
+    found = {TAG: ", ".join(filter(None, about))}
+    for line in (*said.deciding, *(one for one in said.rest if one.label == "significance")):
+        if line.label != "position":  # which the Target has
+            key = f"{TAG} {line.label}"
+            found[key] = f"{found[key]}; {line.text}" if key in found else line.text
+    return {key: _text(value) for key, value in found.items()}
+
+
+def declared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some extra fields that the TOM declares."""
+    names = {field["name"] for field in settings.EXTRA_FIELDS}
+    return {name: value for name, value in fields.items() if name in names}
 
 
 def extras(event: Event, records: Sequence[Record]) -> dict[str, Any]:
