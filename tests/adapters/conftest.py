@@ -47,7 +47,8 @@ from tests.kafka_broker.broker import KafkaBroker
 from tests.kafka_broker.fixture import require_kafka
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "docs" / "brokers.md").read_text()
+PAGES = ("brokers", "hop", "pygcn", "consumers")
+DOCUMENT = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in PAGES)
 UV: Final = (sys.executable, "-m", "uv", "--quiet")  # seconds where pip takes a minute
 PATIENCE_S: Final = 180.0
 

@@ -28,7 +28,7 @@ from icecube_plugin.host import Config, Host, SinkConfig, StoreError
 from .conftest import ROOT, Outcome, Peers, Program, Replay, configure, outcome, wait_for
 
 COMET = "comet==3.1.0"
-DOCUMENT = (ROOT / "docs" / "brokers-comet-tom.md").read_text()
+DOCUMENT = (ROOT / "docs" / "comet.md").read_text()
 TOPIC = "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD"
 SENT = (
     "gcn.classic.voevent.ICECUBE_ASTROTRACK_GOLD/136392_25495567_0.xml",

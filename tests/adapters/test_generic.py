@@ -1,4 +1,4 @@
-"""The loops of docs/brokers.md, word for word, on a real Kafka broker with the real packages.
+"""The loops of docs/brokers.md and its pages, word for word, on a real Kafka broker.
 
 Each is ended by a power cut and goes on. When it has committed all, the same must have come out as
 of ``icecube-alerts replay``, and nothing twice.

@@ -44,7 +44,7 @@ from .conftest import (
 from .test_readme import NOTICE, snippet
 
 TOM: Final = ("tomtoolkit==3.1.0", "tom-alertstreams[gcn,hopskotch]==1.3.0", "six")
-DOCUMENT: Final = (ROOT / "docs" / "brokers-comet-tom.md").read_text()
+DOCUMENT: Final = (ROOT / "docs" / "tom.md").read_text()
 FIXTURES: Final = ROOT / "fixtures"
 PATIENCE_S: Final = 180.0
 

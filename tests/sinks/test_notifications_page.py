@@ -22,14 +22,17 @@ from icecube_plugin.sky.site import site_of
 from icecube_plugin.views.message import compose
 from tests.sinks.http_server import http_server
 
-PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join(
+    (DOCS / f"{name}.md").read_text() for name in ("notifications", "skyportal", "hermes")
+)
 HOST_KEYS = ("type", "required", "skip_older_than")
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def sinks() -> dict[str, dict[str, Any]]:
@@ -78,7 +81,7 @@ def test_example_message(fixtures: Path) -> None:
 def test_verification(body_end: bytes) -> None:
     code, _ = blocks("python")
     names: dict[str, Any] = {}
-    exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102  # our own page
+    exec(compile(code, "notifications.md", "exec"), names)  # noqa: S102  # our own page
     with http_server() as server:
         Webhook(url=server.url, secret="a secret", allow_private=True).write([make_record()])  # noqa: S106
     (request,) = server.requests

@@ -11,6 +11,8 @@ import contextlib
 import json
 import logging
 import math
+import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +41,8 @@ from icecube_hooks.testing import (
     make_record,
 )
 from icecube_plugin import read
+from icecube_plugin.host import SinkConfig
+from icecube_plugin.host.filters import make_filter
 from icecube_plugin.sinks.skyportal import MARK, SkyPortal, _dateobs
 from tests.sinks.http_server import Answer, HttpServer, Request, http_server
 
@@ -386,6 +390,21 @@ def test_search_comments_on_the_gw_event_and_never_makes_one(
     make(server).write([record])
     assert portal.posts == []
     assert len(portal.comments()) == 1
+
+
+def test_the_cut_of_the_page_is_that_of_skyportal(fixtures: Path) -> None:
+    """Which keeps searches up to 0.05 (``services/gcn_service``), and all other kinds."""
+    page = Path(__file__).parents[2] / "docs" / "skyportal.md"
+    _, block = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    when = tomllib.loads(block)["sinks"]["fritz"]["when"]
+    wanted = make_filter(SinkConfig(name="fritz", type="skyportal", when=when))
+    folder = fixtures / "gcn.notices.icecube.lvk_nu_track_search"
+    searches = [read(file) for file in sorted(folder.glob("*.json"))]
+    stated = [record.alert.p_value("bayesian") for record in searches]
+    assert [wanted(record) for record in searches] == [p is not None and p <= 0.05 for p in stated]
+    assert {None if p is None else p <= 0.05 for p in stated} == {True, False, None}
+    assert wanted(make_record())
+    assert not wanted(make_record(localization=make_localization(error_radius_deg=4.0)))
 
 
 def test_passed_over(server: HttpServer, portal: Portal) -> None:
