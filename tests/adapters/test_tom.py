@@ -466,11 +466,12 @@ def test_tags_are_words(found: dict[str, Any]) -> None:
     (target,) = found["event"]
     assert target["tags"] == {
         "IceCube": "GOLD track, revision 1, update",
-        "IceCube error": "radius 0.52 deg, 90 % containment, statistical only",
+        "IceCube error": "radius 0.52 deg, 90 % containment, statistical only; "
+        "radius 0.3098 deg, 50 % containment",
         "IceCube signalness": f"0.774 ({SIGNALNESS})",
         "IceCube energy": "413.1 TeV",
         "IceCube false alarms": f"0.4539 {FALSE_ALARMS}",
-        "IceCube time": "2022-03-06 03:46:37.06 UTC (notice 2022-03-06 05:00:00.00)",
+        "IceCube time": "2022-03-06 03:46:37.06 UTC (notice 2022-03-06 06:47:24.00)",
     }
     (target,) = found["retracted"][0]
     assert target["tags"]["IceCube"].endswith("RETRACTED: this event is withdrawn")
