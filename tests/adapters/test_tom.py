@@ -152,9 +152,8 @@ class Hopskotch(HopskotchAlertStream):
 
 
 def block(language: str) -> list[str]:
-    """Return the document's blocks on TOM Toolkit."""
-    text = DOCUMENT[DOCUMENT.index("## TOM Toolkit") :]
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    """Return the document's blocks."""
+    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
 # --- the project --------------------------------------------------------------------------------
