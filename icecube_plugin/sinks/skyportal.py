@@ -35,7 +35,8 @@ Conventions
 - SkyPortal knows events by their time, `icecube_plugin.alerts` which notice is of which event: a
   circular that rounds the time, or takes an event back by its name, goes to the time under which
   the event was posted first. What was posted where stands in the state, one SQLite file.
-- A record whose comment is there is not posted again. Two processes at the same time may post two.
+- A notice has one comment, in whatever formats it comes; a correction is news, as for `notify`.
+  A comment that is there is not posted again. Two processes at the same time may post two.
 - A search around a gravitational wave becomes a comment on the event of that wave, which SkyPortal
   receives by itself; it never makes that event. Where there is none, the search is passed over.
 - Events without a trigger time have no place there; they, and, unless ``tests = true``, those that
@@ -79,7 +80,7 @@ from icecube_plugin.sky import circularised_radius_deg, scale_radius
 
 from ._http import Endpoint, Reply, refusal
 from ._options import Seconds, token_text
-from .memory import Memory, key_of, opened
+from .memory import Memory, key_of, notice_of, opened
 
 __all__ = ["SkyPortal"]
 
@@ -92,6 +93,8 @@ ONE_SIGMA: Final = 1.0 - math.exp(-0.5)
 COMMENT_CHARACTERS: Final = 6_000
 MOST_ALIASES: Final = 20
 MARK: Final = "\n\nrecord "
+COMMENTED: Final = "comments"
+"""Who was told, in the state, of a notice that has its comment."""
 
 _IS_THERE: Final = (b"already exists", b" already in ")
 _NUMBERS: Final = ("ra", "dec", "error", "amaj", "amin", "phi")
@@ -183,8 +186,12 @@ class SkyPortal:
             log.info("%s: no trigger time, which SkyPortal knows events by", record.id)
             return
         dateobs = told[0] if told else _dateobs(time)
-        dateobs = self._post(_Api(self._endpoint, self._token), record, event, dateobs)
+        api, notice = _Api(self._endpoint, self._token), notice_of(record, event)
+        dateobs, there = self._post(api, record, event, dateobs)
         memory.told(dateobs, key_of(record.alert))
+        if there is not None and not memory.was_told(COMMENTED, notice):
+            self._comment(api, record, there)
+            memory.told(COMMENTED, notice)
 
     def probe(self) -> None:
         """Ask for an event of this moment: SkyPortal answers, and knows the token.
@@ -194,28 +201,32 @@ class SkyPortal:
         with contextlib.closing(self._endpoint):
             _Api(self._endpoint, self._token).event(_dateobs(datetime.now(UTC)))
 
-    def _post(self, api: _Api, record: Record, event: Event, dateobs: str) -> str:
-        """Post what is new, and the comment; return the time of the event."""
+    def _post(
+        self, api: _Api, record: Record, event: Event, dateobs: str
+    ) -> tuple[str, _Event | None]:
+        """Post what is new; return the time of the event, and what is there."""
         there = api.event(dateobs)
         if record.alert.kind in OF_WAVES:  # SkyPortal has its event by itself
             if there is None:
                 log.warning("%s: SkyPortal has no event at %s", record.id, dateobs)
-                return dateobs
-        elif news := _news(record.alert, event, there):
+            return dateobs, there
+        if news := _news(record.alert, event, there):
             dateobs = self._post_event(api, record, {"dateobs": dateobs, **_named(event), **news})
             there = api.event(dateobs)
         if there is None:
             raise RetryLater(f"{self._endpoint.shown}: the event that was posted is not there")
-        if record.alert.kind not in OF_WAVES:
-            for name in _named(event)["aliases"]:
-                if name not in there.aliases:
-                    api.post(f"gcn_event/{dateobs}/alias", {"alias": name})
+        for name in _named(event)["aliases"]:
+            if name not in there.aliases:
+                api.post(f"gcn_event/{dateobs}/alias", {"alias": name})
+        return dateobs, there
+
+    def _comment(self, api: _Api, record: Record, there: _Event) -> None:
+        """Post the message, unless it is there."""
         if not any(text.endswith(MARK + record.id) for text in there.comments):
             comment: dict[str, Any] = {"text": _comment(record)}
             if self.group_ids:
                 comment["group_ids"] = list(self.group_ids)
             api.post(f"gcn_event/{there.id}/comments", comment)
-        return dateobs
 
     def _post_event(self, api: _Api, record: Record, posted: dict[str, Any]) -> str:
         """Post an event; a map that SkyPortal cannot fetch gives way to the stated region."""

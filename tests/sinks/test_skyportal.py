@@ -43,6 +43,7 @@ from icecube_hooks.testing import (
 from icecube_plugin import read
 from icecube_plugin.host import SinkConfig
 from icecube_plugin.host.filters import make_filter
+from icecube_plugin.sinks.memory import event_of, notice_of
 from icecube_plugin.sinks.skyportal import MARK, SkyPortal, _dateobs
 from tests.sinks.http_server import Answer, HttpServer, Request, http_server
 
@@ -189,16 +190,32 @@ class TestSkyPortal(SinkConformance):
     @pytest.fixture(autouse=True)
     def place(self, server: HttpServer, portal: Portal) -> None:
         self.server, self.portal = server, portal
+        self.given: dict[str, Record] = {}
 
     def make_sink(self) -> SkyPortal:
-        return make(self.server, tests=True)
+        given = self.given
+
+        class Listening(SkyPortal):
+            def write(self, records: Sequence[Record], /) -> None:
+                given.update((record.id, record) for record in records)
+                super().write(records)
+
+        return Listening(url=self.server.url, token=TOKEN, allow_private=True, tests=True)
 
     def records(self) -> tuple[Record, ...]:
         return tuple(record for record in example_records() if fits(record))
 
     def written_ids(self, sink: Sink) -> Sequence[str]:
+        """Return those of the notices that have a comment, in whatever format."""
         del sink
-        return [text.rpartition(MARK)[2] for text in self.portal.comments()]
+        said = [text.rpartition(MARK)[2] for text in self.portal.comments()]
+        told = {self.notice(self.given[one]) for one in said}
+        assert len(told) == len(said)
+        return [one for one, record in self.given.items() if self.notice(record) in told]
+
+    def notice(self, record: Record) -> str:
+        story = [one.alert for one in self.given.values() if one is not record]
+        return notice_of(record, event_of(record.alert, story))
 
     @contextlib.contextmanager
     def trouble(self, sink: Sink) -> Iterator[None]:
@@ -526,7 +543,7 @@ def test_our_notices(server: HttpServer, portal: Portal, fixtures: Path) -> None
     records = [read(path) for path in sorted(fixtures.rglob("136565_2186969_*"))]
     make(server).write(records)
     assert list(portal.events) == ["2022-04-24T01:06:24"]
-    assert len(portal.comments()) == len(records)
+    assert len(portal.comments()) == 2  # a notice each, in four formats
 
 
 def test_hostile_numbers(server: HttpServer, portal: Portal) -> None:
