@@ -234,7 +234,7 @@ def _data(record: Record, event: Event) -> dict[str, Any]:
 def _targets(alert: Alert, event: Event) -> Iterator[dict[str, Any]]:
     """Yield where an alert points, or where the neutrinos of a search do; each name once."""
     if alert.localization is not None:
-        others = [name for name in event.names if name != event.title]
+        others = [one for one in event.names if one.casefold() != event.title.casefold()]
         yield _target(event.title, alert.localization, others)
     for number, neutrino in enumerate(alert.coincident_events, 1):
         if neutrino.localization is not None:
