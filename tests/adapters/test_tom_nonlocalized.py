@@ -183,7 +183,7 @@ def test_neutrinos_are_candidates(found: dict[str, Any]) -> None:
     assert first["name"] == "IceCube 140332_10000001"
     assert (first["ra"], first["dec"]) == (235.45, -42.76)
     assert (first["icecube_error_radius_deg"], first["icecube_containment"]) == ("0.43", "0.9")
-    assert first["IceCube error"] == "radius 0.43 deg, 90 % containment"
+    assert first["IceCube error"] == "radius 0.43 deg, 90 % containment, statistical only"
     reason = "IceCube search 3-Initial: -238.24 s, p 0.0038 (generic), p 0.0672 (bayesian)"
     assert (first["viable"], first["reason"]) == (True, reason)
     assert second["reason"] == "IceCube search 3-Initial: -24.51 s, p 0.0575 (bayesian)"
