@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("full")
         if place.startswith(NIGHTLY):
             item.add_marker("nightly")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_in_the_checkout() -> Iterator[None]:
+    """But for caches, whose names begin with a dot."""
+
+    def names() -> set[str]:
+        return {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+
+    before = names()
+    yield
+    assert names() <= before
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
-def test_the_python_block_runs() -> None:
+def test_the_python_block_runs(tmp_path: Path) -> None:
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
     done = subprocess.run(
         [sys.executable, "-c", blocks("python")[0]],
-        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"GCN_CLIENT_ID": ""},
+        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"GCN_CLIENT_ID": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "S200213t" in done.stdout
