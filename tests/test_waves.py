@@ -27,11 +27,16 @@ from icecube_hooks.testing import make_record
 from icecube_plugin.alerts import group
 from icecube_plugin.host import Config, Host
 from icecube_plugin.host.config import SinkConfig
-from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.sinks.notify import Notify
+from icecube_plugin.sky.skymaps import Maps, read_skymap
 from icecube_plugin.views.pages import page, tell
 from tests.notices.test_gw import notice
 from tests.notices.test_gw import record as wave_record
+from tests.sinks.http_server import http_server
 from tests.sky.test_skymaps import DEC, RA, multi_order, uniq_file
+
+# Apprise imports it for a library of its own, where Python still has it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NAME = "S260502ab"
 BBH, TERRESTRIAL = {"BBH": 0.98, "Terrestrial": 0.02}, {"BBH": 0.3, "Terrestrial": 0.7}
@@ -169,3 +174,50 @@ def test_a_digest_is_no_pattern(tmp_path: Path) -> None:
     assert Maps(tmp_path).of_digest("../" * 9) is None
     (tmp_path / f"S1-{'a' * 16}.fits").write_bytes(b"SIMPLE  = no map")
     assert Maps(tmp_path).of_digest("a" * 64) is None
+
+
+def host_with_map(folder: Path, *alerts: dict[str, Any]) -> None:
+    """Let a host hear alerts of LVK's; its folder is `folder`."""
+    sink = SinkConfig(name="lines", type="jsonl", options={"path": str(folder / "x.jsonl")})
+    running = Host(Config(data_folder=folder, sinks=(sink,)))
+    values = [json.dumps(alert).encode() for alert in alerts]
+    running.handle([Message(value=value, topic="igwn.gwalert") for value in values])
+    running.close()
+
+
+MAP = {"skymap": base64.b64encode(uniq_file()).decode()}
+GONE = {"alert_type": "RETRACTION", "time_created": "2026-05-02T07:00:00Z", "event": None}
+
+
+def told_of(folder: Path, record: Record) -> str:
+    """Return the line on the wave in what the sink ``notify`` sends."""
+    with http_server() as server:
+        url = f"json://127.0.0.1:{server.port}/"
+        Notify(urls=[url], state=folder / "n.sqlite", maps=folder / "skymaps").write([record])
+        (request,) = server.requests
+    lines = json.loads(request.body)["message"].splitlines()
+    return next((line for line in lines if line.startswith("GW: ")), "")
+
+
+def test_a_message_says_what_the_host_has_heard(tmp_path: Path) -> None:
+    host_with_map(tmp_path, notice(event=MAP), notice(event=MAP))
+    assert len((tmp_path / "gw-maps" / f"{NAME}.jsonl").read_text().splitlines()) == 1
+    level = math.ceil(100 * of_pixels(*PLACES[0])[0])
+    area = read_skymap(next((tmp_path / "gw-maps").glob("*.fits"))).area_deg2(0.9)
+    assert told_of(tmp_path, search(*PLACES)) == (
+        f"GW: BBH 98 %, FAR 1 per 33 yr, 90 % area {area:.3g} deg2; "
+        f"neutrino 1 inside the {level} % region; neutrino 2 outside the 90 % region"
+    )
+
+
+def test_a_message_says_that_lvk_has_retracted(tmp_path: Path) -> None:
+    host_with_map(tmp_path, notice(event=MAP), notice() | GONE)
+    expected = "GW: RETRACTED by LVK, was BBH 98 %, FAR 1 per 33 yr"
+    assert told_of(tmp_path, search(PLACES[0])) == expected
+
+
+def test_a_message_without_lvk_is_as_before(tmp_path: Path) -> None:
+    host_with_map(tmp_path, notice(superevent_id="S260502ac"))
+    assert told_of(tmp_path, search(PLACES[0])) == ""
+    (tmp_path / "gw-maps" / f"{NAME}.jsonl").write_text('{"kind": "lvk')  # a kill has cut it off
+    assert told_of(tmp_path / "again", search(PLACES[0])) == ""

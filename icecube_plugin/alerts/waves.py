@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, GWCandidate
 
 from .words import clean
 
-__all__ = ["OF_WAVES", "class_text", "gw_text", "likeliest", "rate_text"]
+if TYPE_CHECKING:
+    from .events import Event
+
+__all__ = ["OF_WAVES", "class_text", "gw_text", "likeliest", "newest_candidate", "rate_text"]
 
 OF_WAVES: Final = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
 """Kinds whose event is a gravitational wave: a superevent's name, no run, no position."""
@@ -74,3 +77,8 @@ def gw_text(alert: Alert) -> str:
     if candidate.significant is False:
         words.append("low significance")
     return ", ".join(words)
+
+
+def newest_candidate(wave: Event) -> Alert | None:
+    """Return the newest notice of a superevent that says what it is; a retraction does not."""
+    return next((a for a in reversed(wave.standing) if a.gw_candidate and a.far_hz), None)

@@ -295,7 +295,8 @@ def _json(rows: Iterable[Row], seasons: Mapping[str, Season]) -> str:
 def _season_json(total: Season) -> dict[str, Any]:
     events = [asdict(one) for one in total.events]
     best = None if total.best is None else total.best.to_dict()
-    names = ("n_events", "n_without", "n_searched", "coverage", "is_whole", "best_event")
+    counted = ("n_events", "n_without", "n_searched", "n_superevents", "n_searches")
+    names = (*counted, "coverage", "is_whole", "best_event")
     counts = ("threshold", "n_observed", "n_expected", "p_excess")
     values = {name: getattr(total, name) for name in (*names, *counts)}
     return {"events": events, "best": best, "heard": _heard_json(total.heard), **values}

@@ -4,6 +4,9 @@ One SQLite file with one row per superevent and stream, so a restart forgets not
 number of notices of one superevent count once. Notices that are not real (tests, mock events
 ``MS...``) are never counted.
 
+LVK's own alerts, where the host hears them, say by their flag which stream a superevent is of, and
+how often one comes; without, which searches ran gives the stream away.
+
 The number of an event among those seen so far is no number of trials: whoever corrects each event
 for what came before it, and judges again and again, finds something "strong" in a season of chance
 four to ten times as often as stated. The number decides how much of the whole error is spent on an
@@ -16,16 +19,20 @@ import math
 import sqlite3
 import threading
 import weakref
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from icecube_hooks import Alert, Status
+from icecube_hooks import YEAR_S, Alert, Status
 
-from ._rates import count_text, gw_stream_of
+from ._rates import Rate, count_text, gw_stream_of, gw_time
 from ._trials import Trials
 from ._values import TRIALS
 
 __all__ = ["ObservedEvents", "spent_trials"]
+
+FEWEST_HEARD: Final = 10
+"""Superevents of a stream that make a rate."""
 
 # An older version has a table "looks" without numbers, in which nothing tells what came first.
 _SCHEMA: Final = """
@@ -33,6 +40,20 @@ CREATE TABLE IF NOT EXISTS numbered (
     superevent TEXT NOT NULL, stream TEXT NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (superevent, stream)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (
+    superevent TEXT NOT NULL PRIMARY KEY, stream TEXT, time REAL NOT NULL
+) WITHOUT ROWID;
+"""
+# A retraction has no stream: the superevent is no longer one of those that stand.
+_HEAR: Final = """
+INSERT INTO heard VALUES (:superevent, :stream, :time)
+ON CONFLICT DO UPDATE SET
+    stream = :stream, time = CASE WHEN :stream IS NULL THEN time ELSE :time END
+"""
+_STREAM: Final = "SELECT stream FROM heard WHERE superevent = ? AND stream IS NOT NULL"
+_HEARD: Final = """
+SELECT count(*), min(time), max(time), count(number) FROM heard
+LEFT JOIN numbered USING (superevent, stream) WHERE stream = ?
 """
 _ADD: Final = """
 INSERT OR IGNORE INTO numbered
@@ -102,9 +123,42 @@ class ObservedEvents:
             raise
         self.close = weakref.finalize(self, self._db.close)
 
+    def hear(self, alert: Alert) -> None:
+        """Note which stream the superevent of an alert of LVK's own is of, by its flag."""
+        superevent = alert.gw and alert.gw.superevent_id
+        time = gw_time(alert) or alert.notice_time
+        if not alert.is_real or superevent is None or time is None:
+            return
+        row = {"superevent": superevent, "stream": gw_stream_of(alert), "time": time.timestamp()}
+        with self._lock:
+            self._db.execute(_HEAR, row)
+
+    def stream(self, alert: Alert) -> str | None:
+        """Return the stream that a search followed up: by LVK's flag, else as it is guessed."""
+        name = alert.gw and alert.gw.superevent_id
+        with self._lock:
+            found = self._db.execute(_STREAM, (name,)).fetchone()
+        return str(found[0]) if found else gw_stream_of(alert)
+
+    def rate(self, stream: str) -> Rate | None:
+        """Return how often this host hears of a superevent of a stream; ``None`` of too few.
+
+        Days on which the host was away count as days without one.
+        """
+        with self._lock:
+            n, first, last, n_searches = self._db.execute(_HEARD, (stream,)).fetchone()
+        if n < FEWEST_HEARD or last == first:
+            return None
+        days = (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}" for time in (first, last))
+        return Rate(
+            per_year=(n - 1) / (last - first) * YEAR_S,
+            what=f"{stream} GW alerts",
+            source=f"heard {n} superevents from {' to '.join(days)}, {n_searches} searches",
+        )
+
     def add(self, alert: Alert) -> None:
-        """Give the superevent of `alert` its number in its stream (`gw_stream_of`), once."""
-        if alert.is_real and alert.status is not Status.RETRACTION and (look := _look(alert)):
+        """Give the superevent of `alert` its number in its `stream`, once."""
+        if alert.is_real and alert.status is not Status.RETRACTION and (look := self._look(alert)):
             with self._lock:
                 self._db.execute(_ADD, look)
 
@@ -113,18 +167,17 @@ class ObservedEvents:
 
         A retracted superevent keeps its number: what was spent on it is spent.
         """
-        look = _look(alert)
+        look = self._look(alert)
         with self._lock:
             found = None if not look else self._db.execute(_NUMBER, look).fetchone()
         return int(found[0]) if found else None
+
+    def _look(self, alert: Alert) -> dict[str, str] | None:
+        superevent, stream = alert.gw and alert.gw.superevent_id, self.stream(alert)
+        return {"superevent": superevent, "stream": stream} if superevent and stream else None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def _look(alert: Alert) -> dict[str, str] | None:
-    superevent, stream = alert.gw and alert.gw.superevent_id, gw_stream_of(alert)
-    return {"superevent": superevent, "stream": stream} if superevent and stream else None

@@ -203,20 +203,20 @@ def gw_run_of(time: datetime | None) -> GWRun:
     return next((run for run in GW_RUNS if time is not None and time < run.stop), GW_RUNS[-1])
 
 
-def gw_rate_of(alert: Alert, high: Rate | None = None, low: Rate | None = None) -> Rate | None:
+def gw_rate_of(
+    alert: Alert, high: Rate | None = None, low: Rate | None = None, stream: str | None = None
+) -> Rate | None:
     """Return the trigger rate of the GW alerts that `alert` followed up, in its observing run.
-
-    The notice does not name the stream. IceCube runs both searches on significant GW alerts and
-    only the Bayesian one on low-significance alerts, so a notice without a generic p-value counts
-    as low-significance, and one without any p-value gets no rate. Before O4 all are significant.
 
     Parameters
     ----------
     alert : Alert
     high, low : Rate, optional
         Instead of those of `GW_RUNS`.
+    stream : str, optional
+        Which of the `STREAMS` it is, by LVK's flag; else as `gw_stream_of` guesses.
     """
-    stream = gw_stream_of(alert)
+    stream = stream or gw_stream_of(alert)
     if stream is None:
         return None
     run = gw_run_of(gw_time(alert))
@@ -224,7 +224,18 @@ def gw_rate_of(alert: Alert, high: Rate | None = None, low: Rate | None = None) 
 
 
 def gw_stream_of(alert: Alert) -> str | None:
-    """Return which of the `STREAMS` of GW alerts `alert` followed up, as `gw_rate_of` knows it."""
+    """Return which of the `STREAMS` an alert of LVK's is of, or the one that a search followed up.
+
+    LVK's alert has a flag. A notice of a search does not name the stream: IceCube runs both
+    searches on significant GW alerts and only the Bayesian one on low-significance alerts, so one
+    without a generic p-value counts as low-significance, and one without any p-value is of none.
+    Before O4 all are significant.
+    """
+    candidate = alert.gw_candidate
+    if candidate is not None and candidate.significant is not None:
+        return STREAMS[not candidate.significant]
+    if candidate is not None:
+        return None if gw_run_of(gw_time(alert)).low.per_year else STREAMS[0]
     if alert.p_value("generic") is not None:
         return STREAMS[0]
     if alert.p_value("bayesian") is None:

@@ -8,22 +8,26 @@ Conventions
   get both searches, and low-significance ones.
 - An event known by circular only is listed, but is no look: circulars are sent *because* p is below
   1 %, so events known by them are a selection by p.
-- Whether every search was heard nobody can tell from what was heard. Only who says how many events
-  were searched (`n_searched`), and has them all, gets a post-trial p-value of the best and the
-  chance of an excess. q-values need the number only: an event that was not heard counts as p = 1.
+- The streams are told apart by LVK's flag where its own alerts are among those given, else by which
+  searches ran (`gw_stream_of`). A superevent that LVK has retracted is left out.
+- Whether every search was heard nobody can tell from the searches that were heard. Who says how
+  many events were searched (`n_searched`), or has LVK's alerts of all of them, and has every
+  search, gets a post-trial p-value of the best and the chance of an excess. q-values need the
+  number only: an event that was not heard counts as p = 1.
 - The rate that was heard (`Heard`) is a lower bound of that of the stream: what was not heard is
   missing in it. Days without any search are the sign of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from icecube_hooks import YEAR_S, Alert, AlertKind, Sided, Significance, WireFormat
 from icecube_plugin.alerts import group
+from icecube_plugin.alerts.waves import newest_candidate
 from icecube_plugin.alerts.words import OURS, UNCORRECTED
 
 from ._assessment import assess_p, event_p
@@ -111,9 +115,13 @@ class Season:
     n_without : int
         Distinct events without one (none stated, or a limit of 0).
     n_searched : int or None
-        How many were searched, as stated by the caller.
+        How many were searched, as stated by the caller; else how many superevents of the stream LVK
+        has announced, if its alert of each search's was heard.
+    n_superevents, n_searches : int
+        Superevents that LVK's own alerts announced, and those of them whose search was heard.
     heard : Heard or None
-        How often events were heard; ``None`` of fewer than two with different times.
+        How often superevents were announced, or, where LVK's own alerts were not heard, searched;
+        ``None`` of fewer than two with different times.
     best : Significance or None
         The best of the looks; post-trial for all of them only if all were heard.
     best_event : str or None
@@ -131,6 +139,8 @@ class Season:
     n_events: int
     n_without: int
     n_searched: int | None
+    n_superevents: int
+    n_searches: int
     heard: Heard | None
     best: Significance | None
     best_event: str | None
@@ -152,6 +162,13 @@ class Season:
     @property
     def coverage(self) -> str:
         """How many of the searches were heard, in words."""
+        if self.n_superevents:
+            others = self.n_heard - self.n_searches
+            more = f", and {others} of others" if others else ""
+            plural = "s" * (self.n_superevents != 1)
+            return (
+                f"heard {self.n_superevents} superevent{plural}, {self.n_searches} searches{more}"
+            )
         if self.n_searched is None:
             return f"{self.n_heard} heard, of how many searched events is not stated"
         return f"{self.n_heard} of {self.n_searched} searched events heard"
@@ -220,12 +237,18 @@ def season(
     limit = PROBABILITY.number(threshold)
     if limit == 0.0:
         raise PValueError("expected a threshold above 0", threshold)
-    given = [a for a in alerts if a.kind is AlertKind.LVK_SEARCH and a.observatory == OURS]
+    heard_of = list(alerts)
+    waves = _waves(heard_of)
+    given = [a for a in heard_of if a.kind is AlertKind.LVK_SEARCH and a.observatory == OURS]
     by_notice = {one.event_key for one in given if one.format is not WireFormat.CIRCULAR}
-    chosen = [one for one in newest(given) if stream in (None, gw_stream_of(one))]
+    chosen = [one for one in newest(given) if _is_of(stream, one, waves)]
+    announced = {name: one for name, one in waves.items() if one and _is_of(stream, one, waves)}
     values = sorted(_values(chosen, search))
     looks = [(p, event) for p, event in values if event in by_notice]
-    n_heard = sum(one.event_key in by_notice for one in chosen)
+    names = [_superevent(one) for one in chosen if one.event_key in by_notice]
+    n_heard, n_searches = len(names), sum(name in announced for name in names)
+    if n_searched is None and n_heard == n_searches and announced:
+        n_searched = len(announced)
     if n_searched is not None and n_searched < n_heard:
         raise PValueError(f"expected at least the {n_heard} that were heard", n_searched)
     is_whole = n_searched == n_heard
@@ -244,7 +267,9 @@ def season(
         n_events=n,
         n_without=n_heard - n,
         n_searched=n_searched,
-        heard=_heard(one for one in chosen if one.event_key in by_notice),
+        n_superevents=len(announced),
+        n_searches=n_searches,
+        heard=_heard(announced.values() or (one for one in chosen if one.event_key in by_notice)),
         best=_best(looks[0][0], n, search, is_whole, sided, provider) if looks else None,
         best_event=looks[0][1] if looks else None,
         threshold=limit,
@@ -252,6 +277,28 @@ def season(
         n_expected=n * limit if is_whole else None,
         p_excess=chance_of_count(n_observed, n, limit) if is_whole and n else None,
     )
+
+
+def _waves(alerts: Iterable[Alert]) -> dict[str, Alert | None]:
+    """Return LVK's newest word of each real superevent; ``None`` of those that were retracted."""
+    events = group(one for one in alerts if one.kind is AlertKind.LVK_GW and one.is_real)
+    found = (
+        (_superevent(e.newest), None if e.is_retracted else newest_candidate(e)) for e in events
+    )
+    return {name: one for name, one in found if name is not None}
+
+
+def _superevent(alert: Alert) -> str | None:
+    return alert.gw and alert.gw.superevent_id
+
+
+def _is_of(stream: str | None, alert: Alert, waves: Mapping[str, Alert | None]) -> bool:
+    """Whether a search, or LVK's alert, is of a stream; none is whose superevent was retracted."""
+    name = _superevent(alert)
+    wave = waves.get(name or "", alert)
+    if wave is None:
+        return False
+    return stream in (None, gw_stream_of(wave) or gw_stream_of(alert))
 
 
 def _heard(alerts: Iterable[Alert]) -> Heard | None:

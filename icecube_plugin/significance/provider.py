@@ -68,13 +68,14 @@ def make_assess(
     trials: float | str | None = None,
     gw_rate_high_per_year: float | None = None,
     gw_rate_low_per_year: float | None = None,
+    gw_rates: str = "published",
     window_s: float = YEAR_S,
     observed: str | os.PathLike[str] | None = None,
     observatories: tuple[str, ...] = ("IceCube",),
 ) -> Assess:
     """Return ``assess(alert)`` with these options.
 
-    Pure, except with ``trials = "observed"``, where it counts the alert before it answers.
+    Pure, except with `observed`, where it counts the alert before it answers.
 
     Parameters
     ----------
@@ -88,10 +89,14 @@ def make_assess(
     gw_rate_high_per_year, gw_rate_low_per_year : float, optional
         GW trigger rates [1/yr of 365 d] of significant and low-significance alerts; by default
         those of the observing run (`GW_RUNS`).
+    gw_rates : str
+        ``published``, or ``heard``: the rates of LVK's own alerts that this host has heard, split
+        by their flag, once there are ten of the stream.
     window_s : float
         How long the observer watches all alerts [s]; one year.
     observed : str or path, optional
-        With ``trials = "observed"``: the SQLite file that numbers them.
+        With ``trials = "observed"`` or ``gw_rates = "heard"``: the SQLite file that numbers them,
+        and says which stream each is of, by LVK's flag where the host hears LVK's own alerts.
     observatories : tuple of str
         Whose alerts are assessed.
 
@@ -121,11 +126,17 @@ def make_assess(
     window = _positive(window_s, "window_s")
     high = _rate(GW_RATE_HIGH, gw_rate_high_per_year, "gw_rate_high_per_year")
     low = _rate(GW_RATE_LOW, gw_rate_low_per_year, "gw_rate_low_per_year")
-    store = _store(observed, trials)
+    is_heard = _choice(gw_rates, "gw_rates", ("published", "heard")) == "heard"
+    store = _store(observed, trials, is_heard=is_heard)
     looks = _looks(trials, store, window)
 
+    def rate_of(alert: Alert) -> Rate | None:
+        stream = None if store is None else store.stream(alert)
+        heard = None if store is None or stream is None or not is_heard else store.rate(stream)
+        return heard or gw_rate_of(alert, high, low, stream)
+
     def assess_search(alert: Alert) -> Iterator[Significance | None]:
-        rate = gw_rate_of(alert, high, low)
+        rate = rate_of(alert)
         if rate is None:
             return
         n = looks(alert, rate)
@@ -139,6 +150,8 @@ def make_assess(
         yield assess_far(alert, sided=convention)
 
     def assess(alert: Alert) -> tuple[Significance, ...]:
+        if store is not None and alert.kind is AlertKind.LVK_GW:
+            store.hear(alert)
         if alert.observatory not in observatories:
             return ()
         if store is not None:
@@ -167,7 +180,7 @@ def _looks(trials: float | str | None, store: ObservedEvents | None, window_s: f
     """Return the function that says how many looks a search of a stream has had."""
     if trials is None:
         return lambda alert, rate: None
-    if store is not None:
+    if trials == "observed" and store is not None:
         return partial(_spent, store, window_s)
     if trials == "rate":
         return lambda alert, rate: Trials.from_rate(rate.per_year, window_s, rate.what)
@@ -184,21 +197,31 @@ def _spent(store: ObservedEvents, window_s: float, alert: Alert, rate: Rate) -> 
 
 
 def _store(
-    observed: str | os.PathLike[str] | None, trials: float | str | None
+    observed: str | os.PathLike[str] | None, trials: float | str | None, *, is_heard: bool
 ) -> ObservedEvents | None:
-    """Open the file of observed events, if trials are counted."""
-    if trials == "observed" and observed is None:
-        raise ConfigError("is required with trials = 'observed'", key="observed")
+    """Open the file of observed events, if trials or rates are counted."""
+    is_used = is_heard or trials == "observed"
+    if is_used and observed is None:
+        what = "trials = 'observed'" if trials == "observed" else "gw_rates = 'heard'"
+        raise ConfigError(f"is required with {what}", key="observed")
     if observed is None:
         return None
-    if trials != "observed":
-        raise ConfigError("is of use only with trials = 'observed'", key="observed")
+    if not is_used:
+        raise ConfigError(
+            "is of use only with trials = 'observed' or gw_rates = 'heard'", key="observed"
+        )
     if not isinstance(observed, str | os.PathLike) or not str(observed):
         raise ConfigError(f"expected the name of a file, got {observed!r}", key="observed")
     try:
         return ObservedEvents(Path(observed))
     except sqlite3.Error as error:
         raise ConfigError(f"{observed}: {error}", key="observed") from error
+
+
+def _choice(value: object, key: str, choices: tuple[str, ...]) -> str:
+    if value in choices:
+        return str(value)
+    raise ConfigError(f"expected {' or '.join(map(repr, choices))}, got {value!r}", key=key)
 
 
 def _sided(value: object) -> Sided:

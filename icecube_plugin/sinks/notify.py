@@ -20,6 +20,8 @@ Conventions
 - The state, one SQLite file, holds which URL was told of which notice, and the last notices of each
   event. A URL that fails is tried again alone. Between sending and noting it down a kill leads to
   a second message: at least once. The file is bounded, and readable by its owner only.
+- Of a search the line ``GW`` says what LVK says of the wave, where the host hears that (`heard`):
+  class, rate, area, and in which region of the map each neutrino is, or that it was retracted.
 - One URL that fails does not keep the others from being told; it gets the rest of the batch, in
   order, when the host tries again.
 - Apprise does not tell why a message was not taken. What it and urllib3 log may hold the URL with
@@ -42,6 +44,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import Meta
 
 from icecube_hooks import (
+    Alert,
+    AlertKind,
     ConfigError,
     Record,
     RetryLater,
@@ -54,8 +58,10 @@ from icecube_plugin.alerts.links import web_address
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.extras import pip_line
+from icecube_plugin.sky.skymaps import DEFAULT_FOLDER, Maps
 
 from ._options import environment, file_text, text_option
+from .heard import heard_wave
 from .memory import Memory, around, notice_of, opened
 
 if TYPE_CHECKING:
@@ -97,6 +103,8 @@ class Notify:
         Where the folder of the sink ``html`` is on the web: the page of the event is linked.
     picture : bool
         Whether a finder chart is attached, where the service takes files (extra ``plot``).
+    maps : str or path
+        Folder of sky maps; in ``gw-maps`` beside it the host keeps what LVK says.
 
     Raises
     ------
@@ -116,6 +124,7 @@ class Notify:
         limit_chars: Annotated[int, Meta(ge=FEWEST_CHARACTERS)] | None = None,
         page_url: str | None = None,
         picture: bool = False,
+        maps: str | os.PathLike[str] = DEFAULT_FOLDER,
     ) -> None:
         from icecube_plugin.sky.site import site_of
 
@@ -123,6 +132,7 @@ class Notify:
         self.limit_chars = limit_chars
         self.page_url = _page_url(page_url)
         self.picture = picture
+        self.maps = Maps(maps)
         if picture and find_spec("matplotlib") is None:
             hint = pip_line("plot")
             raise ConfigError("needs matplotlib", key="picture", hint=hint)
@@ -182,7 +192,18 @@ class Notify:
             later=after,
             doubts=event.concerns,
             page=None if self.page_url is None else self.page_url + page_path(event.key),
+            wave=self._wave(record.alert),
         )
+
+    def _wave(self, alert: Alert) -> str:
+        """Say what LVK says of the wave of a search; a message goes out without it, too."""
+        from icecube_plugin.views.waves import wave_line
+
+        name = alert.gw and alert.gw.superevent_id
+        if alert.kind is not AlertKind.LVK_SEARCH or not name:
+            return ""
+        wave = heard_wave(name, self.maps.gw_folders)
+        return "" if wave is None else wave_line(alert, wave, self.maps)
 
     @contextlib.contextmanager
     def _attached(self, record: Record, event: Event) -> Iterator[list[str]]:

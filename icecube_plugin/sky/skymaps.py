@@ -31,7 +31,7 @@ import re
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -42,7 +42,7 @@ from urllib.parse import urlsplit
 from icecube_hooks import ConfigError, IceCubePluginError, Localization
 from icecube_plugin.extras import pip_line
 
-from .directions import SKY_DEG2, polar_deg
+from .directions import SKY_DEG2, moved_deg, polar_deg
 from .points import scalar
 from .regions import Area, region_or_none
 
@@ -76,6 +76,11 @@ TIMEOUT_S: Final = 60.0
 
 SPLITS: Final = 6
 """How often pixels at the edge of a circle are split into four."""
+
+RINGS, SPOKES = 64, 64
+"""Points that stand for a position with its error: at quantiles of the distance, and around."""
+
+DISTANCES: Final = ("DISTMU", "DISTSIGMA", "DISTNORM")
 
 PROBABILITIES: Final = ("PROB", "PROBABILITY")
 SCANS: Final = ("2DLLH", "2LLH")
@@ -120,7 +125,7 @@ class Pixels(ABC):
             raise SkyMapError("a pixel's number is out of range")
         line = np.argsort(first, kind="stable")
         self.order, self.ipix, self._first = order[line], ipix[line], first[line]
-        self._values = values[line]
+        self._values, self._line = values[line], line
         self._stop = self._first + (1 << (2 * (LARGEST_ORDER - self.order)))
         if np.any(self._first[1:] < self._stop[:-1]):
             raise SkyMapError("pixels overlap")
@@ -195,6 +200,8 @@ class SkyMap(Pixels):
     probability : array of float
         Of each pixel; they sum to 1. What is not finite in the file is 0, as IceCube's header
         asks: there the fit has not converged.
+    distances : (array, array, array), optional
+        DISTMU, DISTSIGMA [Mpc] and DISTNORM [Mpc^-2] of each pixel, in the order of the file.
 
     Raises
     ------
@@ -202,10 +209,17 @@ class SkyMap(Pixels):
         If a probability is negative, pixels overlap, or the sum is not about 1.
     """
 
-    def __init__(self, order: Integers, ipix: Integers, probability: Floats) -> None:
+    def __init__(
+        self,
+        order: Integers,
+        ipix: Integers,
+        probability: Floats,
+        distances: Sequence[Floats] = (),
+    ) -> None:
         import numpy as np
 
         super().__init__(order, ipix, probability)
+        self._distances = [np.asarray(one, dtype=np.float64)[self._line] for one in distances]
         probability = np.where(np.isfinite(self._values), self._values, 0.0)
         if np.any(probability < 0):
             raise SkyMapError("a probability is negative")
@@ -272,6 +286,64 @@ class SkyMap(Pixels):
             probability = np.repeat(probability[edge] / 4, 4)
         distance = _distance_deg(order, ipix, ra_deg, dec_deg)
         return total + float(probability[distance <= radius_deg].sum())
+
+    def overlap(
+        self, ra_deg: float, dec_deg: float, radius_deg: float, containment: float
+    ) -> float:
+        """Return how much better than everywhere a position with its error fits the map.
+
+        The integral of p_map p_position / (1 / 4 pi) over the sky: 1 where either says nothing,
+        above it where both say the same place. It is the overlap integral of RAVEN. The position
+        is a Gaussian on the sphere (Fisher's distribution), by so many points of equal weight.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            [deg, ICRS].
+        radius_deg, containment : float
+            Its error circle [deg], and the probability inside of it, below 1.
+
+        References
+        ----------
+        Ashton et al., ApJ 860 (2018) 6; https://ligo-raven.readthedocs.io/en/latest/skymaps.html
+        """
+        import numpy as np
+
+        if not (0.0 < containment < 1.0 and radius_deg > 0.0):
+            raise ValueError(f"expected an error circle, got {radius_deg} deg at {containment}")
+        width = (1.0 - math.cos(math.radians(radius_deg))) / -math.log1p(-containment)
+        shares = (np.arange(RINGS) + 0.5) / RINGS  # of what is not on the other side of the sky
+        cosines = 1.0 + width * np.log1p(shares * math.expm1(-2.0 / width))
+        distance, angle = np.meshgrid(np.degrees(np.arccos(cosines)), np.arange(SPOKES))
+        turns = (angle + shares) * (360.0 / SPOKES)  # not in line with the pixels
+        return float(
+            self.density_deg2(*moved_deg(ra_deg, dec_deg, turns, distance)).mean() * SKY_DEG2
+        )
+
+    def distance_mpc(self, ra_deg: float, dec_deg: float) -> tuple[float, float] | None:
+        """Return mean and standard deviation of the distance towards a position [Mpc].
+
+        ``None`` where the map states none. Its density along a line of sight is
+        N r^2 exp(-(r - mu)^2 / 2 sigma^2), with DISTMU, DISTSIGMA, DISTNORM.
+
+        References
+        ----------
+        Singer et al., ApJL 829 (2016) L15, eq. 3; ApJS 226 (2016) 10.
+        """
+        import numpy as np
+
+        pixel, is_on = self._pixel(ra_deg, dec_deg)
+        if not self._distances or not is_on:
+            return None
+        mu, sigma, norm = (float(one[pixel]) for one in self._distances)
+        if not (math.isfinite(mu) and sigma > 0.0 and norm > 0.0 and math.isfinite(sigma * norm)):
+            return None
+        r = np.linspace(max(mu - 9 * sigma, 0.0), max(mu, 0.0) + 9 * sigma, 4001)
+        log_weight = 2 * np.log(r, where=r > 0, out=np.full_like(r, -np.inf))
+        log_weight -= (r - mu) ** 2 / (2 * sigma**2)
+        weight = np.exp(log_weight - log_weight.max())
+        mean = float(np.average(r, weights=weight))
+        return mean, float(np.average((r - mean) ** 2, weights=weight) ** 0.5)
 
     @property
     def _best(self) -> int:
@@ -398,21 +470,27 @@ class Maps:
         file = self.file(place)
         return None if file is None else _read(file, file.stat().st_mtime_ns)
 
-    def of_digest(self, sha256: str) -> SkyMap | LikelihoodScan | None:
+    @property
+    def gw_folders(self) -> tuple[Path, ...]:
+        """Where what a host keeps of LVK's alerts may be: here, or beside this folder."""
+        kept = self.folder.parent / GW_FOLDER
+        return self.folder, kept, kept / GW_MOCK
+
+    def of_digest(self, sha256: str) -> SkyMap | None:
         """Return the map of LVK's alert with this SHA-256, as a host keeps it beside this folder.
 
-        ``None`` if there is none, or a broken one, of which the log tells.
+        ``None`` if there is none, or one that cannot be used, of which the log tells.
         """
         if re.fullmatch("[0-9a-f]{16,}", sha256) is None:
             return None
-        kept = self.folder.parent / GW_FOLDER
-        folders, name = (self.folder, kept, kept / GW_MOCK), f"*-{sha256[:16]}.fits"
-        file = next((file for folder in folders for file in folder.glob(name)), None)
+        name = f"*-{sha256[:16]}.fits"
+        file = next((file for folder in self.gw_folders for file in folder.glob(name)), None)
         try:
-            return None if file is None else _read(file, file.stat().st_mtime_ns)
-        except (SkyMapError, OSError) as error:
+            found = None if file is None else _read(file, file.stat().st_mtime_ns)
+        except (SkyMapError, OSError, ConfigError) as error:
             log.warning("sky map of LVK not used: %s", error)
             return None
+        return found if isinstance(found, SkyMap) else None
 
     def usable(self, place: Localization) -> SkyMap | LikelihoodScan | None:
         """Return the map of a place as `of`; of a broken one the log tells, and it is ``None``."""
@@ -589,7 +667,8 @@ def _from_table(hdu: Any) -> SkyMap | LikelihoodScan:
     if column == "PROBDENSITY":
         per_deg2 = _per_deg2(hdu.columns[names[column]].unit)
         values = values * per_deg2 * _area_deg2(order)
-    return SkyMap(order, ipix, values)
+    distances = [hdu.data[names[name]].ravel() for name in DISTANCES if name in names]
+    return SkyMap(order, ipix, values, distances if len(distances) == len(DISTANCES) else ())
 
 
 def _check_frame(header: Any) -> None:

@@ -125,6 +125,7 @@ def compose(
     later: Alert | None = None,
     doubts: Sequence[Concern] = (),
     page: str | None = None,
+    wave: str = "",
 ) -> Announcement:
     """Put a record into words.
 
@@ -141,6 +142,8 @@ def compose(
         What is doubtful about the event (`icecube_plugin.alerts.Event.concerns`).
     page : str, optional
         Address of our own page of the event.
+    wave : str
+        What LVK says of the gravitational wave of a search (`icecube_plugin.views.waves`).
     """
     alert = record.alert
     _, deciding, rest = facts(record)
@@ -149,6 +152,7 @@ def compose(
     lines = (
         *_history(alert, earlier, later),
         *((Line("page", page),) if page is not None else ()),
+        *((Line("GW", wave),) if wave else ()),
         *deciding,
         *_sky(alert, now, site),
         *(Line("concern", f"{one.found}: {one.why}") for one in doubts),

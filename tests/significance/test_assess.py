@@ -284,7 +284,10 @@ def test_several_coincident_events() -> None:
         ({"window_s": 0}, "window_s: expected a number > 0, got 0"),
         ({"window_s": math.inf}, "window_s: expected a number > 0, got inf"),
         ({"trials": "observed"}, "observed: is required with trials = 'observed'"),
-        ({"observed": "x.sqlite"}, "observed: is of use only with trials = 'observed'"),
+        (
+            {"observed": "x.sqlite"},
+            "observed: is of use only with trials = 'observed' or gw_rates = 'heard'",
+        ),
         (
             {"trials": "observed", "observed": 3},
             "observed: expected the name of a file, got 3",

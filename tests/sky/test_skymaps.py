@@ -144,6 +144,48 @@ def test_density_and_level_at_positions(skymap: SkyMap) -> None:
     assert (skymap.density_deg2(math.nan, 0.0), skymap.credible_level(math.nan, 0.0)) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("away_deg", [0.0, 2.0, 6.0, 12.0])
+@pytest.mark.parametrize("radius_deg", [0.5, 4.0])
+def test_overlap_is_that_of_two_gaussians(
+    skymap: SkyMap, away_deg: float, radius_deg: float
+) -> None:
+    """Their product integrated over a flat sky, times 4 pi."""
+    own = radius_deg / math.sqrt(-2 * math.log(1 - 0.9))
+    both = own**2 + SIGMA**2
+    flat_sky = 4 * math.pi * math.degrees(1) ** 2 / (2 * math.pi * both)
+    expected = flat_sky * math.exp(-(away_deg**2) / 2 / both)
+    found = skymap.overlap(RA, DEC + away_deg, radius_deg, 0.9)
+    assert found == pytest.approx(expected, rel=0.05 if away_deg < 10 else 0.2)
+
+
+def test_overlap_with_what_says_nothing(skymap: SkyMap) -> None:
+    even = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12))
+    assert even.overlap(10.0, 20.0, 3.0, 0.5) == pytest.approx(1.0)
+    assert skymap.overlap(10.0, 20.0, 100.0, 1e-9) == pytest.approx(1.0, rel=0.05)
+    with pytest.raises(ValueError, match="expected an error circle"):
+        even.overlap(10.0, 20.0, 3.0, 1.0)
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(400.0, 90.0), (10.0, 200.0), (-300.0, 100.0)])
+def test_distance_is_that_of_drawn_ones(mu: float, sigma: float) -> None:
+    random, n = np.random.default_rng(7), 2_000_000
+    r = random.uniform(0, max(mu, 0) + 8 * sigma, n)
+    weight = r**2 * np.exp(-((r - mu) ** 2) / 2 / sigma**2)
+    mean = float(np.average(r, weights=weight))
+    spread = float(np.average((r - mean) ** 2, weights=weight)) ** 0.5
+    columns = [np.full(12, value) for value in (mu, sigma, 1.0)]
+    found = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12), columns)
+    assert found.distance_mpc(10.0, 20.0) == pytest.approx((mean, spread), rel=0.01)
+
+
+def test_distance_that_is_not_stated(skymap: SkyMap) -> None:
+    assert skymap.distance_mpc(RA, DEC) is None
+    for mu, sigma, norm in ((math.inf, 1.0, 0.0), (1.0, math.nan, 1.0), (1.0, 1.0, 0.0)):
+        columns = [np.full(12, value) for value in (mu, sigma, norm)]
+        one = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12), columns)
+        assert one.distance_mpc(10.0, 20.0) is None
+
+
 def test_most_probable(skymap: SkyMap) -> None:
     ra, dec = skymap.most_probable_deg()
     best = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(RA, DEC, unit="deg")).deg

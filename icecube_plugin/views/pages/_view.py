@@ -51,12 +51,13 @@ from icecube_plugin.alerts.words import (
 )
 from icecube_plugin.sky import galactic_deg, separation_deg
 from icecube_plugin.sky.observing import sun_and_moon
+from icecube_plugin.views.waves import areas_text
 
 from ._looks import LIMITS, Look, air_text, moon_text
 from ._parts import Fact, Section, Table
 from ._paths import calendar_path, record_path, region_path, voevent_path
 from ._stories import Related, Story
-from ._wave import areas_text, wave_facts
+from ._wave import wave_facts
 
 __all__ = ["Glance", "Page", "glance", "headline_of", "page"]
 

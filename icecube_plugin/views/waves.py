@@ -1,0 +1,95 @@
+"""The gravitational wave of a search in words: a line for messages, and what pages show."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from icecube_hooks import Alert, Localization
+from icecube_plugin.alerts import Event
+from icecube_plugin.alerts.waves import gw_text, newest_candidate
+from icecube_plugin.alerts.words import containment_text, number_text
+from icecube_plugin.sky import circularised_radius_deg
+from icecube_plugin.sky.skymaps import Maps, Pixels, SkyMap
+
+__all__ = ["RETRACTED_WAVE", "areas_text", "in_map", "map_of", "wave_line"]
+
+RETRACTED_WAVE: Final = "The gravitational-wave candidate was retracted."
+TOLD: Final = 5
+"""Neutrinos in a line."""
+
+
+def map_of(wave: Event, maps: Maps | None) -> SkyMap | None:
+    """Return the newest sky map that LVK has sent of a superevent, where it is at hand."""
+    candidates = (alert.gw_candidate for alert in reversed(wave.standing))
+    file = next((one.skymap for one in candidates if one is not None and one.skymap), None)
+    return None if file is None or maps is None else maps.of_digest(file.sha256)
+
+
+def wave_line(search: Alert, wave: Event, maps: Maps | None) -> str:
+    """Say in a line what LVK's newest word of a superevent is, and where the neutrinos are in it.
+
+    Returns
+    -------
+    str
+        ``BBH > 99.9 %, FAR 1 per 33 yr, 90 % area 2370 deg2; neutrino 1 inside the 61 % region``,
+        that it was retracted, or nothing where LVK has said nothing.
+    """
+    alert = newest_candidate(wave)
+    said = "" if alert is None else gw_text(alert)
+    if wave.is_retracted:
+        return f"RETRACTED by LVK, was {said}" if said else "RETRACTED by LVK"
+    skymap = map_of(wave, maps)
+    if skymap is None:
+        return said
+    neutrinos = enumerate(search.coincident_events, start=1)
+    places = [(n, one.localization) for n, one in neutrinos if one.localization is not None]
+    parts = [f"neutrino {n} {_where(place, skymap)}" for n, place in places[:TOLD]]
+    parts += [f"{len(places) - TOLD} more"] if len(places) > TOLD else []
+    return "; ".join((f"{said}, 90 % area {skymap.area_deg2(0.9):.3g} deg2", *parts))
+
+
+def _where(place: Localization, skymap: SkyMap) -> str:
+    """Say in which region a neutrino is: of whole per cent, the smallest that holds it."""
+    at = place.ra_deg, place.dec_deg
+    if not skymap.contains(*at, 0.9):
+        return "outside the 90 % region"
+    return f"inside the {min(math.ceil(100 * skymap.credible_level(*at)), 90)} % region"
+
+
+def areas_text(skymap: Pixels) -> str:
+    """Return how large the regions of a sky map are."""
+    areas = (f"{100 * c:.0f} % in {skymap.area_deg2(c):.3g} deg²" for c in (0.5, 0.9))
+    return ", ".join(areas)
+
+
+def in_map(place: Localization, skymap: SkyMap) -> tuple[str, str]:
+    """Say at which credible level a neutrino lies, how dense and far the map is there; its error.
+
+    Returns
+    -------
+    (str, str)
+        Of the position, and of the position with its error.
+    """
+    at = place.ra_deg, place.dec_deg
+    level, density = skymap.credible_level(*at), skymap.density_deg2(*at)
+    inside = [f"{100 * c:.0f} %" for c in (0.5, 0.9) if skymap.contains(*at, c)]
+    where = f"inside the {inside[0]} region" if inside else "outside the 90 % region"
+    text = f"{where}, credible level {100 * level:.3g} %; {density:.2g} per deg²"
+    distance = skymap.distance_mpc(*at)
+    if distance is not None:
+        text += f"; {distance[0]:.3g} ± {distance[1]:.2g} Mpc in this direction"
+    return text, _with_error(place, skymap)
+
+
+def _with_error(place: Localization, skymap: SkyMap) -> str:
+    radius, share = circularised_radius_deg(place), place.containment
+    if not radius:
+        return ""
+    at = place.ra_deg, place.dec_deg, radius
+    of = containment_text(share) or "containment not stated"
+    held = number_text(skymap.probability_within(*at))
+    text = f"its circle of {radius:.3g}° ({of}) holds {held} of the map"
+    if share is None or not 0.0 < share < 1.0:
+        return text
+    return f"{text}; overlap {skymap.overlap(*at, share):.3g}, 1 is that of an even sky"
