@@ -289,7 +289,7 @@ def _waves(alerts: Iterable[Alert]) -> dict[str, Alert | None]:
 
 
 def _superevent(alert: Alert) -> str | None:
-    return alert.gw and alert.gw.superevent_id
+    return None if alert.gw is None else alert.gw.superevent_id
 
 
 def _is_of(stream: str | None, alert: Alert, waves: Mapping[str, Alert | None]) -> bool:

@@ -43,8 +43,8 @@ def wave(name: str, *, significant: bool | None = True, day: float = 0.0, **more
 
 def retraction(name: str) -> Alert:
     late = T0 + timedelta(days=300)
-    gone = {"gw_candidate": None, "far_hz": None, "trigger_time": None, "notice_time": late}
-    return wave(name, status=Status.RETRACTION, **gone)
+    gone: dict[str, Any] = {"gw_candidate": None, "far_hz": None, "trigger_time": None}
+    return wave(name, status=Status.RETRACTION, notice_time=late, **gone)
 
 
 def test_the_flag_and_not_a_guess() -> None:

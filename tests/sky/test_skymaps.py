@@ -159,7 +159,7 @@ def test_overlap_is_that_of_two_gaussians(
 
 
 def test_overlap_with_what_says_nothing(skymap: SkyMap) -> None:
-    even = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12))
+    even = SkyMap(np.zeros(12, int), np.arange(12), np.full(12, 1 / 12))
     assert even.overlap(10.0, 20.0, 3.0, 0.5) == pytest.approx(1.0)
     assert skymap.overlap(10.0, 20.0, 100.0, 1e-9) == pytest.approx(1.0, rel=0.05)
     with pytest.raises(ValueError, match="expected an error circle"):
@@ -174,7 +174,7 @@ def test_distance_is_that_of_drawn_ones(mu: float, sigma: float) -> None:
     mean = float(np.average(r, weights=weight))
     spread = float(np.average((r - mean) ** 2, weights=weight)) ** 0.5
     columns = [np.full(12, value) for value in (mu, sigma, 1.0)]
-    found = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12), columns)
+    found = SkyMap(np.zeros(12, int), np.arange(12), np.full(12, 1 / 12), columns)
     assert found.distance_mpc(10.0, 20.0) == pytest.approx((mean, spread), rel=0.01)
 
 
@@ -182,7 +182,7 @@ def test_distance_that_is_not_stated(skymap: SkyMap) -> None:
     assert skymap.distance_mpc(RA, DEC) is None
     for mu, sigma, norm in ((math.inf, 1.0, 0.0), (1.0, math.nan, 1.0), (1.0, 1.0, 0.0)):
         columns = [np.full(12, value) for value in (mu, sigma, norm)]
-        one = SkyMap(np.zeros(12), np.arange(12), np.full(12, 1 / 12), columns)
+        one = SkyMap(np.zeros(12, int), np.arange(12), np.full(12, 1 / 12), columns)
         assert one.distance_mpc(10.0, 20.0) is None
 
 
