@@ -13,10 +13,13 @@ import itertools
 import re
 import tempfile
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
+from icecube_hooks import ENTRY_POINT_GROUP
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.alerts.columns import RECORD, Column, by_name
 from icecube_plugin.cli.command import COMMANDS, EXIT_CODES, whole_parser
@@ -86,8 +89,17 @@ class Unwritten(Exception):
 MISSING: Final[list[str]] = []
 
 
+def _check_installation() -> None:
+    """Refuse an editable install that is older than a plugin: the page would lose it."""
+    project = tomllib.loads(PAGE.parents[1].joinpath("pyproject.toml").read_text())["project"]
+    known = {one.name for one in entry_points(group=ENTRY_POINT_GROUP)}
+    if missing := project["entry-points"][ENTRY_POINT_GROUP].keys() - known:
+        raise SystemExit(f"not installed: {', '.join(missing)}; run: pip install -e . --no-deps")
+
+
 def reference() -> str:
     """Return the page."""
+    _check_installation()
     plugins = load_plugins(allow=[OURS])
     parts = (
         HEAD,
