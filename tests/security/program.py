@@ -55,6 +55,7 @@ def main(folder: Path, server: str) -> None:
     slowest: dict[str, float] = {}
     plugins = load_plugins(allow=["icecube-plugin"])
     host = Host(config, plugins=plugins).open()
+    batch: list[Message] = []
     for name, attack in ATTACKS.items():
         values = attack.make(folder, server)
         messages = [
@@ -65,7 +66,11 @@ def main(folder: Path, server: str) -> None:
         for message in messages:
             read(host, message)
         slowest[name] = (time.process_time() - began) / len(messages)
-        host.handle(messages)
+        batch += messages
+        if len(batch) > 40:  # some are large, and tables are written anew for each batch
+            host.handle(batch)
+            batch = []
+    host.handle(batch)
     host.close()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     (folder / "cost.json").write_text(json.dumps({"seconds": slowest, "peak_mb": peak_mb}))
