@@ -85,9 +85,9 @@ def test_now_is_marked() -> None:
     now = datetime(2026, 5, 3, 1, tzinfo=UTC)
     record = of(circle(210, -30, 1), trigger_time=None)
     figure = visibility(record, "paranal", night_of=date(2026, 5, 2), now=now)
-    assert " now" in [text.get_text() for text in figure.axes[0].texts]
+    assert "now" in [text.get_text() for text in figure.axes[0].texts]
     later = visibility(record, "paranal", night_of=date(2026, 5, 2), now=now + timedelta(days=1))
-    assert " now" not in [text.get_text() for text in later.axes[0].texts]
+    assert "now" not in [text.get_text() for text in later.axes[0].texts]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,19 @@ def test_a_phone_shows_cards(browser: Browser, site: Path) -> None:
         assert box is not None
         assert box["width"] <= PHONE["width"]
         assert page.evaluate("document.querySelector('.wide').scrollWidth") <= PHONE["width"]
+        assert (
+            box["y"] < PHONE["height"]
+        )  # the newest event is seen at once, the filters are folded
+        assert not page.locator("#kind").is_visible()
+        page.get_by_text("Filters").click()
+        assert page.locator("#kind").is_visible()
+
+
+def test_all_columns_are_seen(browser: Browser, site: Path) -> None:
+    with opened(browser, site / "index.html", viewport={"width": 1280, "height": 800}) as (page, _):
+        last = page.locator("#events thead th").last.bounding_box()
+        assert last is not None
+        assert last["x"] + last["width"] <= 1280
 
 
 def test_index_sorts(browser: Browser, site: Path) -> None:

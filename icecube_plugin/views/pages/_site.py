@@ -202,8 +202,10 @@ def _legend(stories: Sequence[Story]) -> list[tuple[Any, str]]:
     """Return the markers of the map with what they stand for."""
     from icecube_plugin.views.plots import svg_marker
 
-    kinds = _in_order(_mapped(stories))
-    return [(markup(svg_marker(kind)), short_name(kind)) for kind in kinds]
+    shown = _mapped(stories)
+    found = [(markup(svg_marker(kind)), short_name(kind)) for kind in _in_order(shown)]
+    crossed = any(story.event.is_retracted for story in shown)
+    return [*found, (markup(svg_marker(None)), "retracted")] if crossed else found
 
 
 @dataclass(frozen=True, slots=True)

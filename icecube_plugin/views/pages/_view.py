@@ -137,13 +137,16 @@ def _lead(story: Story) -> str:
     return f"{long_name(story.event.kind)}{when}{state}: {notices}, {last}."
 
 
+NOTHING: Final = "no value that is stated has changed"
+
+
 def _news(story: Story) -> str:
     """Say what changed since the first notice; empty where there is one only."""
     believed = story.event.standing
     if len(believed) < 2:
         return ""
     found = "; ".join(change.text for change in changes(believed[0], story.event.known))
-    return clean(f"Since {notice_label(believed[0])}: {found or 'nothing that is stated'}.", 400)
+    return clean(f"Since {notice_label(believed[0])}: {found or NOTHING}.", 400)
 
 
 # -- at a glance ---------------------------------------------------------------------------
@@ -490,7 +493,7 @@ def state_text(notice: Notice) -> str:
 
 
 def _changed(old: Alert, new: Alert) -> str:
-    return clean("; ".join(change.text for change in changes(old, new)) or "nothing that is stated")
+    return clean("; ".join(change.text for change in changes(old, new)) or NOTHING)
 
 
 def _received(story: Story) -> Section:

@@ -126,14 +126,19 @@ def _linked(one: Drawn, pages: Mapping[str, str]) -> Iterator[str]:
     yield "" if page is None else "</a>"
 
 
-def svg_marker(kind: AlertKind) -> str:
-    """Return the marker of a kind as a small ``<svg>`` element, for a legend."""
-    look = style_of(kind)
-    return (
-        '<svg class="marker" viewBox="-60 -60 120 120" aria-hidden="true" fill="none" '
-        f'stroke-width="10"><g class="k-{escape(kind)}" stroke="{look.colour}">'
-        f"{_marker((0, 0), look.marker)}</g></svg>"
-    )
+def svg_marker(kind: AlertKind | None) -> str:
+    """Return the marker of a kind as a small ``<svg>`` element, for a legend.
+
+    ``None`` is the cross of what was retracted.
+    """
+    if kind is None:
+        style, marker = 'stroke="currentColor"', _marker((0, 0), "x", "retracted")
+    else:
+        look = style_of(kind)
+        style = f'class="k-{escape(kind)}" stroke="{look.colour}"'
+        marker = _marker((0, 0), look.marker)
+    box = 'viewBox="-60 -60 120 120" aria-hidden="true" fill="none" stroke-width="10"'
+    return f'<svg class="marker" {box}><g {style}>{marker}</g></svg>'
 
 
 def svg_finder(

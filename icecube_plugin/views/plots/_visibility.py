@@ -162,7 +162,7 @@ def _mark(axes: Axes, moment: datetime | None, text: str) -> None:
     x, (low, high) = dates().date2num(moment), axes.get_xlim()
     if low < x < high:
         axes.axvline(x, color=INK, lw=1.4 if text == "now" else 0.8)
-        write(axes, x, 2, f" {text}", rotation=90, va="bottom", ha="right")
+        write(axes, x, 90.7, text, va="bottom", ha="center")
 
 
 def _caption(place: Localization, found: Night) -> Iterator[str]:

@@ -101,6 +101,8 @@
   const usualState = Array.from(state.options).some((one) => one.value === "real") ? "real" : "";
   document.getElementById("filter").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("filter").hidden = false;
+  const isSmall = matchMedia("(max-width: 40rem)").matches; // a phone shows the newest events first
+  document.getElementById("more").open = !isSmall || location.hash.length > 1;
   window.addEventListener("hashchange", recall);
   window.addEventListener("icecube-rows", () => { take(); sort(...sorted); filter(); });
   recall();
