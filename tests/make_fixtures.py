@@ -17,6 +17,8 @@ Hz with the producers' 365 days.
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import json
 import math
 import struct
@@ -27,8 +29,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import astropy_healpix
+import numpy as np
 from astropy import units
 from astropy.coordinates import FK4, FK5, BarycentricMeanEcliptic, Galactic, SkyCoord, get_body
+from astropy.io import fits
 from astropy.time import Time
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 TRACK_JSON = "gcn.notices.icecube.gold_bronze_track_alerts"
 TRACK_JSON_TEST = "gcn.notices.icecube.test.gold_bronze_track_alerts"
 LVK_JSON = "gcn.notices.icecube.lvk_nu_track_search"
+WAVE_JSON = "igwn.gwalert"
 SCHEMA = "https://gcn.nasa.gov/schema/v7.2.1/gcn/notices/icecube"
 SKYMAPS = "https://roc.icecube.wisc.edu/public"
 
@@ -1100,6 +1106,72 @@ def coincident(event: Coincidence, layout: str) -> dict[str, Any]:
     }
 
 
+# LVK's S200213t (27042, 27096): rate, class, area and distance; the shape of the map is ours.
+WAVE_NAME, WAVE_TIME = "S200213t", "2020-02-13T04:10:40.328Z"
+WAVE_FAR_HZ = 1.77e-8
+WAVE_SIGMA_DEG = 12.93  # 90 % within 2326 deg2
+WAVE_DISTMU, WAVE_DISTSIGMA = 49.89, 110.71  # 201 +- 80 Mpc, as r^2 weighs it
+WAVE_CENTRE = (30.0, 36.0)  # ours
+
+
+def wave_json() -> bytes:
+    """Return LVK's alert of a superevent near which IceCube found a neutrino."""
+    event = {
+        "significant": True,
+        "time": WAVE_TIME,
+        "far": WAVE_FAR_HZ,
+        "instruments": ["H1", "L1", "V1"],
+        "group": "CBC",
+        "pipeline": "gstlal",
+        "search": "AllSky",
+        "properties": {"HasNS": 1.0, "HasRemnant": 1.0},
+        "classification": {"BNS": 0.63, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.37},
+        "duration": None,
+        "central_frequency": None,
+        "skymap": base64.b64encode(wave_map()).decode(),
+    }
+    notice = {
+        "alert_type": "INITIAL",
+        "time_created": "2020-02-13T04:35:00Z",  # synthetic
+        "superevent_id": WAVE_NAME,
+        "urls": {"gracedb": f"https://gracedb.ligo.org/superevents/{WAVE_NAME}/view/"},
+        "event": event,
+        "external_coinc": None,
+    }
+    return dump(notice)
+
+
+def wave_map() -> bytes:
+    """Return a small multi-order map: a round Gaussian of the published area and distance."""
+    coarse = np.arange(12 * 4**2)
+    near = distance_deg(2, coarse) < 40.0
+    fine = (coarse[near, None] * 4**2 + np.arange(4**2)).ravel()
+    order = np.concatenate((np.full((~near).sum(), 2), np.full(len(fine), 4)))
+    ipix = np.concatenate((coarse[~near], fine))
+    away = np.concatenate((distance_deg(2, coarse[~near]), distance_deg(4, fine)))
+    density = np.exp(-(away**2) / 2 / WAVE_SIGMA_DEG**2)
+    density /= np.sum(density * 4 * math.pi / 12 / 4.0**order)
+    mu, sigma = (np.full(len(ipix), one) for one in (WAVE_DISTMU, WAVE_DISTSIGMA))
+    columns = (
+        ("UNIQ", "K", None, ipix + 4 * 4**order),
+        ("PROBDENSITY", "E", "sr-1", np.round(density, 7)),
+        ("DISTMU", "E", "Mpc", mu),
+        ("DISTSIGMA", "E", "Mpc", sigma),
+        ("DISTNORM", "E", "Mpc-2", 1 / (mu**2 + sigma**2)),
+    )
+    table = fits.BinTableHDU.from_columns([fits.Column(n, f, u, array=a) for n, f, u, a in columns])
+    table.header.update({"ORDERING": "NUNIQ", "COORDSYS": "C", "OBJECT": WAVE_NAME})
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(file)
+    return file.getvalue()
+
+
+def distance_deg(order: int, ipix: np.ndarray) -> np.ndarray:
+    lon, lat = astropy_healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
+    centre = SkyCoord(*WAVE_CENTRE, unit="deg")
+    return centre.separation(SkyCoord(lon, lat)).deg
+
+
 # --- the older AMON kinds -----------------------------------------------------------------------
 
 
@@ -1463,6 +1535,7 @@ def notice_files() -> Iterator[tuple[str, bytes]]:
     yield from special_files(by_file)
     for search in SEARCHES:
         yield f"{LVK_JSON}/{search.alert}.json", search_json(search)
+    yield f"{WAVE_JSON}/{WAVE_NAME}-INITIAL.json", wave_json()
     for folder, notices in (
         ("AMON_ICECUBE_HESE", [hese(row) for row in rows(HESE)]),
         ("AMON_ICECUBE_EHE", [ehe(row) for row in rows(EHE)]),
@@ -1504,6 +1577,7 @@ files; `python tests/make_fixtures.py --check` says whether they agree.
 | cascades | GCN's cascade notices |
 | HESE, EHE | GCN's tables of AMON ICECUBE HESE and EHE events |
 | NU_EM | GCN Circulars 26963, 29287, 32428, 33624, 37614 (AMON, IceCube, HAWC) |
+| LVK's own alert of S200213t | GCN Circulars 27042, 27096 |
 | LVK searches | GCN Circulars 24103, 24573, 27043, 33814, 33852, 34107, 34407, 34838, 34877, 37644, 38102, 38679 |
 | the retraction | GCN Circular 28163 (as a notice it is ours: retractions come as circulars) |
 
@@ -1520,6 +1594,7 @@ Moon are computed with astropy.
   carry the values of a real event.
 - LVK: the identifiers of neutrinos, the p-values where there is no coincident event, the sensitive
   energy range, and the sequence number of S190412m and S190517h.
+- LVK's own alert: its time, its properties, centre and round shape of the map.
 - NU_EM: event numbers, the retraction; DELTA_T is the length of the HAWC transit that the circular
   states.
 - HESE: the 50 % radius (0 in text, half of the other in VOEvent), which revision a row of the
@@ -1560,6 +1635,7 @@ Special cases:
 | `{lvk}/S230518h-*`, `S230522n-*`, `S190412m-*` | no coincident event |
 | `{lvk}/S230812aj-2-Preliminary.json` | spelling of 2023: `ref_id`, no `reference` |
 | `{lvk}/S231025a-2-Preliminary.json` | coincident events without `localization` |
+| `{wave}/S200213t-INITIAL.json` | LVK's own alert of a searched superevent: rate, class, area and distance as published, a round map of ours |
 | `{lvk}/MS260101a-1-Preliminary.json` | mock event, descending `flux_sensitivity` |
 
 `broken/` is not a topic. Each file there must be refused, or for `pvalue_string_null.json`
@@ -1590,6 +1666,7 @@ def readme(paths: Sequence[str]) -> bytes:
         contents="\n".join(f"| `{folder}` | {n} |" for folder, n in sorted(counts.items())),
         json=TRACK_JSON,
         lvk=LVK_JSON,
+        wave=WAVE_JSON,
     ).encode()
 
 

@@ -69,7 +69,7 @@ def fixtures_folder() -> Path:
 def demo_messages() -> Iterator[Message]:
     """Yield the notices in the folders that are named like topics, and one that is broken."""
     folder = fixtures_folder()
-    for topic in sorted(folder.glob("gcn.*")):
+    for topic in sorted((*folder.glob("gcn.*"), *folder.glob("igwn.*"))):
         for file in sorted(topic.iterdir()):
             yield Message(value=file.read_bytes(), topic=topic.name)
     broken = folder / "broken" / "ra_9999.json"

@@ -138,13 +138,14 @@ def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
     event = _event(records, arguments)
     story = _of_event(records, event)
     if what == "map":
-        return plot.sky_map(story, tests=True, skymap=_skymap(arguments, story), **size)
+        skymap = _skymap(arguments, story) or _wave_map(arguments, event, records)
+        return plot.sky_map(story, tests=True, skymap=skymap, **size)
     record = next((one for one in reversed(story) if _place(one) is not None), story[-1])
     if what == "visibility":
         others = [one for one in story if one is not record]
         when = {"night_of": arguments.night, "now": datetime.now(UTC)}
         return plot.visibility(record, arguments.site, others=others, **when, **size)
-    skymap = _skymap(arguments, [record])
+    skymap = _skymap(arguments, [record]) or _wave_map(arguments, event, records)
     others = [
         one for one in records if one is not record and (arguments.tests or one.alert.is_real)
     ]
@@ -198,6 +199,19 @@ def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> Pixels 
     areas = ", ".join(f"{level:.0%} in {skymap.area_deg2(level):.4g} deg2" for level in (0.5, 0.9))
     print(f"sky map: {areas}; best at RA {ra:.3f}, Dec {dec:+.3f} deg")
     return skymap
+
+
+def _wave_map(
+    arguments: argparse.Namespace, event: Event, records: Iterable[Record]
+) -> Pixels | None:
+    """Return the map of the gravitational wave of a search, where the host has kept it."""
+    from icecube_plugin.sky.skymaps import Maps
+    from icecube_plugin.views.pages import tell
+    from icecube_plugin.views.waves import map_of
+
+    maps = Maps(Path(configuration(arguments).data_folder) / "skymaps")
+    wave = next((one.wave for one in tell(records) if one.key == event.key), None)
+    return None if wave is None else map_of(wave, maps)
 
 
 def _url(records: Sequence[Record]) -> str:

@@ -46,7 +46,7 @@ def wave_line(search: Alert, wave: Event, maps: Maps | None) -> str:
     places = [(n, one.localization) for n, one in neutrinos if one.localization is not None]
     parts = [f"neutrino {n} {_where(place, skymap)}" for n, place in places[:TOLD]]
     parts += [f"{len(places) - TOLD} more"] if len(places) > TOLD else []
-    return "; ".join((f"{said}, 90 % area {skymap.area_deg2(0.9):.3g} deg2", *parts))
+    return "; ".join((f"{said}, 90 % area {_rounded(skymap.area_deg2(0.9))} deg2", *parts))
 
 
 def _where(place: Localization, skymap: SkyMap) -> str:
@@ -57,9 +57,13 @@ def _where(place: Localization, skymap: SkyMap) -> str:
     return f"inside the {min(math.ceil(100 * skymap.credible_level(*at)), 90)} % region"
 
 
+def _rounded(area_deg2: float) -> str:
+    return f"{float(f'{area_deg2:.3g}'):g}"
+
+
 def areas_text(skymap: Pixels) -> str:
     """Return how large the regions of a sky map are."""
-    areas = (f"{100 * c:.0f} % in {skymap.area_deg2(c):.3g} deg²" for c in (0.5, 0.9))
+    areas = (f"{100 * c:.0f} % in {_rounded(skymap.area_deg2(c))} deg²" for c in (0.5, 0.9))
     return ", ".join(areas)
 
 

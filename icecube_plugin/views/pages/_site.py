@@ -22,6 +22,7 @@ from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
 from icecube_plugin.sky.site import Site
 from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.views.waves import map_of
 
 from ._ds9 import ds9
 from ._looks import calendar, looks_from
@@ -34,6 +35,7 @@ __all__ = ["TITLE", "build", "event_files", "index", "record_files"]
 
 TITLE: Final = "IceCube neutrino alerts"
 
+SHADED: Final = " Grey: 50 and 90 % region of the sky map."
 MAPPED: Final = 40
 """How many of the newest real events the map of the index shows."""
 
@@ -103,17 +105,20 @@ def _maps(story: Story) -> Iterator[_Map]:
     from icecube_plugin.views.plots import PlotError, svg_finder, svg_map
 
     history = [record for record in story.records if record is not story.placed]
+    skymap = story.skymap or (None if story.wave is None else map_of(story.wave, story.maps))
+    whole = skymap if story.wave is not None else None
     try:
         yield _Map(
-            markup(svg_map(story.records)),
+            markup(svg_map(story.records, skymap=whole)),
             "All sky: Mollweide, right ascension grows to the left. Grey band: Galactic plane. "
-            "Circle with a dot: Sun, crescent: Moon, at the time of the event.",
+            "Circle with a dot: Sun, crescent: Moon, at the time of the event."
+            + ("" if whole is None else SHADED),
         )
         yield _Map(
-            markup(svg_finder(story.placed, others=history, skymap=story.skymap)),
+            markup(svg_finder(story.placed, others=history, skymap=skymap)),
             "Around the position: offsets in degrees, north up, east left. "
             "Solid: as stated. Dashed: scaled as a Gaussian. Faint: where it was before."
-            + ("" if story.skymap is None else " Grey: 50 and 90 % region of the sky map."),
+            + ("" if skymap is None else SHADED),
         )
     except PlotError:  # no position, no map
         return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from icecube_hooks import (
     Alert,
     AlertKind,
+    CoincidentEvent,
     Direction,
     IceCubePluginError,
     Localization,
@@ -20,7 +21,7 @@ from icecube_hooks import (
 from icecube_plugin import __version__
 from icecube_plugin.alerts import Event, group
 from icecube_plugin.alerts.merge import SAME_PLACE_DEG
-from icecube_plugin.alerts.words import clean, heading, notice_label, time_text
+from icecube_plugin.alerts.words import clean, heading, notice_label, number_text, time_text
 from icecube_plugin.sky import region_or_none, resized, separation_deg
 from icecube_plugin.sky.projections import Point, map_lon, tangent
 
@@ -117,6 +118,8 @@ class Drawn:
         Where it was said to be, oldest first, each once.
     neutrinos : tuple of Localization
         Coincident events of a search.
+    numbers : tuple of str
+        Their numbers in the search, and p-values: ``1: p 0.003 generic, 0.017 Bayesian``.
     time : datetime or None
     is_retracted, is_real : bool
     """
@@ -126,6 +129,7 @@ class Drawn:
     kind: AlertKind
     places: tuple[Localization, ...]
     neutrinos: tuple[Localization, ...]
+    numbers: tuple[str, ...]
     time: datetime | None
     is_retracted: bool
     is_real: bool
@@ -150,20 +154,27 @@ def drawn(records: Iterable[Record], *, tests: bool = True) -> list[Drawn]:
 
 
 def _drawn(event: Event) -> Drawn:
+    listed = enumerate(event.latest("coincident_events") or (), start=1)
+    placed = [(number, one) for number, one in listed if one.localization is not None]
     return Drawn(
         label=label_of(event),
         notice=shown(notice_label(event.newest)),
         kind=event.kind,
         places=_moves(event),
-        neutrinos=tuple(
-            one.localization
-            for one in event.latest("coincident_events") or ()
-            if one.localization is not None
-        ),
+        neutrinos=tuple(one.localization for _, one in placed),
+        numbers=tuple(_numbered(number, one) for number, one in placed),
         time=event.latest("trigger_time"),
         is_retracted=event.is_retracted,
         is_real=event.known.is_real,
     )
+
+
+def _numbered(number: int, one: CoincidentEvent) -> str:
+    """Return the number of a neutrino, with its p-values."""
+    searches = (("generic", "generic"), ("bayesian", "Bayesian"))
+    stated = [(one.p_value(search), word) for search, word in searches]
+    ps = ", ".join(f"{number_text(p)} {word}" for p, word in stated if p is not None)
+    return f"{number}: p {ps}" if ps else str(number)
 
 
 def heading_of(one: Drawn) -> str:
@@ -201,12 +212,15 @@ class Shape:
     label : str
     kind : AlertKind
     place : Localization
+    number : str
+        Of a neutrino of the event.
     """
 
     role: str
     label: str
     kind: AlertKind
     place: Localization
+    number: str = ""
 
     @property
     def look(self) -> Look:
@@ -323,8 +337,9 @@ def _half_deg(field: Field, skymap: Pixels | None) -> float:
 
 def _own_shapes(main: Drawn, centre: Localization) -> Iterator[Shape]:
     """Yield what belongs to the event of a finder, the most important last."""
-    for place in main.neutrinos:
-        yield Shape(role="neutrino", label="coincident neutrino", kind=main.kind, place=place)
+    for text, place in zip(main.numbers, main.neutrinos, strict=True):
+        label, number = f"neutrino {text}", text.partition(":")[0]
+        yield Shape(role="neutrino", label=label, kind=main.kind, place=place, number=number)
     for place in main.places:
         if separation_deg(place, centre) > SAME_PLACE_DEG:
             yield Shape(role="older", label="other revision", kind=main.kind, place=place)

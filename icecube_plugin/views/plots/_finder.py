@@ -230,8 +230,10 @@ def _draw_shape(axes: Axes, field: Field, shape: Shape) -> None:
 
 
 def _names(field: Field) -> Iterator[tuple[str, float, float]]:
-    """Yield the names of neighbours at a point that is inside of the frame."""
+    """Yield numbers of neutrinos, and names of neighbours at a point inside of the frame."""
     for shape in field.shapes:
+        if shape.number and field.is_inside(shape):
+            yield shape.number, *field.offsets(shape)
         if shape.role == "other":
             inner, position = field.inner_points(shape), field.offsets(shape)
             own = inner[-1] if tuple(inner[-1]) == position else inner[len(inner) // 2]

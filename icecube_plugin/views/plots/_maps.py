@@ -117,7 +117,7 @@ def sky_map(
     for one in sorted(events, key=_size, reverse=True):
         _draw_event(axes, one)
     if len(events) <= NAMES_UP_TO:
-        place_names(axes, ((one.label, *_xy(*point_of(last_place(one)))) for one in events))
+        place_names(axes, (name for one in events for name in _names(one, len(events))))
     time = events[0].time if len(events) == 1 else None
     sky = {} if time is None else sun_and_moon(time)
     for name, at in sky.items():
@@ -129,6 +129,15 @@ def sky_map(
 
 
 _title = title
+
+
+def _names(one: Drawn, n_events: int) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what is written on the map: the name, or the numbers of the neutrinos of a search."""
+    if n_events > 1 or not one.neutrinos:
+        yield one.label, *_xy(*point_of(last_place(one)))
+        return
+    for number, place in zip(one.numbers, one.neutrinos, strict=True):
+        yield number.partition(":")[0], *_xy(*point_of(place))
 
 
 def _set_up(axes: Axes) -> None:
@@ -260,7 +269,9 @@ def _map_legend(
     handles.append(entry("Galactic plane", linestyle="-", **GALACTIC_BAND))
     if any(len(one.places) > 1 for one in events):
         handles.append(entry("older position (faint)", "o", color=FAINT))
-    if any(one.neutrinos for one in events):
+    if len(events) == 1:
+        handles += [entry(f"neutrino {n}", ".") for n in events[0].numbers[:NAMES_UP_TO]]
+    elif any(one.neutrinos for one in events):
         handles.append(entry("coincident neutrino", "."))
     if any(one.is_retracted for one in events):
         handles.append(entry("retracted", "x", mew=1.8, markersize=8))

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
 from icecube_hooks import AlertKind, Direction, Localization, Record
@@ -21,6 +21,7 @@ from icecube_plugin.sky import separation_deg
 from icecube_plugin.sky.directions import moved_deg
 from icecube_plugin.sky.observing import sun_and_moon
 from icecube_plugin.sky.projections import (
+    CENTRE_RA_DEG,
     Point,
     cut_line,
     cut_ring,
@@ -28,6 +29,7 @@ from icecube_plugin.sky.projections import (
     great_circle,
     map_lon,
     mollweide,
+    mollweide_inverse,
 )
 
 from ._events import (
@@ -90,6 +92,7 @@ def svg_map(
     *,
     with_bodies: bool = True,
     pages: Mapping[str, str] | None = None,
+    skymap: Pixels | None = None,
 ) -> str:
     """Return an all-sky map as an ``<svg>`` element to stand in an HTML page.
 
@@ -102,6 +105,8 @@ def svg_map(
     pages : mapping of str to str, optional
         Addresses that the events link to, by their titles. Beside the map has to be a list with
         the same links: these are for the mouse.
+    skymap : SkyMap or LikelihoodScan, optional
+        Its 50 and 90 % regions are shaded, and the neutrinos of a search numbered.
 
     Raises
     ------
@@ -113,10 +118,21 @@ def svg_map(
     title = f"{len(events)} events" if alone is None else heading_of(alone)
     time = alone.time if with_bodies and alone is not None else None
     sky = {} if time is None else sun_and_moon(time)
-    parts = [_background(), *(_body(name, at) for name, at in sky.items())]
+    parts = [
+        _background(),
+        *(() if skymap is None else _sky_shades(skymap)),
+        *(_body(name, at) for name, at in sky.items()),
+    ]
     parts += [part for one in events for part in _linked(one, pages or {})]
+    parts += [] if alone is None else [_numbers_on_sky(alone)]
     role = "group" if pages else "img"
     return _svg("-2080 -1080 4160 2160", f"Sky map: {title}", CONVENTION, parts, role)
+
+
+def _numbers_on_sky(one: Drawn) -> str:
+    at = [_flat([point_of(place)])[0] for place in one.neutrinos]
+    numbers = zip(one.numbers, at, strict=True)
+    return _labels(((text.partition(":")[0], x + 60, y - 30) for text, (x, y) in numbers), 70)
 
 
 def _linked(one: Drawn, pages: Mapping[str, str]) -> Iterator[str]:
@@ -335,20 +351,42 @@ def tick_step(half_deg: float) -> float:
 
 
 def _shades(field: Field, skymap: Pixels) -> Iterator[str]:
-    """Yield the 90 and the 50 % region of a sky map, as rows of a grid over the frame."""
+    """Yield the 90 and the 50 % region of a sky map over the frame of a finder."""
     import numpy as np
 
-    step = 2 * UNIT // MAP_ROWS
-    line = np.arange(-UNIT + step // 2, UNIT, step)
+    line, step = _rows(UNIT)
     across, down = np.meshgrid(line, line)
     east, north = -across * field.half_deg / UNIT, -down * field.half_deg / UNIT
     angle, distance = np.degrees(np.arctan2(east, north)), np.hypot(east, north)
     sky = moved_deg(field.centre.ra_deg, field.centre.dec_deg, angle, np.minimum(distance, 180.0))
+    return _in_rows(line, line, step, sky, skymap)
+
+
+def _sky_shades(skymap: Pixels) -> Iterator[str]:
+    """Yield the same over the whole sky."""
+    import numpy as np
+
+    line, step = _rows(UNIT)
+    wide, _ = _rows(2 * UNIT, step)
+    lon, dec = mollweide_inverse(*(one / UNIT for one in np.meshgrid(wide, -line)))
+    return _in_rows(wide, line, step, (CENTRE_RA_DEG - lon, dec), skymap)
+
+
+def _rows(half: int, step: int = 2 * UNIT // MAP_ROWS) -> tuple[Any, int]:
+    import numpy as np
+
+    return np.arange(-half + step // 2, half, step), step
+
+
+def _in_rows(across: Any, down: Any, step: int, sky: Any, skymap: Pixels) -> Iterator[str]:
+    """Yield the 90 and the 50 % region of a sky map, as rows of a grid."""
+    import numpy as np
+
     for level in (0.9, 0.5):
         edges = np.diff(np.pad(skymap.contains(*sky, level).astype(int), ((0, 0), (1, 1))))
         starts, stops = (np.argwhere(edges == sign).tolist() for sign in (1, -1))
         runs = "".join(
-            f"M{line[left] - step // 2} {line[row]}h{(right - left) * step}"
+            f"M{across[left] - step // 2} {down[row]}h{(right - left) * step}"
             for (row, left), (_, right) in zip(starts, stops, strict=True)
         )
         yield (
@@ -365,4 +403,5 @@ def _shape(field: Field, shape: Shape, scale: float) -> str:
         path = f'<path class="region" d="{_steps(_units(-edge[0], edge[1], scale))}z"/>'
     ((x, y),) = _units([-east], [north], scale)
     marker = _marker((x, y), shape.style.marker) if shape.look.has_marker else ""
-    return _group(shape, f"<title>{escape(shape.label)}</title>{path}{marker}")
+    number = _labels([(shape.number, x + 50, y - 25)], 60) if shape.number else ""
+    return _group(shape, f"<title>{escape(shape.label)}</title>{path}{marker}{number}")
