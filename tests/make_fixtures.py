@@ -1169,7 +1169,8 @@ def wave_map() -> bytes:
 def distance_deg(order: int, ipix: np.ndarray) -> np.ndarray:
     lon, lat = astropy_healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     centre = SkyCoord(*WAVE_CENTRE, unit="deg")
-    return centre.separation(SkyCoord(lon, lat)).deg
+    away: np.ndarray = centre.separation(SkyCoord(lon, lat)).deg
+    return away
 
 
 # --- the older AMON kinds -----------------------------------------------------------------------

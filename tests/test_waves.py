@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import math
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,14 @@ from icecube_hooks import (
 )
 from icecube_hooks.testing import make_record
 from icecube_plugin.alerts import group
+from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host
 from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.sinks.notify import Notify
+from icecube_plugin.sinks.sqlite import Sqlite
 from icecube_plugin.sky.skymaps import Maps, read_skymap
-from icecube_plugin.views.pages import page, tell
+from icecube_plugin.views.pages import build, page, tell
+from icecube_plugin.views.plots import finder, sky_map
 from tests.notices.test_gw import notice
 from tests.notices.test_gw import record as wave_record
 from tests.sinks.http_server import http_server
@@ -221,3 +226,69 @@ def test_a_message_without_lvk_is_as_before(tmp_path: Path) -> None:
     assert told_of(tmp_path, search(PLACES[0])) == ""
     (tmp_path / "gw-maps" / f"{NAME}.jsonl").write_text('{"kind": "lvk')  # a kill has cut it off
     assert told_of(tmp_path / "again", search(PLACES[0])) == ""
+
+
+def asked(database: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["query", "--database", str(database), *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_database_joins_search_and_wave(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "alerts.sqlite"
+    low = {"alert_type": "PRELIMINARY", "time_created": "2026-05-02T04:10:00Z"}
+    records = [
+        search(PLACES[0]),
+        wave(),
+        wave(event={"classification": TERRESTRIAL, "significant": False}, **low),
+    ]
+    Sqlite(path=database).write(records)
+    view = "SELECT gw_class, gw_class_probability, gw_significant, gw_far_hz, gw_retracted"
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        rows = opened.execute(f"{view}, p_generic FROM searches").fetchall()
+    assert rows == [("BBH", 0.98, 1, 9.5e-10, 0, 0.004)]
+    said = asked(database, "--gw", "gw_class == 'BBH' and far_hz < 1e-9", capsys=capsys)
+    assert "BBH 98 %, FAR 1 per 33 yr" in said
+    assert "no alerts" in asked(database, "--gw", "gw_significant == False", capsys=capsys)
+    Sqlite(path=database).write([wave_record(notice() | GONE)])
+    with contextlib.closing(sqlite3.connect(database)) as opened:
+        rows = opened.execute(f"{view} FROM searches").fetchall()
+    assert rows == [("BBH", 0.98, 1, 9.5e-10, 1)]
+    assert "no alerts" in asked(database, "--gw", "far_hz < 1", capsys=capsys)
+    assert "retracted" in asked(database, "--kind", "lvk-search", capsys=capsys)
+
+
+def test_query_says_the_area_where_the_host_has_the_map(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host_with_map(tmp_path, notice(event=MAP))
+    Sqlite(path=tmp_path / "a.sqlite").write([search(PLACES[0]), wave(event=MAP)])
+    maps = ("--maps", str(tmp_path / "gw-maps"), "--near", str(RA % 360), str(DEC))
+    (found,) = json.loads(
+        asked(tmp_path / "a.sqlite", "--radius", "1", *maps, "--json", capsys=capsys)
+    )
+    file = next((tmp_path / "gw-maps").glob("*.fits"))
+    assert found["gw_area_90_deg2"] == read_skymap(file).area_deg2(0.9)
+    assert (found["gw_class"], found["gw_retracted"]) == ("BBH", False)
+
+
+def test_pictures_have_the_map_and_numbered_neutrinos(tmp_path: Path) -> None:
+    host_with_map(tmp_path, notice(event=MAP))
+    records = [wave(event=MAP), search(*PLACES)]
+    skymap = read_skymap(next((tmp_path / "gw-maps").glob("*.fits")))
+    for figure in (
+        sky_map(records[1:], skymap=skymap),
+        finder(records[1], skymap=skymap),
+    ):
+        axes: Any = figure.axes[0]
+        assert [one for one in axes.collections if hasattr(one, "levels")]
+        written = {text.get_text() for text in axes.texts}
+        assert "1" in written
+        legend = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert any(text.startswith("neutrino 1") for text in legend)
+    pages = build(records, maps=Maps(tmp_path / "skymaps"))
+    (html,) = (data.decode() for path, data in pages.items() if path == f"events/{NAME}.html")
+    assert html.count('class="skymap"') == 4
+    without = build(records)[f"events/{NAME}.html"].decode()
+    assert 'class="skymap"' not in without

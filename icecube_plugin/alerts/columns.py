@@ -22,9 +22,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from icecube_hooks import Alert, Localization, Record
+from icecube_hooks import Alert, GWCandidate, Localization, Record
 
 from .headline import p_post, sigma_post
+from .waves import likeliest
 
 __all__ = [
     "ALERT",
@@ -223,6 +224,20 @@ def _position_angle(place: Localization) -> float | None:
     return None if region is None else region.position_angle_deg
 
 
+def _gw_class(candidate: GWCandidate) -> str | None:
+    found = likeliest(candidate)
+    return None if found is None else found[0]
+
+
+def _gw_share(candidate: GWCandidate) -> float | None:
+    found = likeliest(candidate)
+    return None if found is None else found[1]
+
+
+def _gw_instruments(candidate: GWCandidate) -> str | None:
+    return ", ".join(candidate.instruments) or None
+
+
 def _p_post(record: Record) -> float | None:
     return p_post(record.significances)
 
@@ -311,6 +326,16 @@ _SEARCH: Final = (
         _whole("gw_notice_number", "of the LVK notice", "meta.version", field="notice_number"),
         _text("gw_notice_type", "Preliminary, Initial, ...", "meta.code", field="notice_type"),
         _text("gw_reference", "reference as sent", "meta.ref", field="reference"),
+    ),
+    *_inside(
+        "gw_candidate",
+        _text("gw_class", "LVK's likeliest class", "meta.code.class", field=_gw_class),
+        _real("gw_class_probability", "of that class", "stat.probability", field=_gw_share),
+        _flag("gw_significant", "LVK's flag", "meta.code", field="significant"),
+        _text("gw_group", "CBC or Burst", "meta.code", field="group"),
+        _text("gw_pipeline", "that found the candidate", "meta.id", field="pipeline"),
+        _text("gw_search", "AllSky, EarlyWarning, ...", "meta.code", field="search"),
+        _text("gw_instruments", "H1, L1, V1, K1", "meta.id;instr", field=_gw_instruments),
     ),
     *_inside(
         "most_probable_direction",

@@ -6,23 +6,26 @@ import argparse
 import csv
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Record
+from icecube_hooks import AlertKind, ConfigError, Direction, Localization, Message, Record
 from icecube_hooks.host import nearest
-from icecube_plugin.alerts import group
+from icecube_plugin.alerts import Event, group
 from icecube_plugin.alerts.columns import RECORD, Column
 from icecube_plugin.alerts.headline import p_post
 from icecube_plugin.alerts.lookup import alias_of, find
+from icecube_plugin.alerts.waves import gw_text, likeliest, newest_candidate
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.host.expressions import COLUMNS, columns_with, expression
 from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
 from icecube_plugin.sky.regions import widened
+from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.views.waves import map_of
 
 from ._common import add_json, print_json, table
 from ._records import add_maps, add_systematic, error_cell, kept_at, maps_of, number_cell
@@ -39,6 +42,8 @@ examples:
         those whose error region holds this place
   icecube-alerts query --kind lvk-search --max-p-post 0.01 --json
   icecube-alerts query --when "energy_tev > 200" --columns event_key trigger_time energy_tev
+  icecube-alerts query --gw "gw_class == 'BNS' and far_hz < 1e-7"
+        searches, by what LVK's own newest alert says of the superevent
   icecube-alerts query --kind gold --ecsv > gold.ecsv
   icecube-alerts query --database postgresql://reader@host/alerts --since 30d
 
@@ -80,6 +85,9 @@ class Question:
         An expression as that of a sink, see `icecube_plugin.host.filters`.
     systematic_deg : float
         Added in quadrature to regions (`icecube_plugin.sky.regions.widened`).
+    gw : str, optional
+        Such an expression over LVK's own newest alert of the superevent of a search, of those that
+        LVK has not retracted.
     all_revisions, with_tests : bool
     """
 
@@ -93,6 +101,7 @@ class Question:
     max_p_post: float | None = None
     when: str | None = None
     systematic_deg: float = 0.0
+    gw: str | None = None
     all_revisions: bool = False
     with_tests: bool = False
 
@@ -102,7 +111,7 @@ class Found:
     """A record that answers, its event, whether that is retracted, and how far away it is [deg].
 
     `is_inside` tells whether the place that is asked for lies in its error region; ``None`` if no
-    region is stated.
+    region is stated. `wave` is what LVK's own alerts say of the superevent of a search.
     """
 
     record: Record
@@ -110,6 +119,7 @@ class Found:
     retracted: bool
     separation_deg: float | None = None
     is_inside: bool | None = None
+    wave: Event | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +144,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_systematic(parser)
     add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
     add("--when", metavar="EXPR", help='as a sink\'s: "energy_tev > 200 and dec_deg > -5"')
+    add("--gw", metavar="EXPR", help="searches by LVK's own newest alert of the superevent")
     add("--columns", nargs="+", metavar="NAME", help="show these columns; see docs/database.md")
     add("--all-revisions", action="store_true", help="each notice, not the newest of each event")
     tests = parser.add_mutually_exclusive_group()
@@ -152,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     kept = kept_at(arguments, in_database=True)
     found = list(ask(kept.place, question, password_env=kept.password_env))
     if arguments.json:
-        print_json([_entry(one) for one in found])
+        print_json([_entry(one, maps_of(arguments)) for one in found])
     elif arguments.csv:
         _print_csv([one.record for one in found], _columns(arguments.columns, question))
     elif arguments.ecsv:
@@ -191,7 +202,8 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
         rows = list(select(database, query, named, password_env=password_env))
     is_wanted = _wanted(question)
     read = (_found(text, key, bool(retracted), question) for text, key, retracted in rows)
-    found = (one for one in read if is_wanted(one.record))
+    found: Iterable[Found] = (one for one in read if is_wanted(one.record))
+    found = _with_waves(list(found), database, password_env, question.gw)
     if question.near is None:
         yield from found
         return
@@ -200,6 +212,41 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
         one for one in found if (one.is_inside if radius is None else _separation(one) <= radius)
     ]
     yield from sorted(near, key=_separation)
+
+
+_WAVES: Final = "SELECT record_json FROM records WHERE kind = 'lvk-gw' ORDER BY record_number"
+
+
+def _with_waves(
+    found: list[Found], database: str, password_env: str | None, gw: str | None
+) -> list[Found]:
+    """Join each search with what LVK says of its superevent; leave out what `gw` does not want."""
+    if gw is None and not any(one.record.alert.kind is AlertKind.LVK_SEARCH for one in found):
+        return found
+    rows = select(database, _WAVES, {}, password_env=password_env)
+    records = {id(one.alert): one for (text,) in rows if (one := Record.from_json(text))}
+    waves = {
+        name: wave
+        for wave in group(one.alert for one in records.values())
+        for name in (wave.newest.gw and wave.newest.gw.superevent_id,)
+        if name is not None
+    }
+    joined = [replace(one, wave=waves.get(_superevent(one) or "")) for one in found]
+    if gw is None:
+        return joined
+    test = expression(gw, "--gw")
+
+    def is_wanted(wave: Event | None) -> bool:
+        newest = None if wave is None or wave.is_retracted else newest_candidate(wave)
+        return newest is not None and bool(test(Record.of(Message(value=b""), newest)))
+
+    return [one for one in joined if is_wanted(one.wave)]
+
+
+def _superevent(found: Found) -> str | None:
+    alert = found.record.alert
+    is_search = alert.kind is AlertKind.LVK_SEARCH
+    return alert.gw.superevent_id if is_search and alert.gw is not None else None
 
 
 def _question(arguments: argparse.Namespace) -> Question:
@@ -219,6 +266,7 @@ def _question(arguments: argparse.Namespace) -> Question:
         areas=maps_of(arguments).area if arguments.near else region_or_none,
         max_p_post=arguments.max_p_post,
         when=arguments.when,
+        gw=arguments.gw,
         systematic_deg=arguments.systematic_deg,
         all_revisions=arguments.all_revisions,
         with_tests=arguments.with_tests,
@@ -313,7 +361,21 @@ def _separation(found: Found) -> float:
     return math.inf if found.separation_deg is None else found.separation_deg
 
 
-def _entry(found: Found) -> dict[str, Any]:
+def _wave_entry(wave: Event, maps: Maps) -> dict[str, Any]:
+    alert, skymap = newest_candidate(wave), map_of(wave, maps)
+    candidate = None if alert is None else alert.gw_candidate
+    found = None if candidate is None else likeliest(candidate)
+    return {
+        "gw_class": None if found is None else found[0],
+        "gw_class_probability": None if found is None else found[1],
+        "gw_significant": None if candidate is None else candidate.significant,
+        "gw_far_hz": None if alert is None else alert.far_hz,
+        "gw_retracted": wave.is_retracted,
+        "gw_area_90_deg2": None if skymap is None else skymap.area_deg2(0.9),
+    }
+
+
+def _entry(found: Found, maps: Maps) -> dict[str, Any]:
     alert = found.record.alert
     derived = {
         "event_key": found.event_key,
@@ -322,6 +384,7 @@ def _entry(found: Found) -> dict[str, Any]:
         "separation_deg": found.separation_deg,
         "is_inside": found.is_inside,
     }
+    derived |= {} if found.wave is None else _wave_entry(found.wave, maps)
     return derived | found.record.to_dict()
 
 
@@ -345,6 +408,13 @@ def _row(found: Found) -> list[str]:
         {None: "-", True: "yes", False: "no"}[found.is_inside],
     ]
     return [clean(cell, 60) for cell in cells]
+
+
+def _wave_cell(wave: Event | None) -> str:
+    newest = None if wave is None else newest_candidate(wave)
+    if wave is None or wave.is_retracted:
+        return "-" if wave is None else "retracted"
+    return "-" if newest is None else clean(gw_text(newest), 60)
 
 
 def _columns(names: Sequence[str] | None, question: Question) -> list[Column]:
@@ -398,5 +468,9 @@ def _table(found: Sequence[Found]) -> str:
     width = len(HEADER) if found[0].separation_deg is not None else len(HEADER) - 2
     rows = [_row(one)[:width] for one in found]
     named = all(row[HEADER.index("NAME")] != "-" for row in rows)
+    header = HEADER[:width]
+    if any(one.wave for one in found):
+        header = (*header, "GW")
+        rows = [[*row, _wave_cell(one.wave)] for row, one in zip(rows, found, strict=True)]
     drop = ("STATUS", "REV", "P POST", "FAR/YR", "EVENT" if named else "NAME", "KIND")
-    return table(rows, HEADER[:width], drop=drop)
+    return table(rows, header, drop=drop)

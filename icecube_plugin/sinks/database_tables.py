@@ -211,35 +211,74 @@ def notices(where: str = "", columns: Iterable[str] = _COLUMNS) -> str:
     """  # noqa: S608  # conditions are ours
 
 
-def _views() -> dict[str, str]:
-    """Return the query of each view, those first on which others are built."""
+_OF_EVENT: Final = ("retracted", "n_notices")
+_OF_WAVE: Final = (
+    *("superevent_id", "record_number", "gw_notice_type", "notice_time", "gw_class"),
+    *("gw_class_probability", "gw_significant", "gw_group", "gw_instruments", "far_hz"),
+)
+_OF_SEARCH: Final = (
+    *("record_number", "event_key", "superevent_id", "trigger_time", "p_generic", "p_bayesian"),
+    *("n_coincident", "headline_p_post", "retracted"),
+)
+
+
+def _views() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return columns and query of each view, those first on which others are built."""
     columns = ", ".join(
         "member.event_key AS event_key" if name == "event_key" else name for name in _COLUMNS
     )
+    about = [name for name in _OF_WAVE if name.startswith("gw_")]
     return {
-        "notices": notices(),
-        "events": f"""
+        "notices": (_COLUMNS, notices()),
+        "events": (
+            (*_COLUMNS, *_OF_EVENT),
+            f"""
             SELECT {columns}, member.retracted, member.n_notices
             FROM event_members AS member JOIN records USING (record_number)
             WHERE member.is_newest AND records.is_real AND records.event_key IS NOT NULL
-        """,  # noqa: S608  # made of the constants above
+            """,  # noqa: S608  # made of the constants above
+        ),
+        "waves": (
+            (*_OF_WAVE, "retracted"),
+            f"""
+            SELECT {", ".join(_OF_WAVE)}, retracted FROM (
+                SELECT records.*, member.retracted, row_number() OVER (
+                    PARTITION BY member.event_key ORDER BY {NEWEST_FIRST}) AS choice
+                FROM records JOIN event_members AS member USING (record_number)
+                WHERE kind = 'lvk-gw' AND far_hz IS NOT NULL
+                AND member.state NOT IN ('doubted', 'corrected')
+            ) AS ranked WHERE choice = 1
+            """,  # noqa: S608  # made of the constants above
+        ),
+        "searches": (
+            (*_OF_SEARCH, *about, "gw_far_hz", "gw_retracted", "gw_record_number"),
+            f"""
+            SELECT {", ".join(f"event.{name} AS {name}" for name in _OF_SEARCH)},
+                {", ".join(f"wave.{name} AS {name}" for name in about)},
+                wave.far_hz AS gw_far_hz, wave.retracted AS gw_retracted,
+                wave.record_number AS gw_record_number
+            FROM events AS event LEFT JOIN waves AS wave
+                ON wave.superevent_id = event.superevent_id
+            WHERE event.kind = 'lvk-search'
+            """,  # noqa: S608  # made of the constants above
+        ),
     }
 
 
 def make_views(connection: Connection) -> None:
     """Make the views anew, of the columns that are there now."""
-    for name, query in _views().items():
+    for name, (columns, query) in _views().items():
         wanted = query
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
             connection.exec_driver_sql(f"CREATE VIEW {name} AS {wanted}")
         else:
-            ordered = _old_columns_first(connection, name)
+            ordered = _old_columns_first(connection, name, columns)
             wanted = f"SELECT {ordered} FROM ({query}) AS made"  # noqa: S608  # ours
             connection.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {wanted}")
 
 
-def _old_columns_first(connection: Connection, view: str) -> str:
+def _old_columns_first(connection: Connection, view: str, columns: Sequence[str]) -> str:
     """Return the columns of a view, new ones last.
 
     PostgreSQL replaces a view only by one that begins with the same columns; dropping it would
@@ -250,5 +289,4 @@ def _old_columns_first(connection: Connection, view: str) -> str:
     inspector = inspect(connection)
     known = inspector.get_view_names()
     old = [column["name"] for column in inspector.get_columns(view)] if view in known else []
-    wanted = [*_COLUMNS, *(("retracted", "n_notices") if view == "events" else ())]
-    return ", ".join([*old, *(name for name in wanted if name not in old)])
+    return ", ".join([*old, *(name for name in columns if name not in old)])

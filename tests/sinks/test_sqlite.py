@@ -468,7 +468,8 @@ def test_a_new_column_is_added_and_filled(sink: Sqlite, path: Path) -> None:
     sink.close()
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.executescript("""
-            DROP VIEW events; DROP VIEW notices; DROP INDEX records_by_time;
+            DROP VIEW searches; DROP VIEW waves; DROP VIEW events; DROP VIEW notices;
+            DROP INDEX records_by_time;
             ALTER TABLE records DROP COLUMN energy_tev;
             ALTER TABLE records DROP COLUMN trigger_time;
             ALTER TABLE significances DROP COLUMN p_value;

@@ -378,7 +378,9 @@ def _rows(half: int, step: int = 2 * UNIT // MAP_ROWS) -> tuple[Any, int]:
     return np.arange(-half + step // 2, half, step), step
 
 
-def _in_rows(across: Any, down: Any, step: int, sky: Any, skymap: Pixels) -> Iterator[str]:
+def _in_rows(
+    across: Any, down: Any, step: int, sky: tuple[Any, Any], skymap: Pixels
+) -> Iterator[str]:
     """Yield the 90 and the 50 % region of a sky map, as rows of a grid."""
     import numpy as np
 
