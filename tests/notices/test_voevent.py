@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -551,10 +552,10 @@ def test_entity_bomb(where: str) -> None:
     value = with_doctype(f"[{''.join(entities)}]", "&a11;" if where == "text" else "")
     if where == "attribute":
         value = value.replace(b'role="observation"', b'role="&a11;"')
-    start = datetime.now(UTC)
+    start = time.process_time()
     words = refusal(value)
     assert words == NO_DOCTYPE or words.startswith("not well-formed XML (")
-    assert (datetime.now(UTC) - start).total_seconds() < 2
+    assert time.process_time() - start < 2
 
 
 def test_external_entity_of_a_file(tmp_path: Path) -> None:
