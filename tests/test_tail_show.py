@@ -122,6 +122,10 @@ def test_show_finds_an_event_by_any_name(run: Run, fixtures: Path, name: str) ->
 def test_show_prints_a_search_with_its_neutrinos(run: Run, fixtures: Path) -> None:
     folder = fixtures / "gcn.notices.icecube.lvk_nu_track_search"
     done = run("show", "s241225C", folder)
+    first, headline, lead, news, *_ = done.stdout.splitlines()
+    assert (first, headline[:30]) == ("S241225c", "GW SEARCH S241225c notice 3-In")
+    assert lead.startswith("Search for neutrinos around a gravitational wave of 25 December 2024")
+    assert news.startswith("Since notice 1-Preliminary: ")
     assert "p-value (generic) from 0.0121 to 0.0052" in done.stdout
     assert "COINCIDENT EVENTS" in done.stdout
     assert "TIME AFTER GW [S]" in done.stdout

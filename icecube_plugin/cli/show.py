@@ -96,7 +96,10 @@ def _show(story: Story, sites: Iterable[Site], shown: Screen, notes: Iterable[st
         shown.line(f"*** {told.state.upper()}: NOT A REAL EVENT ***", "alarm")
     if told.is_retracted:
         shown.line(f"*** {RETRACTED} ***", "alarm")
+    shown.line(told.headline, str(story.event.kind))
     shown.line(told.lead)
+    if told.news:
+        shown.line(told.news)
     if told.names:
         shown.line(f"also {', '.join(told.names)}", "aside")
     for section in (*told.glance, *told.sections):
