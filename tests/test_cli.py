@@ -375,7 +375,7 @@ def test_check(run: Run, tmp_path: Path) -> None:
 def test_check_counts_what_passes_each_filter(run: Run, tmp_path: Path, fixtures: Path) -> None:
     plugins = load_plugins(allow=["icecube-plugin"])
     kinds = []
-    for file in fixtures.glob("gcn.*/*"):
+    for file in fixtures.glob("*.*/*"):
         with contextlib.suppress(NotOurs):
             message = Message(value=file.read_bytes(), topic=file.parent.name)
             kinds.append(plugins.parse(message).kind)

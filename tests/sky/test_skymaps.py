@@ -20,6 +20,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from scipy.optimize import brentq
+from scipy.stats import kstest
 
 from icecube_hooks import Localization
 from icecube_plugin import sky
@@ -509,3 +510,17 @@ def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
         Maps(tmp_path).of(place)
     file.write_bytes(uniq_file())
     assert Maps(tmp_path).of(place) is Maps(tmp_path).of(place) is not None
+
+
+def test_what_is_said_is_calibrated(skymap: SkyMap) -> None:
+    """Sources drawn from the map have even credible levels; of background the mean overlap is 1."""
+    random = np.random.default_rng(1)
+    chosen = random.choice(len(skymap.probability), size=3000, p=skymap.probability)
+    centre = healpix.healpix_to_lonlat(
+        skymap.ipix[chosen], 2 ** skymap.order[chosen], order="nested"
+    )
+    levels = skymap.credible_level(*(angle.deg for angle in centre))
+    assert kstest(levels, "uniform").pvalue > 1e-3
+    ra, dec = random.uniform(0, 360, 3000), np.degrees(np.arcsin(random.uniform(-1, 1, 3000)))
+    overlaps = [skymap.overlap(*place, 8.0, 0.9) for place in zip(ra, dec, strict=True)]
+    assert np.mean(overlaps) == pytest.approx(1.0, abs=4 * np.std(overlaps) / 3000**0.5)
