@@ -330,6 +330,18 @@ def test_debug_shows_the_traceback(run: Run) -> None:
     assert "Traceback" in run("--debug", "parse", "nothing").stderr
 
 
+def test_what_a_library_does_is_no_news_of_ours() -> None:
+    code = """
+import logging
+from icecube_plugin.cli.log_format import set_up
+set_up(logging.INFO, "text")
+logging.getLogger("alembic.runtime.migration").info("a step")
+logging.getLogger("icecube_plugin").info("ours")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line.split()[2] for line in done.stderr.splitlines()] == ["ours"]
+
+
 def test_plugins_lists_every_part(run: Run) -> None:
     done = run("plugins")
     assert done.returncode == 0

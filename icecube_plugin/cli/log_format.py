@@ -55,3 +55,5 @@ def set_up(level: int, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
+    if level > logging.DEBUG:  # each step of a database's change is a line of it
+        logging.getLogger("alembic").setLevel(logging.WARNING)
