@@ -88,3 +88,10 @@ def test_links_lead_somewhere() -> None:
         title.lower().replace(" ", "-") for title in re.findall(r"^## (.*)$", GUIDE, re.MULTILINE)
     }
     assert set(re.findall(r"guide\.md#([^)]+)", README)) <= anchors
+
+
+def test_every_sink_is_in_the_table() -> None:
+    table = GUIDE.split("\n## Sinks\n")[1].split("\n## ")[0]
+    first = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    told = {name for cell in first for name in re.findall(r"`([\w-]+)`", cell)}
+    assert told == set(load_plugins(allow=["icecube-plugin"]).sinks)
