@@ -1106,7 +1106,7 @@ def coincident(event: Coincidence, layout: str) -> dict[str, Any]:
     }
 
 
-# LVK's S200213t (27042, 27096): rate, class, area and distance; the shape of the map is ours.
+# LVK's S200213t, as remembered of circulars 27042 and 27096; the shape of the map is ours.
 WAVE_NAME, WAVE_TIME = "S200213t", "2020-02-13T04:10:40.328Z"
 WAVE_FAR_HZ = 1.77e-8
 WAVE_SIGMA_DEG = 12.93  # 90 % within 2326 deg2
@@ -1578,7 +1578,7 @@ files; `python tests/make_fixtures.py --check` says whether they agree.
 | cascades | GCN's cascade notices |
 | HESE, EHE | GCN's tables of AMON ICECUBE HESE and EHE events |
 | NU_EM | GCN Circulars 26963, 29287, 32428, 33624, 37614 (AMON, IceCube, HAWC) |
-| LVK's own alert of S200213t | GCN Circulars 27042, 27096 |
+| LVK's own alert of S200213t | from memory of GCN Circulars 27042 and 27096, not compared with them |
 | LVK searches | GCN Circulars 24103, 24573, 27043, 33814, 33852, 34107, 34407, 34838, 34877, 37644, 38102, 38679 |
 | the retraction | GCN Circular 28163 (as a notice it is ours: retractions come as circulars) |
 
@@ -1636,7 +1636,7 @@ Special cases:
 | `{lvk}/S230518h-*`, `S230522n-*`, `S190412m-*` | no coincident event |
 | `{lvk}/S230812aj-2-Preliminary.json` | spelling of 2023: `ref_id`, no `reference` |
 | `{lvk}/S231025a-2-Preliminary.json` | coincident events without `localization` |
-| `{wave}/S200213t-INITIAL.json` | LVK's own alert of a searched superevent: rate, class, area and distance as published, a round map of ours |
+| `{wave}/S200213t-INITIAL.json` | LVK's own alert of a searched superevent: rate, class, area and distance near the published ones, a round map of ours |
 | `{lvk}/MS260101a-1-Preliminary.json` | mock event, descending `flux_sensitivity` |
 
 `broken/` is not a topic. Each file there must be refused, or for `pvalue_string_null.json`

@@ -99,9 +99,14 @@ def test_a_configuration_does_not_print_its_secrets(tmp_path: Path, text: str) -
     ],
 )
 def test_no_secret_in_what_libraries_say(
-    kind: str, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+    kind: str,
+    options: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A sink that cannot be made, or cannot write, says why without it."""
+    monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)
     plugins = load_plugins(allow=["icecube-plugin"])
     with pytest.raises((ConfigError, RefusedForGood, RetryLater)) as caught:

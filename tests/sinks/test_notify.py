@@ -61,7 +61,7 @@ def make(folder: Path, *urls: str, **options: Any) -> Notify:
 
 
 def json_url(server: HttpServer, path: str = "a") -> str:
-    return f"json://me:pa55word@{server.host}/T0KEN12345/{path}?cto=1&rto=1"
+    return f"json://me:pa55word@{server.host}/T0KEN12345/{path}?cto=30&rto=30"
 
 
 def told(server: HttpServer, path: str = "a") -> list[dict[str, Any]]:
