@@ -33,11 +33,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from tests.benchmarks.whole_road import PARTITIONS, TOPIC, apache_kafka, notices
 
