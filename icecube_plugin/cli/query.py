@@ -214,20 +214,25 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     yield from sorted(near, key=_separation)
 
 
-_WAVES: Final = "SELECT record_json FROM records WHERE kind = 'lvk-gw' ORDER BY record_number"
+_WAVES: Final = """
+SELECT record_json FROM records WHERE kind = 'lvk-gw' AND superevent_id IN ({})
+ORDER BY record_number
+"""
 
 
 def _with_waves(
     found: list[Found], database: str, password_env: str | None, gw: str | None
 ) -> list[Found]:
     """Join each search with what LVK says of its superevent; leave out what `gw` does not want."""
-    if gw is None and not any(one.record.alert.kind is AlertKind.LVK_SEARCH for one in found):
-        return found
-    rows = select(database, _WAVES, {}, password_env=password_env)
-    records = {id(one.alert): one for (text,) in rows if (one := Record.from_json(text))}
+    superevents = sorted({name for one in found if (name := _superevent(one))})
+    names = {f"s{n}": name for n, name in enumerate(superevents)}
+    if not names:
+        return found if gw is None else []
+    query = _WAVES.format(", ".join(f":{key}" for key in names))
+    rows = select(database, query, names, password_env=password_env)
     waves = {
         name: wave
-        for wave in group(one.alert for one in records.values())
+        for wave in group(Record.from_json(text).alert for (text,) in rows)
         for name in (wave.newest.gw and wave.newest.gw.superevent_id,)
         if name is not None
     }
