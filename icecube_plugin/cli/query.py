@@ -224,10 +224,11 @@ def _with_waves(
     found: list[Found], database: str, password_env: str | None, gw: str | None
 ) -> list[Found]:
     """Join each search with what LVK says of its superevent; leave out what `gw` does not want."""
+    test = None if gw is None else expression(gw, "--gw")
     superevents = sorted({name for one in found if (name := _superevent(one))})
     names = {f"s{n}": name for n, name in enumerate(superevents)}
     if not names:
-        return found if gw is None else []
+        return found if test is None else []
     query = _WAVES.format(", ".join(f":{key}" for key in names))
     rows = select(database, query, names, password_env=password_env)
     waves = {
@@ -237,9 +238,8 @@ def _with_waves(
         if name is not None
     }
     joined = [replace(one, wave=waves.get(_superevent(one) or "")) for one in found]
-    if gw is None:
+    if test is None:
         return joined
-    test = expression(gw, "--gw")
 
     def is_wanted(wave: Event | None) -> bool:
         newest = None if wave is None or wave.is_retracted else newest_candidate(wave)
