@@ -7,6 +7,7 @@ It needs a real Kafka broker (Java 17, Maven). Exit code 1 if a notice was lost 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sqlite3
@@ -90,9 +91,7 @@ class Sickness:
         while not self._over.wait(1.5):
             number += 1
             for path in self.paths:
-                if path.is_file():
-                    path.rename(path.with_name(f"sick-{number}.kept"))
-                path.mkdir(exist_ok=True)
+                _put_a_folder(path, f"sick-{number}")
             self._over.wait(1.5)
             for path in self.paths:
                 path.rmdir()
@@ -102,6 +101,17 @@ class Sickness:
         files = [file for path in self.paths for file in path.parent.glob("sick*")]
         lines = (line for file in files for line in _lines(file))
         return {json.loads(line)["id"] for line in lines if _is_whole(line)}
+
+
+def _put_a_folder(path: Path, name: str) -> None:
+    """Put it in the place of the file, which is kept; the host may write a new one meanwhile."""
+    for attempt in itertools.count():
+        try:
+            path.mkdir()
+        except FileExistsError:
+            path.rename(path.with_name(f"{name}-{attempt}.kept"))
+        else:
+            break
 
 
 class Pair:
@@ -144,7 +154,7 @@ class Pair:
         """End both in order; return their exit codes."""
         for host in self.hosts:
             host.terminate()
-        return [host.wait(30) for host in self.hosts]
+        return [host.wait(120) for host in self.hosts]
 
 
 def run(kafka: KafkaBroker, folder: Path, notices: int, kills: int, seed: int) -> Outcome:
@@ -163,7 +173,7 @@ def run(kafka: KafkaBroker, folder: Path, notices: int, kills: int, seed: int) -
     stream.join()
     sickness.end()
     good = sum(value != POISON % n for n, value in enumerate(sent))
-    until = time.monotonic() + 60.0
+    until = time.monotonic() + 300.0
     while min(len(set(pair.rows())), len(sickness.ids())) < good and time.monotonic() < until:
         time.sleep(0.5)
     time.sleep(1.0)  # what would come twice comes now

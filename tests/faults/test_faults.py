@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -22,14 +23,13 @@ from . import kills, soak
 def test_kills_lose_and_double_nothing(kafka: KafkaBroker, tmp_path: Path) -> None:
     outcome = kills.run(kafka, tmp_path, notices=1500, kills=6, seed=5)
     assert outcome.is_right, outcome
-    assert set(outcome.exit_codes) <= {0, 1}, outcome
+    # The one that was killed last may still be starting, and then knows no orderly end.
+    assert set(outcome.exit_codes) <= {0, 1, -signal.SIGTERM}, outcome
 
 
 def test_a_steady_stream_makes_nothing_grow(kafka: KafkaBroker, tmp_path: Path) -> None:
     samples, _ = soak.run(kafka, tmp_path, seconds=12.0, rate=200.0, every_s=1.0)
-    assert soak.growth_kb(samples) < soak.MOST_GROWTH_KB, samples
-    assert samples[-1].files <= samples[3].files + 2, samples
-    assert samples[-1].threads <= samples[3].threads, samples
+    assert soak.growth(samples).is_none, samples
 
 
 class Sleepy:

@@ -58,13 +58,15 @@ __all__ = [
 POM = Path(__file__).with_name("pom.xml")
 OLDEST_JAVA = 17
 FETCH_TIMEOUT_S = 300.0
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
-ADMIN_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 300.0  # two seconds, or minutes on a busy machine
+STOP_TIMEOUT_S = 60.0
+ADMIN_TIMEOUT_S = 60.0
 
 # Below Linux's ephemeral ports (32768 and up): while the broker is down, a client that keeps
 # reconnecting to an ephemeral port can be given that very port as its own end and so take it.
+# A hundred for each process: between the look for a free port and its use another would take it.
 PORTS = range(20000, 30000)
+PORTS_OF_A_PROCESS = 100
 
 JAVA_OPTIONS = (
     "-Xmx512m",
@@ -450,7 +452,7 @@ class KafkaBroker:
         # The port is tried first: an admin client retries a closed one with growing pauses.
         try:
             socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
-            return bool(self._admin().list_topics(timeout=1).brokers)
+            return bool(self._admin().list_topics(timeout=10).brokers)
         except (OSError, KafkaException):
             return False
 
@@ -506,12 +508,13 @@ class KafkaCluster:
 def free_ports(count: int) -> Sequence[int]:
     """Return ports that nothing listens on now."""
     found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
+    mine = PORTS[os.getpid() % (len(PORTS) // PORTS_OF_A_PROCESS) * PORTS_OF_A_PROCESS :]
+    for port in random.sample(mine[:PORTS_OF_A_PROCESS], PORTS_OF_A_PROCESS):
         if _is_free(port):
             found.append(port)
         if len(found) == count:
             return found
-    raise KafkaBrokerError(f"no {count} free ports in {PORTS.start}-{PORTS.stop}")
+    raise KafkaBrokerError(f"no {count} free ports in {mine.start} and on")
 
 
 def _is_free(port: int) -> bool:
