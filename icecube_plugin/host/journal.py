@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from icecube_hooks import Message, NoticeError, Record, Sighting
+from icecube_plugin.sql import insert
 
 from .store import Store, StoreError, is_damage
 from .tail import CHUNK, CHUNK_BYTES, DURABLE, Batch, Entry, Part, Tail
@@ -319,7 +320,7 @@ class Journal:
         notices = [record.alert.notice_id for record in records]
         ids = json.dumps(list(set(notices)))
         if self.path.exists() and self._remembered:
-            with self._reader.reading() as db:
+            with self._writer.reading() as db:
                 oldest = _last(db) - self._remembered
                 for notice_id, *row in db.execute(_SIGHTINGS, (ids, oldest)):
                     found = known.setdefault(notice_id, {})
@@ -336,7 +337,7 @@ class Journal:
     def is_known(self, messages: Sequence[Message]) -> list[bool]:
         """Return for each message of Kafka whether the same stands here: place and bytes."""
         places = [_place(message)[:3] for message in messages]
-        with self._reader.reading() as db:
+        with self._writer.reading() as db:
             known = set(db.execute(_KNOWN, (json.dumps(places),)))
         return [
             bool(known) and (*place, _digest(message)) in known
@@ -410,9 +411,9 @@ class Journal:
         """Write entries, bodies and dead letters; return the number of the first."""
         first = self._greet(self._writer, db) + 1
         numbered = list(enumerate(rows, first))
-        db.executemany(_ADD_ENTRY, [(seq, *row[:10]) for seq, row in numbered])
+        insert(db, _ADD_ENTRY, [(seq, *row[:10]) for seq, row in numbered])
         bodies = [(seq, zlib.crc32(row.body), row.body) for seq, row in numbered if row.body]
-        db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
+        insert(db, "INSERT INTO bodies VALUES (?, ?, ?)", bodies)
         letters = [(row.letter[0], seq, *row.letter[1:]) for seq, row in numbered if row.letter]
         if letters:
             db.executemany(_ADD_LETTER, letters)

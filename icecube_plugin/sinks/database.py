@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import ConfigError, Record, RefusedForGood, SinkError, SinkType, hookimpl
 from icecube_plugin.disk import probe_file
+from icecube_plugin.sql import insert
 
 from ._options import Wait
 from .database_engines import address_of, file_of, place_of, reading, sink_error, writing
@@ -306,7 +307,7 @@ class Statements:
             names = [there.columns.keys()[n] for n in stated]
             compiled = there.insert().compile(dialect=self._dialect, column_keys=names)
             self._insertions[key] = str(compiled)
-        cursor.executemany(self._insertions[key], map(itemgetter(*stated), rows))
+        insert(cursor, self._insertions[key], list(map(itemgetter(*stated), rows)))
 
 
 def _insert(cursor: Any, statements: Statements, records: Sequence[Record]) -> None:

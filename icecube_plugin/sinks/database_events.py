@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from icecube_hooks import Alert, NoticeError, Record
 from icecube_plugin.alerts.identity import aliases
 from icecube_plugin.alerts.index import event_members, known_of, neighbours
+from icecube_plugin.sql import insert
 
 from .database_tables import cell, metadata
 
@@ -60,7 +61,7 @@ class EventIndex:
         own = sorted(
             (_text(name), number) for number, one in known.items() for name in aliases(*one)
         )
-        cursor.executemany(self._add_alias, own)
+        insert(cursor, self._add_alias, own)
         near = neighbours(known, partial(self._find, cursor))
         older = [number for number in near if number not in new]
         if older:
@@ -68,7 +69,7 @@ class EventIndex:
         rows = [
             (number, _text(member.event_key), *member[1:]) for number, member in event_members(near)
         ]
-        cursor.executemany(self._add_member, rows)
+        insert(cursor, self._add_member, rows)
 
     def _find(
         self, cursor: Any, names: list[str], known: Collection[int], room: int
