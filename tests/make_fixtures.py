@@ -49,6 +49,7 @@ TRACK_JSON = "gcn.notices.icecube.gold_bronze_track_alerts"
 TRACK_JSON_TEST = "gcn.notices.icecube.test.gold_bronze_track_alerts"
 LVK_JSON = "gcn.notices.icecube.lvk_nu_track_search"
 WAVE_JSON = "igwn.gwalert"
+WAVE_VOEVENT = "gcn.classic.voevent.LVC_INITIAL"
 SCHEMA = "https://gcn.nasa.gov/schema/v7.2.1/gcn/notices/icecube"
 SKYMAPS = "https://roc.icecube.wisc.edu/public"
 
@@ -288,6 +289,13 @@ SEARCHES = (
     # 27043: both searches, one event
     Search(
         alert="S200213t-3-Initial", trigger="2020-02-13T04:10:40.328Z",
+        generic=0.003, bayesian=0.0174,
+        events=(Coincidence(dt=-175.94, ra=45.21, dec=31.74, radius=0.43,
+                            generic=0.003, bayesian=0.017),),
+    ),
+    # ours, with the numbers of 27043, see WAVE_NAME
+    Search(
+        alert="S260502zz-3-Initial", trigger="2026-05-02T04:10:40.328Z",
         generic=0.003, bayesian=0.0174,
         events=(Coincidence(dt=-175.94, ra=45.21, dec=31.74, radius=0.43,
                             generic=0.003, bayesian=0.017),),
@@ -1106,15 +1114,20 @@ def coincident(event: Coincidence, layout: str) -> dict[str, Any]:
     }
 
 
-# LVK's S200213t, as remembered of circulars 27042 and 27096; the shape of the map is ours.
-WAVE_NAME, WAVE_TIME = "S200213t", "2020-02-13T04:10:40.328Z"
-WAVE_FAR_HZ = 1.77e-8
-WAVE_SIGMA_DEG = 12.93  # 90 % within 2326 deg2
-WAVE_DISTMU, WAVE_DISTSIGMA = 49.89, 110.71  # 201 +- 80 Mpc, as r^2 weighs it
-WAVE_CENTRE = (30.0, 36.0)  # ours
+# An event of ours: LVK's half has the numbers of S190828l (25503; of classes it says > 99 % and
+# < 1 %), the search those of S200213t (27043). Time, name, centre and shape of the map are ours.
+WAVE_NAME, WAVE_TIME = "S260502zz", "2026-05-02T04:10:40.328Z"
+WAVE_FAR_HZ = 4.6e-11
+WAVE_SIGMA_DEG = 8.16  # 90 % within 948 deg2
+WAVE_DISTMU, WAVE_DISTSIGMA = 1310.9, 469.4  # 1609 +- 426 Mpc, as r^2 weighs it
+WAVE_CENTRE = (50.0, 22.0)
+WAVE_MAP_URL = (
+    f"https://gracedb.ligo.org/api/superevents/{WAVE_NAME}/files/bayestar.multiorder.fits,0"
+)
+JOINT_MAP_URL = "https://example.org/combined-ext.multiorder.fits"
 
 
-def wave_json() -> bytes:
+def wave_notice() -> dict[str, Any]:
     """Return LVK's alert of a superevent near which IceCube found a neutrino."""
     event = {
         "significant": True,
@@ -1124,21 +1137,138 @@ def wave_json() -> bytes:
         "group": "CBC",
         "pipeline": "gstlal",
         "search": "AllSky",
-        "properties": {"HasNS": 1.0, "HasRemnant": 1.0},
-        "classification": {"BNS": 0.63, "NSBH": 0.0, "BBH": 0.0, "Terrestrial": 0.37},
+        "properties": {"HasNS": 0.0, "HasRemnant": 0.0, "HasMassGap": 0.0},
+        "classification": {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.995, "Terrestrial": 0.005},
         "duration": None,
         "central_frequency": None,
         "skymap": base64.b64encode(wave_map()).decode(),
     }
-    notice = {
+    return {
         "alert_type": "INITIAL",
-        "time_created": "2020-02-13T04:35:00Z",  # synthetic
+        "time_created": "2026-05-02T04:35:00Z",
         "superevent_id": WAVE_NAME,
         "urls": {"gracedb": f"https://gracedb.ligo.org/superevents/{WAVE_NAME}/view/"},
         "event": event,
         "external_coinc": None,
     }
-    return dump(notice)
+
+
+PACKETS = {
+    "EARLYWARNING": 163,
+    "PRELIMINARY": 150,
+    "INITIAL": 151,
+    "UPDATE": 152,
+    "RETRACTION": 164,
+}
+LVC_NAMES = {"EARLYWARNING": "EarlyWarning"}
+EXTERNAL_PARAMS = (
+    ("External_GCN_Notice_Id", "string", "gcn_notice_id"),
+    ("External_Ivorn", "string", "ivorn"),
+    ("External_Observatory", "string", "observatory"),
+    ("External_Search", "string", "search"),
+    ("Time_Difference", "float", "time_difference"),
+    ("Time_Coincidence_FAR", "float", "time_coincidence_far"),
+    ("Time_Sky_Position_Coincidence_FAR", "float", "time_sky_position_coincidence_far"),
+)
+
+
+def wave_voevent(notice: Mapping[str, Any], sequence: int, skymap_url: str = WAVE_MAP_URL) -> bytes:
+    """Return the VOEvent of GCN Classic that says what the JSON of LVK's alert says."""
+    name, kind = notice["superevent_id"], notice["alert_type"]
+    title = LVC_NAMES.get(kind, kind.capitalize())
+    event, external = notice["event"], notice["external_coinc"]
+    what = [
+        lvc_param("Packet_Type", PACKETS[kind]),
+        lvc_param("internal", 0),
+        lvc_param("Pkt_Ser_Num", sequence),
+        lvc_param("GraceID", name, "string"),
+        lvc_param("AlertType", title, "string"),
+        lvc_param("HardwareInj", 0),
+        lvc_param("OpenAlert", 1),
+        lvc_param("EventPage", notice["urls"]["gracedb"], "string"),
+    ]
+    when = WAVE_TIME
+    if event is not None:
+        when = event["time"]
+        what += lvc_event(event)
+    if external is not None:
+        pairs = [
+            lvc_param(label, external[key], form, "Hz" if label.endswith("FAR") else "")
+            for label, form, key in EXTERNAL_PARAMS
+        ]
+        pairs.append(lvc_param("joint_skymap_fits", JOINT_MAP_URL, "string"))
+        what.append(lvc_group("External Coincidence", pairs))
+    if event is not None:
+        what.append(lvc_group("GW_SKYMAP", [lvc_param("skymap_fits", skymap_url, "string")]))
+        for title_of, key in (("Classification", "classification"), ("Properties", "properties")):
+            found = [lvc_param(label, value, "float") for label, value in event[key].items()]
+            what.append(lvc_group(title_of, found))
+    role = "test" if name.startswith(("MS", "TS")) else "observation"
+    return LVC_VOEVENT.format(
+        name=name, sequence=sequence, title=title, role=role, sent=notice["time_created"],
+        what="\n".join(what), when=f"{when.removesuffix('Z')}000Z",
+    ).encode()  # fmt: skip
+
+
+def lvc_event(event: Mapping[str, Any]) -> list[str]:
+    found = [
+        lvc_param("Instruments", ",".join(event["instruments"]), "string"),
+        lvc_param("FAR", event["far"], "float", "Hz"),
+        lvc_param("Significant", int(event["significant"])),
+        *(lvc_param(key.capitalize(), event[key], "string") for key in LVC_WORDS),
+    ]
+    if event["duration"] is not None:
+        found.append(lvc_param("Duration", event["duration"], "float", "s"))
+        found.append(lvc_param("CentralFreq", event["central_frequency"], "float", "Hz"))
+    return found
+
+
+LVC_WORDS = ("group", "pipeline", "search")
+
+
+def lvc_param(name: str, value: object, form: str = "int", unit: str = "") -> str:
+    unit = f' unit="{unit}"' if unit else ""
+    return f'    <Param dataType="{form}" name="{name}"{unit} value="{value}"/>'
+
+
+def lvc_group(name: str, params: Sequence[str]) -> str:
+    inside = "\n".join(f"  {param}" for param in params)
+    return f'    <Group name="{name}" type="{name}">\n{inside}\n    </Group>'
+
+
+LVC_VOEVENT = """\
+<?xml version='1.0' encoding='UTF-8'?>
+<voe:VOEvent xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+    xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.0"
+    xsi:schemaLocation="http://www.ivoa.net/xml/VOEvent/v2.0 http://www.ivoa.net/xml/VOEvent/VOEvent-v2.0.xsd"
+    version="2.0" role="{role}" ivorn="ivo://gwnet/LVC#{name}-{sequence}-{title}">
+  <Who>
+    <Date>{sent}</Date>
+    <Author>
+      <contactName>LIGO Scientific Collaboration, Virgo Collaboration, and KAGRA Collaboration</contactName>
+    </Author>
+  </Who>
+  <What>
+{what}
+  </What>
+  <WhereWhen>
+    <ObsDataLocation>
+      <ObservatoryLocation id="LIGO Virgo KAGRA"/>
+      <ObservationLocation>
+        <AstroCoordSystem id="UTC-FK5-GEO"/>
+        <AstroCoords coord_system_id="UTC-FK5-GEO">
+          <Time unit="s">
+            <TimeInstant>
+              <ISOTime>{when}</ISOTime>
+            </TimeInstant>
+          </Time>
+        </AstroCoords>
+      </ObservationLocation>
+    </ObsDataLocation>
+  </WhereWhen>
+  <Description>Fixture of icecube-plugin, in the layout of an alert of LVK's</Description>
+</voe:VOEvent>
+"""  # noqa: E501 - as GCN writes it
 
 
 def wave_map() -> bytes:
@@ -1536,7 +1666,9 @@ def notice_files() -> Iterator[tuple[str, bytes]]:
     yield from special_files(by_file)
     for search in SEARCHES:
         yield f"{LVK_JSON}/{search.alert}.json", search_json(search)
-    yield f"{WAVE_JSON}/{WAVE_NAME}-INITIAL.json", wave_json()
+    wave = wave_notice()
+    yield f"{WAVE_JSON}/{WAVE_NAME}-INITIAL.json", dump(wave)
+    yield f"{WAVE_VOEVENT}/{WAVE_NAME}-3-Initial.xml", wave_voevent(wave, 3)
     for folder, notices in (
         ("AMON_ICECUBE_HESE", [hese(row) for row in rows(HESE)]),
         ("AMON_ICECUBE_EHE", [ehe(row) for row in rows(EHE)]),
@@ -1578,7 +1710,8 @@ files; `python tests/make_fixtures.py --check` says whether they agree.
 | cascades | GCN's cascade notices |
 | HESE, EHE | GCN's tables of AMON ICECUBE HESE and EHE events |
 | NU_EM | GCN Circulars 26963, 29287, 32428, 33624, 37614 (AMON, IceCube, HAWC) |
-| LVK's own alert of S200213t | from memory of GCN Circulars 27042 and 27096, not compared with them |
+| LVK's own alert of S260502zz | the rate, detectors, classes, area and distance of S190828l, GCN Circular 25503 |
+| the search around S260502zz | the p-values and the neutrino of S200213t, GCN Circular 27043 |
 | LVK searches | GCN Circulars 24103, 24573, 27043, 33814, 33852, 34107, 34407, 34838, 34877, 37644, 38102, 38679 |
 | the retraction | GCN Circular 28163 (as a notice it is ours: retractions come as circulars) |
 
@@ -1595,7 +1728,8 @@ Moon are computed with astropy.
   carry the values of a real event.
 - LVK: the identifiers of neutrinos, the p-values where there is no coincident event, the sensitive
   energy range, and the sequence number of S190412m and S190517h.
-- LVK's own alert: its time, its properties, centre and round shape of the map.
+- S260502zz is no superevent: name, times, centre and round shape of the map are ours, and so is the
+  pairing of two published events. Of its classes LVK says more than 99 % and less than 1 %.
 - NU_EM: event numbers, the retraction; DELTA_T is the length of the HAWC transit that the circular
   states.
 - HESE: the 50 % radius (0 in text, half of the other in VOEvent), which revision a row of the
@@ -1636,7 +1770,7 @@ Special cases:
 | `{lvk}/S230518h-*`, `S230522n-*`, `S190412m-*` | no coincident event |
 | `{lvk}/S230812aj-2-Preliminary.json` | spelling of 2023: `ref_id`, no `reference` |
 | `{lvk}/S231025a-2-Preliminary.json` | coincident events without `localization` |
-| `{wave}/S200213t-INITIAL.json` | LVK's own alert of a searched superevent: rate, class, area and distance near the published ones, a round map of ours |
+| `{wave}/S260502zz-INITIAL.json`, `{classic}/S260502zz-3-Initial.xml` | LVK's own alert of a searched superevent, twice |
 | `{lvk}/MS260101a-1-Preliminary.json` | mock event, descending `flux_sensitivity` |
 
 `broken/` is not a topic. Each file there must be refused, or for `pvalue_string_null.json`
@@ -1668,6 +1802,7 @@ def readme(paths: Sequence[str]) -> bytes:
         json=TRACK_JSON,
         lvk=LVK_JSON,
         wave=WAVE_JSON,
+        classic=WAVE_VOEVENT,
     ).encode()
 
 

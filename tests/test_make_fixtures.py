@@ -36,7 +36,7 @@ SCHEMAS = SHARED / "gcn-schema"
 TOPICS = re.compile(
     r"gcn\.(notices\.icecube\.(lvk_nu_track_search|(test\.)?gold_bronze_track_alerts)"
     r"|classic\.(text|voevent|binary)\.(ICECUBE_ASTROTRACK_(GOLD|BRONZE)|ICECUBE_CASCADE"
-    r"|AMON_(NU_EM_COINC|ICECUBE_(COINC|HESE|EHE))))"
+    r"|AMON_(NU_EM_COINC|ICECUBE_(COINC|HESE|EHE))|LVC_INITIAL))"
 )
 NOTICES = {path: content for path, content in notice_files() if not path.startswith("broken/")}
 BROKEN = {path: content for path, content in notice_files() if path.startswith("broken/")}

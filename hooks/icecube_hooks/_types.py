@@ -404,6 +404,8 @@ class ExternalCoincidence(Contract, frozen=True, kw_only=True):
         The same from times and sky maps [Hz].
     skymap : SkyMapFile, optional
         The combined map.
+    skymap_url : str, optional
+        Where the combined map is, of a notice that does not carry it.
 
 
     .. versionadded:: 2.0
@@ -417,6 +419,7 @@ class ExternalCoincidence(Contract, frozen=True, kw_only=True):
     time_far_hz: NotNegative | None = None
     time_sky_far_hz: NotNegative | None = None
     skymap: SkyMapFile | None = None
+    skymap_url: str | None = None
 
 
 class GWCandidate(Contract, frozen=True, kw_only=True):
@@ -441,6 +444,8 @@ class GWCandidate(Contract, frozen=True, kw_only=True):
     duration_s, central_frequency_hz : float, optional
         Of a burst.
     skymap : SkyMapFile, optional
+    skymap_url : str, optional
+        Where the map is, of a notice that does not carry it.
     external : ExternalCoincidence, optional
 
 
@@ -459,6 +464,7 @@ class GWCandidate(Contract, frozen=True, kw_only=True):
     duration_s: NotNegative | None = None
     central_frequency_hz: NotNegative | None = None
     skymap: SkyMapFile | None = None
+    skymap_url: str | None = None
     external: ExternalCoincidence | None = None
 
     def __hash__(self) -> int:  # mappings have none

@@ -9,7 +9,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 __all__ = ["taken_out"]
@@ -19,6 +21,7 @@ _FITS: Final = (b"SIMPLE  =", b"\x1f\x8b")
 """How a FITS file begins, plain or gzipped."""
 
 
+@lru_cache(1)  # the reader asks, and then the host for the same notice: decoded once
 def taken_out(value: bytes) -> tuple[bytes, Mapping[str, bytes]]:
     """Take the sky maps out of a notice.
 
@@ -39,7 +42,8 @@ def taken_out(value: bytes) -> tuple[bytes, Mapping[str, bytes]]:
         maps[digest] = content
         return match[1] + f'"sha256:{digest} {len(content)} bytes"'.encode()
 
-    return _MAP.sub(reference, value), maps
+    slim = _MAP.sub(reference, value)
+    return slim, MappingProxyType(maps)
 
 
 def _fits(text: bytes) -> bytes | None:

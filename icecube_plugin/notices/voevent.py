@@ -34,7 +34,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import (
@@ -50,25 +49,19 @@ from icecube_hooks import (
     hookimpl,
 )
 
-from ._draft import NO_ID, NOTICE_LIMIT, PACKET_KINDS, Draft, check_size, nuem_name
+from ._draft import NO_ID, PACKET_KINDS, Draft, nuem_name
 from ._fields import Fields, ratio
 from ._values import decimal, integer, iso_time, tjd_time
+from ._xml import ROLES, Params, author_of, is_voevent, params_of, read_xml, where_when
 from .units import ANGLE, FRACTION, RATE, TIME
 
 if TYPE_CHECKING:
-    from lxml.etree import XMLParser
     from lxml.etree import _Element as Element
 
 __all__ = ["TOPICS", "parse", "parse_element", "register_parsers"]
 
 TOPICS: Final = ("gcn.classic.voevent.ICECUBE_*", "gcn.classic.voevent.AMON_*")
 
-_ROLES: Final = {
-    "observation": Tense.OBSERVATION,
-    "test": Tense.TEST,
-    "prediction": Tense.PLANNED,
-    "sim": Tense.SIMULATION,
-}
 NOT_VALID: Final = Concern(
     field="RADec_valid",
     found="false",
@@ -81,9 +74,6 @@ _IVORN_TAIL = re.compile(r"_(\d{1,18})_(\d{1,18})_(\d{1,9})$", re.ASCII)
 _FLAGS: Final = "Trigger_ID"
 _YES: Final = frozenset({"true", "1", "yes"})
 _FRAMES: Final = ("ICRS", "FK5")
-
-Params = dict[str, "Element"]
-"""Parameters by their names in lower case: GCN writes ``signalness`` and ``Signalness``."""
 
 
 @hookimpl
@@ -106,10 +96,8 @@ def parse(message: Message) -> Alert | None:
     NoticeError
         If it is one, and broken.
     """
-    if message.value.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<" or b"VOEvent" not in message.value:
-        return None
-    check_size(message, NOTICE_LIMIT)
-    return parse_element(_element(message.value), message)
+    root = read_xml(message)
+    return None if root is None else parse_element(root, message)
 
 
 def parse_element(root: Element, message: Message) -> Alert | None:
@@ -122,16 +110,16 @@ def parse_element(root: Element, message: Message) -> Alert | None:
     message : Message
         Its ``value`` should be the bytes that `root` was made from.
     """
-    if not isinstance(root.tag, str) or root.tag.rpartition("}")[2] != "VOEvent":
+    if not is_voevent(root):
         return None
-    params, groups = _params(root)
-    author, made = _author(root)
+    params, groups = params_of(root)
+    author, made = author_of(root)
     kind = _kind(root, author, params)
     if kind is None:
         return None
     draft = Draft(kind=kind, format=WireFormat.VOEVENT)
     packet = Fields({name: p.get("value", "") for name, p in params.items()}, draft, params)
-    when, system, place = _where_when(root)
+    when, system, place = where_when(root)
     _read_identity(root, packet, draft)
     _read_flags(root, groups, packet, bool(place), draft)
     draft.put_time("notice_time", made, "Who/Date")
@@ -140,73 +128,6 @@ def parse_element(root: Element, message: Message) -> Alert | None:
     _read_physics(packet, draft)
     draft.unread = _unread(packet, groups)
     return draft.alert(message)
-
-
-def _element(value: bytes) -> Element:
-    """Parse XML that may be hostile."""
-    from lxml import etree
-
-    try:
-        root = etree.fromstring(value.lstrip(), _parser())
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise NoticeError(f"not well-formed XML ({error})") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise NoticeError("a VOEvent has no document type; this one is not read", field="DOCTYPE")
-    return root
-
-
-@cache
-def _parser() -> XMLParser:
-    """Make the parser once: that takes as long as parsing a third of a notice."""
-    from lxml import etree
-
-    return etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True,
-        remove_pis=True, huge_tree=False,
-    )  # fmt: skip
-
-
-def _params(root: Element) -> tuple[Params, dict[str, Params]]:
-    """Return the parameters outside of groups, and those in each group."""
-    params: Params = {}
-    groups: dict[str, Params] = {}
-    for what in root.iterchildren("What"):
-        for child in what.iterchildren("Param", "Group"):
-            name = child.get("name", "")
-            if child.tag == "Param":
-                params.setdefault(name.lower(), child)
-                continue
-            group = groups.setdefault(name, {})
-            for param in child.iterchildren("Param"):
-                group.setdefault(param.get("name", "").lower(), param)
-    return params, groups
-
-
-def _author(root: Element) -> tuple[str, str | None]:
-    """Return who made the packet, and when."""
-    for who in root.iterchildren("Who"):
-        found = {child.tag: child.text or "" for child in who.iterchildren("AuthorIVORN", "Date")}
-        return found.get("AuthorIVORN", ""), found.get("Date")
-    return "", None
-
-
-def _where_when(root: Element) -> tuple[str | None, str, dict[str, str]]:
-    """Return the time, the system of both, and the texts of the first position by their tags.
-
-    An observatory has a position, too: it stands beside ``ObservationLocation``, not in it.
-    """
-    for location in root.iter("ObservationLocation"):
-        coords = next(location.iter("AstroCoords"), None)
-        system = "" if coords is None else coords.get("coord_system_id", "")
-        when = next(location.iter("ISOTime"), None)
-        position = next(location.iter("Position2D"), None)
-        place = {}
-        if position is not None:
-            place = {"unit": position.get("unit", ""), "system": system}
-            for element in position.iter("Name1", "Name2", "C1", "C2", "Error2Radius"):
-                place.setdefault(element.tag, (element.text or "").strip())
-        return None if when is None else when.text or "", system, place
-    return None, "", {}
 
 
 def _kind(root: Element, author: str, params: Params) -> AlertKind | None:
@@ -269,7 +190,7 @@ def _read_flags(
     root: Element, groups: Mapping[str, Params], packet: Fields, has_position: bool, draft: Draft
 ) -> None:
     role = root.get("role", "observation")
-    draft.tense = _ROLES.get(role)
+    draft.tense = ROLES.get(role)
     if draft.tense is None:
         draft.doubt("role", role, None, "no role that VOEvent knows")
     found = {name: param.get("value", "") for name, param in groups.get(_FLAGS, {}).items()}

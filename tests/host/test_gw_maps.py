@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from binascii import a2b_base64
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,18 @@ def test_without_the_plugin_all_is_as_before(tmp_path: Path) -> None:
     running.close()
     assert "no parser recognises this message" in letter.reason
     assert not (tmp_path / "gw-maps").exists()
+
+
+def test_a_map_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+
+    def counted(text: bytes, *, strict_mode: bool) -> bytes:
+        decoded.append(len(text))
+        return a2b_base64(text, strict_mode=strict_mode)
+
+    monkeypatch.setattr("icecube_plugin.notices.inside.binascii.a2b_base64", counted)
+    running = host(tmp_path)
+    for time in ("2026-05-02T04:30:00Z", "2026-05-02T05:30:00Z"):
+        running.handle([message(time_created=time)])
+    running.close()
+    assert len(decoded) == 2

@@ -83,7 +83,9 @@ NO_SAMPLE = "157"
 """The packet type of AMON's COINC: no real packet of it is at hand."""
 
 
-@pytest.mark.parametrize("path", ours("gcn.classic.voevent.*/*.xml"), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", ours("gcn.classic.voevent.[AI]*/*.xml"), ids=lambda path: path.stem
+)
 def test_voevent_has_the_parameters_of_a_real_one(path: Path, corpus: Path) -> None:
     layouts = real(corpus, of_voevent, "raw/*.xml", "voevent/*.xml")
     kind, layout = of_voevent(path.read_bytes())
