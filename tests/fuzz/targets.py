@@ -128,6 +128,12 @@ _JSON: Final = (
     *(b"null", b"true", b"NaN", b"-Infinity", b"1e400", b"-1", b"0.5", b'""', b"[]", b"{}", b"[[",),
     *(b'"\\ud800"', b"9" * 400, b"1_2", b'"142000_1234567"', b'"2026-05-02T04:00:00Z"'),
 )  # fmt: skip
+_XML: Final = (
+    *(b"<!DOCTYPE a [", b'<!ENTITY a "b">', b"&a;", b"&#0;", b"&#xD800;", b"<![CDATA[", b"]]>"),
+    *(b"<!--", b"-->", b"<?xml-stylesheet?>", b"<Param name=", b' value="', b"xmlns:a="),
+    *(b"<Group>", b"</Group>", b"NaN", b"1e999", b"UTF-16", b"xi:include"),
+)  # fmt: skip
+
 _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
     "binary-packet": (
         *(number.to_bytes(4, "big", signed=True) for number in (0, -1, 2**31 - 1, -(2**31))),
@@ -152,11 +158,8 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
     "lvk-json": _JSON,
     "record-json": _JSON,
     "track-json": _JSON,
-    "voevent": (
-        *(b"<!DOCTYPE a [", b'<!ENTITY a "b">', b"&a;", b"&#0;", b"&#xD800;", b"<![CDATA[", b"]]>"),
-        *(b"<!--", b"-->", b"<?xml-stylesheet?>", b"<Param name=", b' value="', b"xmlns:a="),
-        *(b"<Group>", b"</Group>", b"NaN", b"1e999", b"UTF-16", b"xi:include"),
-    ),
+    "lvk-gw-voevent": (*_XML, b"GraceID", b"LVC#MS260502ab-3-Retraction", b'unit="Hz"'),
+    "voevent": _XML,
 }  # fmt: skip
 
 _SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
@@ -164,6 +167,7 @@ _SEEDS: Final[dict[str, Callable[[], list[bytes]]]] = {
     "circulars": lambda: _files("gcn.circulars/*", "../tests/notices/circulars/*"),
     "classic-text": lambda: _files("gcn.classic.text.*/*", "broken/*.txt") + _dictionaries(),
     "lvk-gw": _gravitational_waves,
+    "lvk-gw-voevent": lambda: _files("gcn.classic.voevent.LVC_*/*", "broken/*.xml"),
     "lvk-json": lambda: _files("*.lvk_nu_track_search/*", "broken/*.json"),
     "record-json": _records,
     "track-json": lambda: _files("*.gold_bronze_track_alerts/*", "broken/*.json"),
