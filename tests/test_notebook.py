@@ -174,7 +174,7 @@ def test_the_tutorial_runs(
     )
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     with news(private_kafka.bootstrap_servers):
-        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}})
+        client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}})
         done = client.execute()
     outputs = {cell["id"]: cell["outputs"] for cell in done.cells if cell["cell_type"] == "code"}
     kinds = [set(one.get("data", {})) for cell in outputs.values() for one in cell]

@@ -23,9 +23,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no types
 from confluent_kafka import Producer
 
-from tests.host.kafka.common import wait_for
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.oidc import CLIENT_ID, CLIENT_SECRET, OidcKafka
+from tests.patience import wait_for
 from tests.postgres.fixture import Postgres
 from tests.sinks.http_server import HttpServer, http_server
 
@@ -106,7 +106,7 @@ class Machine:
             try:
                 yield host
                 host.send_signal(signal.SIGTERM)
-                assert host.wait(60) == 0
+                assert host.wait(300) == 0
             finally:
                 host.kill()
 

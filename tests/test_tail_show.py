@@ -42,7 +42,7 @@ def run(tmp_path: Path, env: dict[str, str]) -> Run:
     def call(*words: object, **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *map(str, words)],
-            capture_output=True, cwd=tmp_path, env=env | changes, timeout=60, encoding="utf-8",
+            capture_output=True, cwd=tmp_path, env=env | changes, timeout=300, encoding="utf-8",
         )  # fmt: skip
 
     return call

@@ -92,7 +92,7 @@ def _console() -> str:
 
 def _run(command: list[str], folder: Path, third_party: Path) -> str:
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120,
+        command, cwd=folder, capture_output=True, text=True, timeout=300,
         env={"PATH": "", "HOME": str(folder), "PYTHONPATH": str(third_party)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -97,7 +97,7 @@ def expected_of_read(expected: Outcome) -> Outcome:
 def run(python: str, code: str, folder: Path, program: Program) -> str:
     """Run a program to its end; return what it has printed."""
     process = program(python, code, folder)
-    process.wait(60.0)
+    process.wait(300)
     log = (folder / "log.txt").read_text()
     assert process.returncode == 0, log
     return log
@@ -174,7 +174,7 @@ def test_read_raw_goes_on_where_read_ends(
     settings: dict[str, Any] = {"bootstrap_servers": broker.bootstrap_servers}
     configure(tmp_path, **settings, topics=["hop.header"], group_id="hop.header")
     process = program(hop, OPEN + READ % "metadata", tmp_path)
-    process.wait(60.0)
+    process.wait(300)
     assert process.returncode == 1
     assert "JSONDecodeError" in (tmp_path / "log.txt").read_text()
     assert counts(tmp_path) == (0, 0)

@@ -73,7 +73,7 @@ class Server:
         self.payloads = payloads
         self.answers: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(30.0)
+        self._socket.settimeout(300)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -91,13 +91,13 @@ class Server:
         left = list(self.payloads)
         while left:
             connection, _ = self._socket.accept()
-            connection.settimeout(30.0)
+            connection.settimeout(300)
             with connection, suppress(ConnectionError):
                 while left:
                     payload = left.pop(0)
                     connection.sendall(struct.pack("!I", len(payload)) + payload)
                     self.answers.append(_packet(connection))
-                self._done.wait(60.0)
+                self._done.wait(300)
 
 
 def _packet(connection: socket.socket) -> bytes:

@@ -188,7 +188,7 @@ def manage(python: str, folder: Path, command: str, **env: str) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env=os.environ | env,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -268,7 +268,7 @@ def test_the_same_comes_out_as_from_our_own_host(
         time.sleep(0.2)
     time.sleep(0.5)
     process.terminate()
-    process.wait(30.0)
+    process.wait(300)
 
     assert outcome(tmp_path) == expected
     assert "ZeroDivisionError: not ours" in log()  # which has ended the third party's stream
@@ -426,7 +426,7 @@ def found(python: str, database: Path, tmp_path_factory: pytest.TempPathFactory)
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("found ")] or [""]
     assert line, done.stdout + done.stderr

@@ -88,14 +88,14 @@ def tom(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(300)
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 180.0
     while time.monotonic() < end and server.poll() is None:
         try:
-            urllib.request.urlopen(url, timeout=30).close()  # noqa: S310  # our own server
+            urllib.request.urlopen(url, timeout=300).close()  # noqa: S310  # our own server
             return
         except OSError:
             time.sleep(0.2)

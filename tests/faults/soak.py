@@ -21,8 +21,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from icecube_plugin.host import tail
-from tests.host.kafka.common import command, notice, rows, wait_for
+from tests.host.kafka.common import command, notice, rows
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
 TOPIC = "soak"
 MOST_GROWTH_KB = 8 * 1024
@@ -92,7 +93,7 @@ def run(
         done.set()
         stream.join()
         host.terminate()
-        host.wait(timeout=120)
+        host.wait(timeout=300)
     return samples, sent[0]
 
 

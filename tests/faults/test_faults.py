@@ -14,8 +14,9 @@ import pytest
 from icecube_hooks import Record, SinkType, hookimpl
 from icecube_hooks.host import load_plugins
 from icecube_plugin.host import Config, Host, SinkConfig, runner
-from tests.host.kafka.common import kafka_config, notice, publish, wait_for
+from tests.host.kafka.common import kafka_config, notice, publish
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
 from . import kills, soak
 

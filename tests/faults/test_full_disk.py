@@ -11,8 +11,9 @@ import pytest
 
 from icecube_plugin.host import Config, Host, SinkConfig
 from icecube_plugin.sinks.database import read_records
-from tests.host.kafka.common import kafka_config, notice, publish, wait_for
+from tests.host.kafka.common import kafka_config, notice, publish
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from icecube_hooks import Message, RetryLater, SinkType, hookimpl
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host, Journal, SinkConfig, StoreError
-from tests.host.kafka.common import kafka_config, notice, publish, wait_for
+from tests.host.kafka.common import kafka_config, notice, publish
 from tests.host.sinks import Troubled
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
 JUNK = b'{"pval_generic": broken, "number": %d}'
 

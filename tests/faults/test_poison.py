@@ -51,7 +51,7 @@ def run(folder: Path, harm: str) -> subprocess.CompletedProcess[str]:
     """Run a host on a good notice, the poison, and another good one."""
     return subprocess.run(
         [sys.executable, "-c", PROGRAM.format(harm=harm), str(folder)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60,
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 

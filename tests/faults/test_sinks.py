@@ -12,8 +12,9 @@ from icecube_hooks import Message, Record, RefusedForGood, RetryLater, SinkType,
 from icecube_hooks.host import PluginSet, load_plugins
 from icecube_plugin.host import Config, Host, SinkConfig
 from icecube_plugin.sinks.database import read_records
-from tests.host.kafka.common import notice, wait_for
+from tests.host.kafka.common import notice
 from tests.host.sinks import Troubled
+from tests.patience import wait_for
 
 TOTAL = 3000
 BATCH = 100

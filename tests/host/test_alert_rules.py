@@ -22,7 +22,8 @@ from icecube_plugin.host import Config, Host, SinkConfig, health
 from icecube_plugin.host.config import HealthConfig
 from icecube_plugin.host.health_server import HealthServer
 from tests.host.sinks import Troubled
-from tests.host.test_health import LVK, Live, get, until
+from tests.host.test_health import LVK, Live, get
+from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "running.md").read_text("utf-8")
@@ -123,7 +124,7 @@ def test_every_metric_of_the_rules_moves(tmp_path: Path, fixtures: Path) -> None
             Message(value=v, topic=LVK, partition=0, offset=n) for n, v in enumerate(values)
         ]
         host.handle([*messages, Message(value=b"?", topic=LVK, partition=0, offset=99)])
-        until(lambda: highest(server.port)["icecube_alerts_sink_in_trouble"] == 1)
+        wait_for(lambda: highest(server.port)["icecube_alerts_sink_in_trouble"] == 1)
         host.moved_at = time.monotonic() - 1000.0
         after = highest(server.port)
     sink.times = 0

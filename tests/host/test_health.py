@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from icecube_plugin.host.health import (
 )
 from icecube_plugin.host.health_server import HealthServer
 from icecube_plugin.host.worker import SinkState
+from tests.patience import wait_for
 
 LVK = "gcn.notices.icecube.lvk_nu_track_search"
 
@@ -82,13 +83,6 @@ def host(tmp_path: Path, source: Live) -> Iterator[Host]:
     host.stop()
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10.0
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
-
-
 def get(port: int | None, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
@@ -100,7 +94,7 @@ def get(port: int | None, path: str) -> tuple[int, str]:
 
 def test_a_running_host_writes_how_it_is(host: Host, tmp_path: Path) -> None:
     host.start()
-    until(lambda: (read_status(tmp_path / "new") or {}).get("messages"))
+    wait_for(lambda: (read_status(tmp_path / "new") or {}).get("messages"))
     host.stop()
     now = read_status(tmp_path / "new")
     assert now is not None
@@ -242,12 +236,12 @@ def test_systemd_is_told(
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(10.0)
+        systemd.settimeout(300)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         with HealthReporter(host, source):
             assert [systemd.recv(100), systemd.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
             host.moved_at -= 60.0
-            until(lambda: (read_status(tmp_path / "new") or {})["problems"])
+            wait_for(lambda: (read_status(tmp_path / "new") or {})["problems"])
         told: list[bytes] = []
         while not told or told[-1] != b"STOPPING=1":
             told.append(systemd.recv(100))

@@ -22,6 +22,7 @@ from icecube_plugin.host.kafka import (
 )
 from icecube_plugin.sinks.database import read_records
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
 from .kafka.common import (
     NOON,
@@ -32,7 +33,6 @@ from .kafka.common import (
     publish,
     rows,
     running,
-    wait_for,
 )
 
 
@@ -184,7 +184,7 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(kafka: KafkaBroker, tmp_path
     with running(listen) as host:
         wait_for(lambda: rows(tmp_path) == total - 1)
         host.send_signal(signal.SIGTERM)
-        _, told = host.communicate(timeout=30)
+        _, told = host.communicate(timeout=300)
     assert host.returncode in (0, 1), told  # 1 if the broken one came to the last host
     assert "stopping after the batch in hand" in told
     ids = [record.id for record in read_records(str(tmp_path / "a.sqlite"))]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from icecube_hooks.host import PluginSet, load_plugins
 from icecube_hooks.testing import RecordingSink
 from icecube_plugin.host import Config, DeadLetter, Host, Journal, SinkConfig, StoreError, runner
 from icecube_plugin.host.store import FileLock
-from tests.host.kafka.common import wait_for
 from tests.host.sinks import Troubled
+from tests.patience import PATIENCE_S, wait_for
 
 TOPIC = "gcn.notices.icecube.lvk_nu_track_search"
 
@@ -58,13 +58,6 @@ class Plugin:
     @hookimpl
     def on_stop(self) -> None:
         self.calls.append(("stop", None))
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20.0
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
 
 
 class Fail:
@@ -165,9 +158,9 @@ def test_a_slow_observer_holds_nothing_up(
     )
     host.start()
     try:
-        until(entered.is_set)
-        until(lambda: source.durable_at_commit == [1, 2, 3] and len(plugin.sink.records) == 3)
-        until(lambda: [name for name, _ in plugin.calls].count("record") == 3)
+        wait_for(entered.is_set)
+        wait_for(lambda: source.durable_at_commit == [1, 2, 3] and len(plugin.sink.records) == 3)
+        wait_for(lambda: [name for name, _ in plugin.calls].count("record") == 3)
         assert not gate.is_set()
     finally:
         gate.set()
@@ -232,7 +225,7 @@ def test_a_stop_ends_the_wait_without_a_commit(
     (tmp_path / "journal.sqlite").mkdir()
     host = Host(config, plugins=plugins, source=lambda: source)
     host.start()
-    until(lambda: host.journal_error is not None)
+    wait_for(lambda: host.journal_error is not None)
     assert host.stop()
     assert isinstance(host.error, StoreError)
     assert source.durable_at_commit == []
@@ -418,7 +411,7 @@ sys.exit(os.waitpid(child, 0)[1])
 
 def test_a_host_that_was_used_before_a_fork_works_in_both(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", FORK, str(tmp_path)], cwd=root, timeout=60)
+    done = subprocess.run([sys.executable, "-c", FORK, str(tmp_path)], cwd=root, timeout=300)
     assert done.returncode == 0
 
     def ids() -> list[str]:
@@ -486,7 +479,7 @@ def test_a_program_that_fails_with_a_host_running_ends(tmp_path: Path) -> None:
         " source=lambda: Live([])).start(); raise SystemExit(3)"
     )
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=300)
     assert done.returncode == 3
 
 
@@ -526,7 +519,7 @@ def test_the_background_thread(
         states.append(host.is_alive)
         with pytest.raises(RuntimeError, match="is running"):
             host.start()
-        assert Endless.passed.wait(10.0)
+        assert Endless.passed.wait(PATIENCE_S)
     assert [*states, host.is_alive] == [False, True, False]
     assert host.error is None
     assert host.summary.records >= 1

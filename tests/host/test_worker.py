@@ -18,6 +18,7 @@ from icecube_plugin.host.config import SinkConfig
 from icecube_plugin.host.journal import Refusal
 from icecube_plugin.host.worker import Worker, lock_path
 from tests.host.sinks import Troubled
+from tests.patience import PATIENCE_S, wait_for
 
 RECORDS = list(example_records())
 IDS = [record.id for record in RECORDS]
@@ -54,15 +55,8 @@ def room(tmp_path: Path) -> Iterator[Room]:
         each.stop()
     for each in made.workers:
         getattr(each._sink, "gate", threading.Event()).set()
-        each.join(5.0)
+        each.join(PATIENCE_S)
     made.journal.close()
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
 
 
 def letters(room: Room) -> list[tuple[int | None, str, str | None]]:
@@ -74,12 +68,12 @@ def test_a_sink_gets_what_comes_and_its_cursor_moves(room: Room) -> None:
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS[:2])
     room.journal.append([Refusal(make_message(), NoticeError("no")), *RECORDS[2:]])
-    until(lambda: room.cursor() == room.journal.tail.last)
+    wait_for(lambda: room.cursor() == room.journal.tail.last)
     assert sink.ids == IDS
     assert (made.state.written, made.state.waiting) == (len(IDS), 0)
     assert made.state.last_success is not None
     made.stop()
-    made.join(5.0)
+    made.join(PATIENCE_S)
     assert sink.closed
 
 
@@ -87,12 +81,12 @@ def test_what_is_there_goes_out_after_a_restart_once(room: Room) -> None:
     room.journal.append(RECORDS[:3])
     first, second = Troubled(), Troubled()
     made = room.worker(lambda: first)
-    until(lambda: room.cursor() == 3)
+    wait_for(lambda: room.cursor() == 3)
     made.stop()
-    made.join(5.0)
+    made.join(PATIENCE_S)
     room.journal.append(RECORDS[3:])
     room.worker(lambda: second)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert (first.ids, second.ids) == (IDS[:3], IDS[3:])
 
 
@@ -102,7 +96,7 @@ def test_a_sink_that_exits_or_is_broken_stays_alone(room: Room) -> None:
     room.worker(lambda: Troubled(ZeroDivisionError("oops"), IDS[1:2]), name="broken")
     room.worker(lambda: good, name="good")
     room.journal.append(RECORDS)
-    until(lambda: all(room.cursor(name) == len(IDS) for name in ("exits", "broken", "good")))
+    wait_for(lambda: all(room.cursor(name) == len(IDS) for name in ("exits", "broken", "good")))
     assert good.ids == IDS
     place = "(sinks.py:37)"
     assert sorted(letters(room), key=str) == sorted(
@@ -118,7 +112,7 @@ def test_only_the_records_to_blame_are_refused_and_in_order(room: Room) -> None:
     sink = Troubled(RefusedForGood("never"), [IDS[1]])
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert sink.ids == [i for i in IDS if i != IDS[1]]
     assert letters(room) == [(RECORDS[1].message.offset, "sink s: never", "s")]
     assert (made.state.written, made.state.refused) == (len(IDS) - 1, 1)
@@ -127,7 +121,7 @@ def test_only_the_records_to_blame_are_refused_and_in_order(room: Room) -> None:
 def test_refusals_of_a_sink_that_is_not_required_are_only_counted(room: Room) -> None:
     made = room.worker(lambda: Troubled(RefusedForGood("never"), IDS), required=False)
     room.journal.append(RECORDS)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert (made.state.refused, letters(room)) == (len(IDS), [])
 
 
@@ -138,12 +132,12 @@ def test_a_sink_that_is_down_is_behind_and_catches_up_in_order(room: Room) -> No
     room.journal.append(RECORDS[:2])
     made.leave()
     room.journal.append(RECORDS[2:])
-    until(lambda: room.cursor("good") == len(IDS))
+    wait_for(lambda: room.cursor("good") == len(IDS))
     state = made.state
     assert (state.waiting, state.in_trouble, state.last_error) == (len(IDS), True, "sink s: down")
     assert room.cursor() == 0
     down.bad = frozenset()  # it is back
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert down.ids == IDS
     assert not made.state.in_trouble
     assert not made.is_behind
@@ -154,11 +148,11 @@ def test_a_write_that_hangs_is_seen_and_not_repeated(room: Room) -> None:
     hanging.gate.clear()
     made = room.worker(lambda: hanging)
     room.journal.append(RECORDS[:1])
-    assert hanging.entered.wait(10.0)
+    assert hanging.entered.wait(PATIENCE_S)
     room.journal.append(RECORDS[1:])
     assert made.state.busy_since is not None
     hanging.gate.set()
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert hanging.ids == IDS
 
 
@@ -170,7 +164,7 @@ def test_a_record_that_blocks_a_working_sink_is_put_aside(
     sink = Troubled(RetryLater("500"), [IDS[1]])
     room.worker(lambda: sink)
     room.journal.append(RECORDS)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert sink.ids == [i for i in IDS if i != IDS[1]]
     assert letters(room) == [(RECORDS[1].message.offset, "sink s: 500", "s")]
 
@@ -182,10 +176,10 @@ def test_a_sink_that_is_down_for_all_loses_nothing_to_suspicion(
     sink = Troubled(RetryLater("down"), IDS)
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS)
-    until(lambda: made._failures >= 4)
+    wait_for(lambda: made._failures >= 4)
     assert (made.position, letters(room)) == (0, [])
     sink.bad = frozenset()
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert sorted(sink.ids) == sorted(IDS)  # it may have come back in the middle of a look
     assert letters(room) == []
 
@@ -211,10 +205,10 @@ def test_a_sink_that_takes_a_few_at_a_time_refuses_none(
     sink = Limited()
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS)
-    until(lambda: made._failures >= 2)
+    wait_for(lambda: made._failures >= 2)
     assert letters(room) == []
     sink.allowed = 1000
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert set(sink.ids) == set(IDS)
     assert letters(room) == []
 
@@ -238,7 +232,7 @@ def test_a_sink_is_made_again_until_that_works(
 
     made = room.worker(make)
     room.journal.append(RECORDS)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert sink.ids == IDS
     assert made.wrong is None
     assert "sink s: cannot be made: no space left; trying again" in caplog.text
@@ -250,7 +244,7 @@ def test_a_wrong_option_is_told_at_once(room: Room) -> None:
         raise ConfigError("unknown option", key="sinks.s.colour")
 
     made = room.worker(make)
-    assert made.ready.wait(10.0)
+    assert made.ready.wait(PATIENCE_S)
     assert isinstance(made.wrong, ConfigError)
 
 
@@ -265,10 +259,10 @@ def test_a_sink_that_hangs_while_it_is_made_holds_nobody_up(room: Room) -> None:
     made = room.worker(make, name="hangs")
     room.worker(lambda: good)
     room.journal.append(RECORDS)
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert not made.ready.is_set()
     gate.set()
-    until(lambda: room.cursor("hangs") == len(IDS))
+    wait_for(lambda: room.cursor("hangs") == len(IDS))
 
 
 def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Path) -> None:
@@ -276,13 +270,13 @@ def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Pa
     room.worker(lambda: eager, name="eager")
     room.worker(lambda: careful, eager=False, name="careful")
     room.journal.append(RECORDS[:1])
-    until(lambda: room.cursor("careful") == room.cursor("eager") == 1)
+    wait_for(lambda: room.cursor("careful") == room.cursor("eager") == 1)
     seen: list[tuple[int, int]] = []
     real = room.journal.tail.show
 
     def show(*arguments: Any) -> None:
         real(*arguments)
-        until(lambda: len(eager.ids) == 2)
+        wait_for(lambda: len(eager.ids) == 2)
         time.sleep(0.1)
         seen.append((len(eager.ids), len(careful.ids)))
         seen.append((room.cursor("eager") or 0, room.cursor("careful") or 0))
@@ -290,7 +284,7 @@ def test_a_sink_that_must_not_repeat_waits_for_the_disk(room: Room, tmp_path: Pa
     room.journal.tail.show = show  # type: ignore[method-assign,assignment]
     room.journal.append(RECORDS[1:2])
     assert seen == [(2, 1), (1, 1)]  # no cursor passes what is not on disk
-    until(lambda: room.cursor("careful") == room.cursor("eager") == 2)
+    wait_for(lambda: room.cursor("careful") == room.cursor("eager") == 2)
     assert careful.ids == IDS[:2]
 
 
@@ -301,7 +295,7 @@ def test_a_batch_that_never_gets_to_the_disk_moves_no_cursor(room: Room) -> None
 
     def show(*arguments: Any) -> None:
         real(*arguments)
-        until(lambda: sink.ids == IDS[:1])
+        wait_for(lambda: sink.ids == IDS[:1])
         raise StoreError("disk full")
 
     room.journal.tail.show = show  # type: ignore[method-assign,assignment]
@@ -310,7 +304,7 @@ def test_a_batch_that_never_gets_to_the_disk_moves_no_cursor(room: Room) -> None
     room.journal.tail.show = real  # type: ignore[method-assign]
     assert room.cursor() == 0
     room.journal.append(RECORDS[1:2])  # gets the number of the one that was not kept
-    until(lambda: room.cursor() == 1)
+    wait_for(lambda: room.cursor() == 1)
     assert sink.ids == IDS[:2]
 
 
@@ -320,7 +314,7 @@ def test_a_sink_gets_what_its_filter_lets_through_and_what_is_for_it(room: Room)
     room.worker(lambda: other, name="other")
     room.journal.append(RECORDS)
     room.journal.append(RECORDS[:1], sink="other")
-    until(lambda: room.cursor("search") == room.cursor("other") == len(IDS) + 1)
+    wait_for(lambda: room.cursor("search") == room.cursor("other") == len(IDS) + 1)
     assert search.ids == [r.id for r in RECORDS if r.alert.kind == "lvk-search"]
     assert other.ids == [*IDS, IDS[0]]
 
@@ -333,7 +327,7 @@ def test_a_filter_that_fails_holds_nothing_up(room: Room, caplog: pytest.LogCapt
     made = room.worker(lambda: sink)
     made._accepts = fail
     room.journal.append(RECORDS[:2])
-    until(lambda: room.cursor() == 2)
+    wait_for(lambda: room.cursor() == 2)
     assert sink.ids == IDS[:2]
     assert "the filter of sink s has failed" in caplog.text
 
@@ -346,7 +340,7 @@ def test_old_records_are_skipped_and_counted(room: Room, caplog: pytest.LogCaptu
     sink = Troubled()
     made = room.worker(lambda: sink, skip_older_than_s=3600.0)
     room.journal.append([*stale, fresh, unknown])
-    until(lambda: room.cursor() == 4)
+    wait_for(lambda: room.cursor() == 4)
     assert sink.ids == [fresh.id, unknown.id]  # of the last, the time when it came counts
     assert made.state.skipped == 2
     assert "2 records are older than sink s wants them: skipped" in caplog.text
@@ -359,9 +353,9 @@ def test_what_the_journal_has_lost_is_counted(room: Room, caplog: pytest.LogCapt
     again = Room(room.journal.path.parent)
     sink = Troubled()
     made = again.worker(lambda: sink)
-    until(lambda: again.cursor() == 4)
+    wait_for(lambda: again.cursor() == 4)
     made.stop()
-    made.join(5.0)
+    made.join(PATIENCE_S)
     assert sink.ids == IDS[3:4]
     assert made.state.dropped == 3
     assert "3 records were removed, or damaged, before sink s had them" in caplog.text
@@ -371,12 +365,12 @@ def test_a_cursor_may_be_moved_while_the_sink_runs(room: Room) -> None:
     sink = Troubled()
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS[:3])
-    until(lambda: room.cursor() == 3)
+    wait_for(lambda: room.cursor() == 3)
     room.cursors.put("s", "x", 1)
-    until(lambda: len(sink.ids) == 5)
+    wait_for(lambda: len(sink.ids) == 5)
     assert sink.ids == [*IDS[:3], *IDS[1:3]]
     room.cursors.forget("s")
-    until(lambda: room.cursor() == 3)  # one that runs stays where it is
+    wait_for(lambda: room.cursor() == 3)  # one that runs stays where it is
     assert made.position == 3
 
 
@@ -384,14 +378,14 @@ def test_a_cursor_that_is_moved_in_the_middle_of_a_write_counts(room: Room) -> N
     sink = Troubled()
     room.worker(lambda: sink)
     room.journal.append(RECORDS[:2])
-    until(lambda: room.cursor() == 2)
+    wait_for(lambda: room.cursor() == 2)
     sink.entered.clear()
     sink.gate.clear()
     room.journal.append(RECORDS[2:3])
-    assert sink.entered.wait(10.0)
+    assert sink.entered.wait(PATIENCE_S)
     room.cursors.put("s", "x", 0)
     sink.gate.set()
-    until(lambda: len(sink.ids) == 6)
+    wait_for(lambda: len(sink.ids) == 6)
     assert sink.ids == [*IDS[:3], *IDS[:3]]
 
 
@@ -399,17 +393,17 @@ def test_the_journal_is_put_aside_while_sinks_run(room: Room) -> None:
     sink = Troubled()
     room.worker(lambda: sink)
     room.journal.append(RECORDS[:3])
-    until(lambda: room.cursor() == 3)
+    wait_for(lambda: room.cursor() == 3)
     room.journal.close()
     room.journal.path.write_bytes(b"garbage" * 1000)
     room.journal.append(RECORDS[3:5])
-    until(lambda: room.cursor() == 2)
+    wait_for(lambda: room.cursor() == 2)
     assert sink.ids == IDS[:5]
 
 
 OTHER = """
 import sys, pathlib, threading
-from tests.host.test_worker import Room, Troubled
+from tests.host.test_worker import PATIENCE_S, Room, Troubled
 room = Room(pathlib.Path(sys.argv[1]))
 sink = Troubled()
 made = room.worker(lambda: sink)
@@ -417,7 +411,7 @@ made.ready.wait()
 print("ready", flush=True)
 sys.stdin.readline()
 made.stop()
-made.join(5.0)
+made.join(PATIENCE_S)
 print(len(sink.ids), flush=True)
 """
 
@@ -433,12 +427,12 @@ def test_one_process_delivers_and_the_next_goes_on(room: Room, tmp_path: Path) -
     sink = Troubled()
     made = room.worker(lambda: sink)
     room.journal.append(RECORDS[:3])
-    until(lambda: made.position == 3)  # the other one has delivered
+    wait_for(lambda: made.position == 3)  # the other one has delivered
     assert sink.ids == []
-    told, _ = other.communicate("end\n", timeout=30)
+    told, _ = other.communicate("end\n", timeout=300)
     assert told == "3\n"
     room.journal.append(RECORDS[3:])
-    until(lambda: room.cursor() == len(IDS))
+    wait_for(lambda: room.cursor() == len(IDS))
     assert sink.ids == IDS[3:]
 
 

@@ -84,7 +84,7 @@ class Postgres:
         command = [str(self.programs / program), "-D", f"{self.folder}/data", *words]
         done = subprocess.run(
             command, user=self._user, cwd=self.folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 

@@ -169,7 +169,7 @@ def test_only_its_own_files_and_only_on_this_machine(
     live.take()
     running = server(live, 0)
     threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True).start()
-    asked = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=30)
+    asked = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=300)
     asked.request("GET", path, headers={"Host": name})
     assert asked.getresponse().status == code
     asked.close()

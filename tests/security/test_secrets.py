@@ -26,7 +26,7 @@ SECRET = "hunter2-Geheim"  # noqa: S105  # of nobody
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "icecube_plugin.cli", *words],
-        cwd=folder, capture_output=True, text=True, timeout=60,
+        cwd=folder, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ class FullDisk:
         """Let the sink go on to the end."""
         if self.is_mounted:
             subprocess.run(["mount", "-o", "remount,size=64m", str(self.folder)], check=True)
-        _, said = self.process.communicate("\n", timeout=60)
+        _, said = self.process.communicate("\n", timeout=300)
         assert self.process.returncode == 0, said
 
 

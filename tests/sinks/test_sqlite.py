@@ -504,7 +504,7 @@ def test_record_is_a_type_that_reads_its_own_json(path: Path, sink: Sqlite) -> N
 
 def _make_all(folder: Path, barrier: Any, failures: Any) -> None:
     for number in range(20):
-        barrier.wait(30)
+        barrier.wait(300)
         try:
             make(folder / str(number))
         except Exception as error:  # noqa: BLE001  # the test shows it

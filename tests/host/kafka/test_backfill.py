@@ -17,8 +17,9 @@ from icecube_plugin.cli._progress import progress_line
 from icecube_plugin.host import Journal
 from icecube_plugin.host.kafka import BackfillSource, OffsetRange, Run
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
-from .common import NOON, command, kafka_config, notice, publish, rows, running, wait_for
+from .common import NOON, command, kafka_config, notice, publish, rows, running
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from icecube_plugin.host.kafka import LiveSource, topics
 from tests.kafka_broker.broker import KafkaBroker, KafkaCluster
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.proxy import Proxy
+from tests.patience import wait_for
 
-from .common import Broker, command, kafka_config, notice, publish, rows, running, wait_for
+from .common import Broker, command, kafka_config, notice, publish, rows, running
 
 
 class Line:

@@ -22,8 +22,9 @@ from icecube_plugin.host import KafkaConfig
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource
 from icecube_plugin.sinks.database import read_records
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
-from .common import command, kafka_config, notice, publish, rows, running, wait_for
+from .common import command, kafka_config, notice, publish, rows, running
 
 QUICK = {
     "session.timeout.ms": 3000,
@@ -35,7 +36,7 @@ QUICK = {
 def members(kafka: KafkaBroker, group: str) -> list[int]:
     """Return how many partitions each member of a group has."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-    found = admin.describe_consumer_groups([group])[group].result(timeout=10)
+    found = admin.describe_consumer_groups([group])[group].result(timeout=120)
     return sorted(len(member.assignment.topic_partitions) for member in found.members)
 
 
@@ -62,11 +63,11 @@ def test_hosts_join_leave_and_die_while_messages_flow(kafka: KafkaBroker, tmp_pa
                 wait_for(lambda: members_or_none(kafka, topic) == [2, 2])
                 time.sleep(0.3)
                 getattr(other, ending)()
-                other.wait(30)
+                other.wait(300)
         producer.join()
         wait_for(lambda: rows(tmp_path) == total)
         steady.terminate()
-        steady.wait(30)
+        steady.wait(300)
     ids = [record.id for record in read_records(database)]
     assert len(ids) == len(set(ids)) == total
 
@@ -277,7 +278,7 @@ def committed(kafka: KafkaBroker, group: str) -> dict[int, int]:
         group, [TopicPartition(group, 0), TopicPartition(group, 1)]
     )
     (answer,) = admin.list_consumer_group_offsets([asked]).values()
-    return {tp.partition: tp.offset for tp in answer.result(timeout=10).topic_partitions}
+    return {tp.partition: tp.offset for tp in answer.result(timeout=120).topic_partitions}
 
 
 def test_one_name_for_two_hosts_is_refused(kafka: KafkaBroker) -> None:

@@ -36,8 +36,9 @@ from tests.kafka_broker.broker import KafkaBroker, free_ports
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.oidc import CLIENT_ID, CLIENT_SECRET, OidcKafka
 from tests.kafka_broker.proxy import Proxy
+from tests.patience import wait_for
 
-from .common import command, kafka_config, notice, publish, running, wait_for
+from .common import command, kafka_config, notice, publish, running
 
 SOON_S = 30.0
 
@@ -171,12 +172,12 @@ def denied(oidc: OidcKafka, topics: Sequence[str]) -> Iterator[Callable[[], None
         )
     ]
     for answer in admin.create_acls(rules).values():
-        answer.result(timeout=10)
+        answer.result(timeout=120)
 
     def allow() -> None:
         more = [rule(AclBinding, t, f"User:{CLIENT_ID}", AclOperation.READ) for t in topics]
         for answer in admin.create_acls(more).values():
-            answer.result(timeout=10)
+            answer.result(timeout=120)
 
     yield allow
     anything: Any = (None, None, AclOperation.ANY, AclPermissionType.ANY)
@@ -184,7 +185,7 @@ def denied(oidc: OidcKafka, topics: Sequence[str]) -> Iterator[Callable[[], None
         kind, pattern = ResourceType.TOPIC, ResourcePatternType.LITERAL
         every = AclBindingFilter(kind, topic, pattern, *anything)
         for answer in admin.delete_acls([every]).values():
-            answer.result(timeout=10)
+            answer.result(timeout=120)
 
 
 def configuration(folder: Path, kafka: KafkaConfig, more: str = "") -> list[str]:
@@ -321,7 +322,7 @@ def test_listen_says_what_it_reads_and_status_that_it_has_stopped(
     with running(listen) as host:
         wait_for(lambda: (read_status(tmp_path) or {}).get("messages") == 1)
         host.terminate()
-        _, told = host.communicate(timeout=60)
+        _, told = host.communicate(timeout=300)
     reads = f"Z INFO reading 1 topic of {kafka.bootstrap_servers} as group {topic}"
     assert reads in told
     assert f"reading {topic}[0], from the oldest message" in told
@@ -333,7 +334,7 @@ def test_listen_says_what_it_reads_and_status_that_it_has_stopped(
         wait_for(lambda: (read_status(tmp_path) or {}).get("state") == "running")
         wait_for(lambda: not (read_status(tmp_path) or {}).get("problems", True))
         host.terminate()
-        _, told = host.communicate(timeout=60)
+        _, told = host.communicate(timeout=300)
     assert f"reading {topic}[0], from where the group stopped" in told
 
 

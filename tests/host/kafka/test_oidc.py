@@ -20,8 +20,9 @@ from icecube_plugin.host.credentials import Secret
 from icecube_plugin.host.kafka import KafkaFailure, LiveSource, connect
 from tests.kafka_broker.fixture import require_kafka
 from tests.kafka_broker.oidc import CLIENT_ID, CLIENT_SECRET, OidcKafka
+from tests.patience import wait_for
 
-from .common import publish, wait_for
+from .common import publish
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def allow_another(oidc: OidcKafka, kind: ResourceType, name: str) -> None:
         AclPermissionType.ALLOW,
     )
     for answer in admin.create_acls([acl]).values():
-        answer.result(timeout=10)
+        answer.result(timeout=120)
 
 
 def config(oidc: OidcKafka, **changes: Any) -> KafkaConfig:

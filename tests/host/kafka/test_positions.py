@@ -12,8 +12,9 @@ from icecube_plugin.host.config import HealthConfig
 from icecube_plugin.host.kafka import LiveSource, topics
 from icecube_plugin.host.kafka.positions import beginning
 from tests.kafka_broker.broker import KafkaBroker
+from tests.patience import wait_for
 
-from .common import drain, kafka_config, publish, wait_for
+from .common import drain, kafka_config, publish
 
 TIMEOUT_S = 30.0
 
