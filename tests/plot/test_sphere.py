@@ -118,18 +118,21 @@ def test_area_of_what_is_drawn(name: str) -> None:
 @given(CIRCLES)
 def test_area_of_any_circle(place: Localization) -> None:
     assert place.error_radius_deg is not None
+    edge = abs(place.dec_deg or 0.0) + place.error_radius_deg
     # An edge exactly through a pole: there the drawn polygon loses half a percent.
-    assume(abs(abs(place.dec_deg or 0.0) + place.error_radius_deg - 90.0) > 1e-6)
+    assume(abs(edge - 90.0) > 1e-6)
     cap = 2 * math.pi * (1 - math.cos(math.radians(place.error_radius_deg)))
-    # Beside a pole, where the map is cut, 360 straight pieces lose up to half a percent.
-    assert check_area(place, 360, 6e-3) == pytest.approx(cap * math.degrees(1) ** 2, rel=6e-3)
+    # From 81 degrees on the projection is matplotlib's approximation, which loses at the pole.
+    least = 0.03 if edge > 81.0 else 1e-4
+    drawn = check_area(place, 360, 6e-3, least)
+    assert drawn == pytest.approx(cap * math.degrees(1) ** 2, rel=6e-3, abs=least)
 
 
-def check_area(place: Localization, points: int, tolerance: float) -> float:
+def check_area(place: Localization, points: int, rel: float, least: float = 1e-4) -> float:
     ring = ring_of(place, points)
     assert ring is not None
     drawn = sum(map(plane_area, projected(cut_ring(ring)))) * DEG2_PER_PLANE
-    assert drawn == pytest.approx(region(place).area_deg2, rel=tolerance, abs=1e-4)
+    assert drawn == pytest.approx(region(place).area_deg2, rel=rel, abs=least)
     return drawn
 
 
