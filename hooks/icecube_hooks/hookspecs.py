@@ -211,15 +211,19 @@ class SinkType(_Made, frozen=True, kw_only=True):
     skip_older_than_s : float, optional
         What is older [s] is not for it, unless the configuration says otherwise: for sinks that
         speak to people, whom the first start must not flood with the past. ``None``: no limit.
+    tells_people : bool
+        Whether it writes to people. Such a sink gets an alert of LVK's own, without a filter that
+        names the kind, where it changes what is to be said of a search that the sink was given.
 
     .. versionadded:: 1.0
     .. versionchanged:: 2.0
-       `after_journal`, `skip_older_than_s`.
+       `after_journal`, `skip_older_than_s`, `tells_people`.
     """
 
     make: Callable[..., Sink]
     after_journal: bool = False
     skip_older_than_s: float | None = None
+    tells_people: bool = False
 
 
 @hookspec

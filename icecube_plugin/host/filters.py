@@ -42,7 +42,9 @@ What a notice does not state passes no limit on it; set ``unstated = true`` to l
 expression that needs an unstated value is false then. Who got an alert gets what follows of its
 event, whatever `kinds` and the limits say of the later values: updates, corrections, circulars,
 by whatever name or number they are of that event (`icecube_plugin.alerts.identity`). Who got what
-stands in ``followed.sqlite``. Retractions pass every limit on numbers, which they rarely state.
+stands in ``followed.sqlite``. A sink that writes to people gets of LVK's own alerts those that
+change what it was told of a search (`icecube_plugin.host.told_waves`). Retractions pass every limit
+on numbers, which they rarely state.
 What is no number at all (a NaN of a third party) passes.
 """
 
@@ -70,6 +72,7 @@ from icecube_plugin.sky.site import site_of
 from .config import SinkConfig
 from .expressions import NAMES, NUMBERS, Test, check_name, columns_with, expression
 from .store import Store
+from .told_waves import ToldWaves
 
 __all__ = ["FILTERS", "NAMES", "expression", "make_filter"]
 
@@ -80,7 +83,11 @@ Maker = Callable[[Any, str], Test]
 
 
 def make_filter(
-    config: SinkConfig, folder: Path | None = None, *, tells_others: bool = False
+    config: SinkConfig,
+    folder: Path | None = None,
+    *,
+    tells_others: bool = False,
+    tells_people: bool = False,
 ) -> Callable[[Record], bool]:
     """Return the function that says whether a record is for this sink.
 
@@ -92,6 +99,9 @@ def make_filter(
     tells_others : bool
         Whether the sink speaks to people or other brokers. LVK's own alerts are not ours to send:
         it gets them only where ``kinds`` names them.
+    tells_people : bool
+        Whether it writes to people: then it gets those, too, that change what is to be said of a
+        search that it was given (`ToldWaves`).
 
     Raises
     ------
@@ -115,9 +125,8 @@ def make_filter(
     if config.when is not None:
         limits.append(expression(config.when, f"sinks.{config.name}.when", columns))
 
-    if tells_others and AlertKind.LVK_GW not in wanted.get("kinds", ()):
-        tests.append(lambda record: record.alert.kind is not AlertKind.LVK_GW)
-    if not tests and not kinds and not limits:
+    is_quiet = tells_others and AlertKind.LVK_GW not in wanted.get("kinds", ())
+    if not tests and not kinds and not limits and not is_quiet:
         return _everything
 
     def passes(record: Record) -> bool:
@@ -126,11 +135,21 @@ def make_filter(
             unstated if answer is None else answer for answer in answers
         )
 
-    follow = None if folder is None or not (kinds or limits) else Followed(folder, config.name)
+    follow, waves = _memories(
+        config.name, folder, follows=bool(kinds or limits), tells=is_quiet and tells_people
+    )
 
     def decide(record: Record) -> bool:
         if not all(test(record) for test in tests):
             return False
+        if is_quiet and record.alert.kind is AlertKind.LVK_GW:
+            return waves is not None and waves.is_news(record.alert)
+        is_wanted = is_chosen(record)
+        if waves is not None and is_wanted and record.alert.kind is AlertKind.LVK_SEARCH:
+            waves.note(record.alert)
+        return is_wanted
+
+    def is_chosen(record: Record) -> bool:
         is_wanted = passes(record)
         if follow is not None:
             is_wanted = follow.look(record.alert, is_wanted=is_wanted)
@@ -146,19 +165,28 @@ def make_filter(
     return accepts
 
 
+def _memories(
+    sink: str, folder: Path | None, *, follows: bool, tells: bool
+) -> tuple[Followed | None, ToldWaves | None]:
+    """Return what remembers what a sink has got, as far as that is asked."""
+    if folder is None or not (follows or tells):
+        return None, None
+    store = Store(folder / FOLLOWED, SCHEMA, synced=False)
+    return Followed(store, sink) if follows else None, ToldWaves(store, sink) if tells else None
+
+
 class Followed:
     """The events of which a sink has got a notice: it gets their updates and corrections, too.
 
     Parameters
     ----------
-    folder : Path
-        Where the file is that keeps them: a host that starts anew, or takes over, goes on with it.
+    store : Store
+        Keeps them: a host that starts anew, or takes over, goes on with it.
     sink : str
     """
 
-    def __init__(self, folder: Path, sink: str) -> None:
-        self._sink = plain(sink)
-        self._store = Store(folder / FOLLOWED, SCHEMA, synced=False)
+    def __init__(self, store: Store, sink: str) -> None:
+        self._sink, self._store = plain(sink), store
 
     def look(self, alert: Alert, *, is_wanted: bool) -> bool:
         """Return whether an alert is wanted, or of an event that is followed; then it is."""

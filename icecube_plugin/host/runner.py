@@ -490,6 +490,7 @@ class Host:
             cursors,
             eager=eager,
             position=cursors.begin(sink.name, sink.type, 0 if everything else None),
+            tells_people=kind is not None and kind.tells_people,
         )
 
     def _end(self, workers: Sequence[Worker]) -> None:

@@ -110,6 +110,8 @@ class Worker:
         Whether the sink writes at the same time as the journal; else after it.
     position : int
         Number of the last entry that the sink has: where the cursor is.
+    tells_people : bool
+        See `icecube_hooks.SinkType`.
 
     Attributes
     ----------
@@ -130,6 +132,7 @@ class Worker:
         *,
         eager: bool,
         position: int,
+        tells_people: bool = False,
     ) -> None:
         self.config = config
         self.position = self._kept = position
@@ -138,7 +141,9 @@ class Worker:
         self.ready = threading.Event()
         self._state = SinkState(config.name, config.type, config.required)
         self._make, self._journal, self._cursors, self._eager = make, journal, cursors, eager
-        self._accepts = make_filter(config, journal.path.parent, tells_others=not eager)
+        self._accepts = make_filter(
+            config, journal.path.parent, tells_others=not eager, tells_people=tells_people
+        )
         self._lock = FileLock(lock_path(journal.path.parent, config.name))
         self._sink: Sink | None = None
         self._failures = 0

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from icecube_hooks import Alert, Record, Status
+from icecube_hooks import Alert, AlertKind, Record, Status
 from icecube_plugin.alerts import Event, State, group
 from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
@@ -87,6 +87,29 @@ class Memory:
         own = set(map(id, event.alerts))
         return event, [key for key, one in story.items() if id(one) in own]
 
+    def search(self, alert: Alert) -> Event | None:
+        """Return the search around the superevent of an alert of LVK's, if one is kept."""
+        name = alert.gw and alert.gw.superevent_id
+        found = [
+            one
+            for one in self.story(alert).values()
+            if one.kind is AlertKind.LVK_SEARCH
+            and one.gw is not None
+            and one.gw.superevent_id == name
+        ]
+        return next(iter(group(found)), None)
+
+    def said(self, who: str, about: str) -> str:
+        """Return what somebody was told last about something; empty if nothing."""
+        query = "SELECT notice FROM sent WHERE url = ? ORDER BY rowid DESC LIMIT 1"
+        row = self.database.execute(query, (_topic(who, about),)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def say(self, who: str, about: str, text: str) -> None:
+        """Note what somebody is told about something."""
+        self.database.execute("DELETE FROM sent WHERE url = ?", (_topic(who, about),))
+        self.told(_topic(who, about), text)
+
     def keep(self, alert: Alert) -> None:
         """Keep a notice under the aliases of its event, without what no reader understood."""
         key, text = key_of(alert), alert.replace(unread={}).to_json()
@@ -141,6 +164,10 @@ def event_of(alert: Alert, story: Iterable[Alert]) -> Event:
 def key_of(alert: Alert) -> str:
     """Return what is equal for two notices that say the same."""
     return plain(f"{alert.notice_id} {content_digest(alert)}")
+
+
+def _topic(who: str, about: str) -> str:
+    return plain(f"{who} on {about}")
 
 
 def plain(text: str) -> str:

@@ -22,6 +22,9 @@ Conventions
   a second message: at least once. The file is bounded, and readable by its owner only.
 - Of a search the line ``GW`` says what LVK says of the wave, where the host hears that (`heard`):
   class, rate, area, and in which region of the map each neutrino is, or that it was retracted.
+- Of a wave around which a search was told there is a message of its own, of LVK's own alert, where
+  what decides has changed: it was retracted, its class or flag, on which side of the border of the
+  region a neutrino is. The host gives such an alert without being asked (`SinkType.tells_people`).
 - One URL that fails does not keep the others from being told; it gets the rest of the batch, in
   order, when the host tries again.
 - Apprise does not tell why a message was not taken. What it and urllib3 log may hold the URL with
@@ -66,6 +69,7 @@ from .memory import Memory, around, notice_of, opened
 
 if TYPE_CHECKING:
     from icecube_plugin.views.message import Announcement
+    from icecube_plugin.views.waves import WaveOfSearch
 
 __all__ = ["Notify"]
 
@@ -171,7 +175,7 @@ class Notify:
         for target in self._targets:
             if target.digest in failures or state.was_told(target.digest, notice):
                 continue
-            message = message or self._message(record, event)
+            message = message or self._message(record, event, state)
             with self._attached(record, event) as files:
                 trouble = target.send(message, self.limit_chars, files)
             if trouble is None:
@@ -179,31 +183,33 @@ class Notify:
             else:
                 failures[target.digest] = f"{target.label} did not take the message{trouble}"
 
-    def _message(self, record: Record, event: Event) -> Announcement:
+    def _message(self, record: Record, event: Event, state: Memory) -> Announcement:
         from icecube_plugin.views.message import compose
 
         before, after = around(record.alert, event)
-        now = datetime.now(UTC)
+        search = state.search(record.alert) if record.alert.kind is AlertKind.LVK_GW else None
+        key = event.key if search is None else search.key
         return compose(
             record,
-            now=now,
+            now=datetime.now(UTC),
             site=self.site,
             earlier=before,
             later=after,
             doubts=event.concerns,
-            page=None if self.page_url is None else self.page_url + page_path(event.key),
-            wave=self._wave(record.alert),
+            page=None if self.page_url is None else self.page_url + page_path(key),
+            wave=self._wave(record.alert, search),
         )
 
-    def _wave(self, alert: Alert) -> str:
-        """Say what LVK says of the wave of a search; a message goes out without it, too."""
-        from icecube_plugin.views.waves import wave_line
+    def _wave(self, alert: Alert, search: Event | None) -> WaveOfSearch | None:
+        """Put together what LVK says of the wave of a search, for a message about either."""
+        from icecube_plugin.views.waves import WaveOfSearch
 
-        name = alert.gw and alert.gw.superevent_id
-        if alert.kind is not AlertKind.LVK_SEARCH or not name:
-            return ""
+        known = search.known if search is not None else alert
+        name = known.gw and known.gw.superevent_id
+        if known.kind is not AlertKind.LVK_SEARCH or not name:
+            return None
         wave = heard_wave(name, self.maps.gw_folders)
-        return "" if wave is None else wave_line(alert, wave, self.maps)
+        return None if wave is None else WaveOfSearch(known, wave, self.maps)
 
     @contextlib.contextmanager
     def _attached(self, record: Record, event: Event) -> Iterator[list[str]]:
@@ -361,6 +367,11 @@ def register_sinks() -> list[SinkType]:
     summary = "messages to people: mail, Slack, Matrix and a hundred more (Apprise)"
     return [
         SinkType(
-            name="notify", make=Notify, summary=summary, after_journal=True, skip_older_than_s=DAY_S
+            name="notify",
+            make=Notify,
+            summary=summary,
+            after_journal=True,
+            skip_older_than_s=DAY_S,
+            tells_people=True,
         )
     ]

@@ -22,7 +22,16 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final, Literal
 
-from icecube_hooks import Alert, AlertKind, Concern, Direction, Localization, Record, Status
+from icecube_hooks import (
+    Alert,
+    AlertKind,
+    Concern,
+    Direction,
+    Localization,
+    Message,
+    Record,
+    Status,
+)
 from icecube_plugin.alerts import changes, group
 from icecube_plugin.alerts.headline import headline
 from icecube_plugin.alerts.links import Link, links_of, places_of
@@ -30,6 +39,7 @@ from icecube_plugin.alerts.words import (
     NOT_STATED_CONTAINMENT,
     clean,
     notice_label,
+    number_text,
     region_text,
 )
 from icecube_plugin.sky.directions import galactic_deg, separation_deg
@@ -44,6 +54,7 @@ from icecube_plugin.sky.observing import (
 from icecube_plugin.sky.site import Site
 
 from .summary import Line, facts
+from .waves import WaveOfSearch
 
 __all__ = ["Announcement", "Severity", "compose"]
 
@@ -51,6 +62,7 @@ TITLE_CHARACTERS: Final = 150
 LINE_CHARACTERS: Final = 1000
 FEWEST_CHARACTERS: Final = 15
 """A shorter beginning of a line says nothing."""
+GW: Final = "GW"
 _LOUD: Final = (AlertKind.GOLD, AlertKind.HESE, AlertKind.EHE)
 _PLAIN: Final = str.maketrans(
     {"@": "(at)", "`": "'", "<": "\u2039", ">": "\u203a", "[": "(", "]": ")"}
@@ -125,7 +137,7 @@ def compose(
     later: Alert | None = None,
     doubts: Sequence[Concern] = (),
     page: str | None = None,
-    wave: str = "",
+    wave: WaveOfSearch | None = None,
 ) -> Announcement:
     """Put a record into words.
 
@@ -142,17 +154,22 @@ def compose(
         What is doubtful about the event (`icecube_plugin.alerts.Event.concerns`).
     page : str, optional
         Address of our own page of the event.
-    wave : str
-        What LVK says of the gravitational wave of a search (`icecube_plugin.views.waves`).
+    wave : WaveOfSearch, optional
+        What LVK says of the gravitational wave, of a search or of an alert of LVK's own whose
+        search was told.
     """
     alert = record.alert
     _, deciding, rest = facts(record)
+    if wave is not None:  # whose line says more than the alert alone
+        deciding, rest = ([one for one in some if one.label != GW] for some in (deciding, rest))
     name = earlier.event_names[0] if earlier is not None and earlier.event_names else ""
     title = headline(record, at=now, name=name, limit_chars=TITLE_CHARACTERS)
+    if wave is not None and wave.is_retracted and alert is wave.search:
+        title = f"GW RETRACTED: {title}"
     lines = (
-        *_history(alert, earlier, later),
+        *_history(alert, earlier, later, wave),
         *((Line("page", page),) if page is not None else ()),
-        *((Line("GW", wave),) if wave else ()),
+        *(_of_wave(alert, wave) if wave is not None else ()),
         *deciding,
         *_sky(alert, now, site),
         *(Line("concern", f"{one.found}: {one.why}") for one in doubts),
@@ -180,10 +197,32 @@ def _severity(alert: Alert) -> Severity:
     return "warning" if alert.kind in _LOUD else "info"
 
 
-def _history(alert: Alert, earlier: Alert | None, later: Alert | None) -> Iterator[Line]:
+def _of_wave(alert: Alert, wave: WaveOfSearch) -> Iterator[Line]:
+    """Yield what LVK says of the wave of a search, and of which search, where it is not this."""
+    if alert.kind is AlertKind.LVK_GW:
+        yield Line("search", _search_text(wave.search))
+    line = wave.line()
+    if line:
+        yield Line(GW, line)
+
+
+def _search_text(search: Alert) -> str:
+    """Return in a line which search it was, and its p-values."""
+    line = headline(Record.of(Message(value=b""), search), is_aged=False)
+    stated = [one for one in search.p_values if one.value is not None]
+    p_values = (f"{clean(one.search, 40)} p {number_text(one.value)}" for one in stated)
+    return ", ".join((line, *p_values)) + (" before trials" if stated else "")
+
+
+def _history(
+    alert: Alert, earlier: Alert | None, later: Alert | None, wave: WaveOfSearch | None
+) -> Iterator[Line]:
     if later is not None:
         yield Line("late", f"{_label(later)} came before this one")
-    if earlier is not None:
+    news = wave.news(alert) if wave is not None and alert.kind is AlertKind.LVK_GW else ""
+    if news:
+        yield Line("changed", news)
+    elif earlier is not None:
         found = "; ".join(change.text for change in changes(earlier, alert))
         yield Line("changed", f"since {_label(earlier)}: {found or 'nothing'}")
 

@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from icecube_hooks import Alert, Localization
-from icecube_plugin.alerts import Event
-from icecube_plugin.alerts.waves import gw_text, newest_candidate
-from icecube_plugin.alerts.words import containment_text, number_text
+from icecube_plugin.alerts import Event, group
+from icecube_plugin.alerts.waves import gw_text, likeliest, newest_candidate
+from icecube_plugin.alerts.words import clean, containment_text, number_text
 from icecube_plugin.sky import circularised_radius_deg
 from icecube_plugin.sky.skymaps import Maps, Pixels, SkyMap
 
-__all__ = ["RETRACTED_WAVE", "areas_text", "in_map", "map_of", "wave_line"]
+__all__ = [
+    "RETRACTED_WAVE",
+    "WaveOfSearch",
+    "areas_text",
+    "decisive_of_wave",
+    "in_map",
+    "map_of",
+    "news_text",
+    "wave_line",
+]
 
 RETRACTED_WAVE: Final = "The gravitational-wave candidate was retracted."
+CANDIDATE: Final = "candidate"
 TOLD: Final = 5
 """Neutrinos in a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveOfSearch:
+    """A search, all that LVK has said of its superevent, and where the sky maps are."""
+
+    search: Alert
+    wave: Event
+    maps: Maps | None = None
+
+    @property
+    def is_retracted(self) -> bool:
+        """Whether LVK has taken the candidate back."""
+        return self.wave.is_retracted
+
+    def line(self) -> str:
+        """Return `wave_line`."""
+        return wave_line(self.search, self.wave, self.maps)
+
+    def news(self, alert: Alert) -> str:
+        """Say what an alert of LVK's has changed in what decides; empty where it has nothing."""
+        made = alert.notice_time
+        earlier = [
+            one
+            for one in self.wave.alerts
+            if made is not None and one.notice_time is not None and one.notice_time < made
+        ]
+        before = next(iter(group(earlier)), None)
+        told = (decisive_of_wave(self.search, one, self.maps) for one in (before, self.wave))
+        return news_text(*told)
 
 
 def map_of(wave: Event, maps: Maps | None) -> SkyMap | None:
@@ -47,6 +89,53 @@ def wave_line(search: Alert, wave: Event, maps: Maps | None) -> str:
     parts = [f"neutrino {n} {_where(place, skymap)}" for n, place in places[:TOLD]]
     parts += [f"{len(places) - TOLD} more"] if len(places) > TOLD else []
     return "; ".join((f"{said}, 90 % area {_rounded(skymap.area_deg2(0.9))} deg2", *parts))
+
+
+def decisive_of_wave(search: Alert, wave: Event | None, maps: Maps | None) -> dict[str, str]:
+    """Return what decides in what LVK says of the wave of a search, by what it is about.
+
+    Who was told of the search has to hear of it when this changes: whether the candidate stands,
+    its likeliest class, LVK's flag, and on which side of the border of the 90 % region each
+    neutrino is. Not the rate, which changes a little with each notice. Empty where LVK has said
+    nothing.
+    """
+    if wave is None:
+        return {}
+    if wave.is_retracted:
+        return {CANDIDATE: "retracted"}
+    found = {CANDIDATE: "standing"}
+    alert = newest_candidate(wave)
+    candidate = None if alert is None else alert.gw_candidate
+    if candidate is not None:
+        likely = likeliest(candidate)
+        found |= {} if likely is None else {"class": clean(likely[0], 40)}
+        flag = candidate.significant
+        found |= {} if flag is None else {"significance": "high" if flag else "low"}
+    skymap = map_of(wave, maps)
+    for number, one in enumerate(search.coincident_events, start=1):
+        place = one.localization
+        if skymap is not None and place is not None:
+            is_inside = skymap.contains(place.ra_deg, place.dec_deg, 0.9)
+            found[f"neutrino {number}"] = f"{'inside' if is_inside else 'outside'} the 90 % region"
+    return found
+
+
+def news_text(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Say what has changed in what decides (`decisive_of_wave`); empty where nothing has.
+
+    Examples
+    --------
+    >>> news_text({"candidate": "standing", "class": "BBH"}, {"candidate": "retracted"})
+    'candidate retracted, was standing'
+    >>> news_text({"class": "BBH"}, {"class": "Terrestrial", "significance": "low"})
+    'class Terrestrial, was BBH; significance low'
+    """
+    parts = [
+        f"{name} {value}" + (f", was {before[name]}" if name in before else "")
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+    return "; ".join(parts)
 
 
 def _where(place: Localization, skymap: SkyMap) -> str:
