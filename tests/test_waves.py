@@ -26,7 +26,8 @@ from icecube_hooks import (
     Record,
 )
 from icecube_hooks.testing import make_record
-from icecube_plugin.alerts import group
+from icecube_plugin.alerts import changes, group
+from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host
 from icecube_plugin.host.config import SinkConfig
@@ -292,3 +293,58 @@ def test_pictures_have_the_map_and_numbered_neutrinos(tmp_path: Path) -> None:
     assert html.count('class="skymap"') == 4
     without = build(records)[f"events/{NAME}.html"].decode()
     assert 'class="skymap"' not in without
+
+
+def test_the_page_of_lvks_own_alerts_has_the_map_and_every_value(tmp_path: Path) -> None:
+    host_with_map(tmp_path, notice(event=MAP))
+    external = {
+        "gcn_notice_id": 524666471,
+        "ivorn": "ivo://x/y#z",
+        "observatory": "Fermi",
+        "search": "GRB",
+        "time_difference": 2.02,
+        "time_coincidence_far": 2.1e-14,
+        "time_sky_position_coincidence_far": 6.4e-16,
+    }
+    records = [wave(event=MAP, external_coinc=external), search(PLACES[0])]
+    own = f"events/{page_path(f'LIGO/Virgo/KAGRA:{NAME}').rpartition('/')[2]}"
+    html = build(records, maps=Maps(tmp_path / "skymaps"))[own].decode()
+    assert html.count('class="skymap"') == 4
+    for text in ("BBH 0.98, Terrestrial 0.02", "HasNS 0", "H1 L1 CBC gstlal AllSky", "Fermi GRB"):
+        assert text in html
+    assert "1 per 1.5e+06 yr by time, 1 per 5e+07 yr by time and sky (LVK)" in html
+    assert f'href="{NAME}.html">IceCube&#39;s search<' in html
+    without = build(records)[own].decode()
+    assert 'class="skymap"' not in without
+
+
+def test_what_lvk_changed_is_said() -> None:
+    old = wave().alert
+    event = MAP | {"classification": TERRESTRIAL, "significant": False}
+    new = wave(event=event, alert_type="UPDATE").alert
+    assert [change.text for change in changes(old, new)] == [
+        "status from initial to update",
+        "class from BBH 98 % to Terrestrial 70 %",
+        "significance from high to low",
+        "another sky map",
+    ]
+
+
+def test_the_attached_picture_has_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+
+    def draw(record: Record, **given: Any) -> Any:
+        drawn.append(given["skymap"])
+        return finder(record, **given)
+
+    monkeypatch.setattr("icecube_plugin.views.plots.finder", draw)
+    host_with_map(tmp_path, notice(event=MAP))
+    skymap = read_skymap(next((tmp_path / "gw-maps").glob("*.fits")))
+    with http_server() as server:
+        url = f"json://127.0.0.1:{server.port}/"
+        maps = tmp_path / "skymaps"
+        sink = Notify(urls=[url], state=tmp_path / "n.sqlite", maps=maps, picture=True)
+        sink.write([search(PLACES[0]), wave(event=MAP)])
+        bodies = [json.loads(request.body) for request in server.requests]
+    assert [len(body["attachments"]) for body in bodies] == [1, 1]
+    assert [one.area_deg2(0.9) for one in drawn] == [skymap.area_deg2(0.9)] * 2

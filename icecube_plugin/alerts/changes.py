@@ -10,6 +10,7 @@ from typing import Final
 from icecube_hooks import (
     Alert,
     AlertKind,
+    GWCandidate,
     Localization,
     Status,
     WireFormat,
@@ -17,6 +18,7 @@ from icecube_hooks import (
 from icecube_plugin.sky import circularised_radius_deg, separation_deg
 
 from .columns import ALERT, FAR_PER_YEAR
+from .waves import class_text, external_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,7 @@ def changes(old: Alert, new: Alert) -> tuple[Change, ...]:
     precision = _CIRCULAR if coarse else _NOTICE
     return (
         *_words(old, new),
+        *_wave_changes(old.gw_candidate, new.gw_candidate),
         *_place_changes(old.localization, new.localization, precision),
         *_number_changes(old, new, precision),
     )
@@ -93,6 +96,29 @@ def _words(old: Alert, new: Alert) -> Iterator[Change]:
     if new.kind is not old.kind and new.kind is not AlertKind.TRACK:
         text = f"kind from {old.kind} to {new.kind}"
         yield Change(field="kind", old=old.kind, new=new.kind, text=text)
+
+
+def _wave_changes(old: GWCandidate | None, new: GWCandidate | None) -> Iterator[Change]:
+    if old is None or new is None:
+        return
+    stated = (
+        ("class", class_text),
+        ("significance", _significance_text),
+        ("coincidence", lambda one: one.external and external_text(one.external)),
+    )
+    for field, text_of in stated:
+        before, after = text_of(old), text_of(new)
+        if after and before != after:
+            text = f"{field} from {before} to {after}" if before else f"{field} stated: {after}"
+            yield Change(field=field, old=before, new=after, text=text)
+    if new.skymap is not None and new.skymap != old.skymap:
+        text = "another sky map" if old.skymap is not None else "sky map stated"
+        yield Change(field="sky map", old=old.skymap, new=new.skymap, text=text)
+
+
+def _significance_text(candidate: GWCandidate) -> str | None:
+    flag = candidate.significant
+    return None if flag is None else "high" if flag else "low"
 
 
 def _place_changes(

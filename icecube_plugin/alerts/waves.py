@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from icecube_hooks import YEAR_S, Alert, AlertKind, GWCandidate
+from icecube_hooks import YEAR_S, Alert, AlertKind, ExternalCoincidence, GWCandidate
 
-from .words import clean
+from .words import clean, number_text
 
 if TYPE_CHECKING:
     from .events import Event
 
-__all__ = ["OF_WAVES", "class_text", "gw_text", "likeliest", "newest_candidate", "rate_text"]
+__all__ = [
+    "OF_WAVES",
+    "class_text",
+    "external_text",
+    "gw_text",
+    "likeliest",
+    "newest_candidate",
+    "rate_text",
+    "shares_text",
+]
 
 OF_WAVES: Final = (AlertKind.LVK_SEARCH, AlertKind.LVK_GW)
 """Kinds whose event is a gravitational wave: a superevent's name, no run, no position."""
@@ -77,6 +87,38 @@ def gw_text(alert: Alert) -> str:
     if candidate.significant is False:
         words.append("low significance")
     return ", ".join(words)
+
+
+def shares_text(shares: Mapping[str, float]) -> str:
+    """Return probabilities by their names.
+
+    Examples
+    --------
+    >>> shares_text({"BBH": 0.98, "Terrestrial": 0.02})
+    'BBH 0.98, Terrestrial 0.02'
+    """
+    return ", ".join(f"{clean(name, 40)} {number_text(share)}" for name, share in shares.items())
+
+
+def external_text(other: ExternalCoincidence) -> str:
+    """Return what LVK (RAVEN) says of a coincidence with another observatory's event.
+
+    Examples
+    --------
+    >>> other = ExternalCoincidence(observatory="Fermi", search="GRB", time_difference_s=2.02)
+    >>> external_text(other)
+    'Fermi GRB, +2.02 s'
+    >>> external_text(other.replace(time_far_hz=2.1e-14, time_sky_far_hz=6.4e-16))
+    'Fermi GRB, +2.02 s, joint FAR 1 per 1.5e+06 yr by time, 1 per 5e+07 yr by time and sky (LVK)'
+    """
+    name = " ".join(clean(part, 40) for part in (other.observatory, other.search) if part)
+    parts = [name or "another observatory"]
+    if other.time_difference_s is not None:
+        parts.append(f"{other.time_difference_s:+.2f} s")
+    rates = ((other.time_far_hz, "by time"), (other.time_sky_far_hz, "by time and sky"))
+    stated = [f"{rate_text(rate)} {how}" for rate, how in rates if rate]
+    parts += [f"joint FAR {', '.join(stated)} (LVK)"] if stated else []
+    return ", ".join(parts)
 
 
 def newest_candidate(wave: Event) -> Alert | None:

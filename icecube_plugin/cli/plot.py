@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from icecube_hooks import ConfigError, Record
+from icecube_hooks import AlertKind, ConfigError, Record
 
 from ._common import configuration
 from ._records import add_kept, records_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from icecube_plugin.alerts import Event
-    from icecube_plugin.sky.skymaps import Pixels
+    from icecube_plugin.sky.skymaps import Pixels, SkyMap
 
 __all__ = ["add_arguments"]
 
@@ -120,6 +120,7 @@ def _check(arguments: argparse.Namespace, file: Path) -> None:
 def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
     from icecube_plugin.significance import STREAMS
     from icecube_plugin.views import plots as plot
+    from icecube_plugin.views.waves import at_peak
 
     what = arguments.what
     size: dict[str, Any] = {} if arguments.size is None else {"size_in": arguments.size}
@@ -137,15 +138,19 @@ def _figure(arguments: argparse.Namespace, records: Sequence[Record]) -> Figure:
         return plot.sky_map(records, tests=arguments.tests, skymap=skymap, **size)
     event = _event(records, arguments)
     story = _of_event(records, event)
+    wave = _wave_map(arguments, event, records) if what in WITH_SKYMAP else None
+    if wave is not None and event.kind is AlertKind.LVK_GW:
+        story = [at_peak(story[-1].replace(alert=event.known), wave)]
+        records = story
     if what == "map":
-        skymap = _skymap(arguments, story) or _wave_map(arguments, event, records)
+        skymap = _skymap(arguments, story) or wave
         return plot.sky_map(story, tests=True, skymap=skymap, **size)
     record = next((one for one in reversed(story) if _place(one) is not None), story[-1])
     if what == "visibility":
         others = [one for one in story if one is not record]
         when = {"night_of": arguments.night, "now": datetime.now(UTC)}
         return plot.visibility(record, arguments.site, others=others, **when, **size)
-    skymap = _skymap(arguments, [record]) or _wave_map(arguments, event, records)
+    skymap = _skymap(arguments, [record]) or wave
     others = [
         one for one in records if one is not record and (arguments.tests or one.alert.is_real)
     ]
@@ -203,8 +208,8 @@ def _skymap(arguments: argparse.Namespace, records: Sequence[Record]) -> Pixels 
 
 def _wave_map(
     arguments: argparse.Namespace, event: Event, records: Iterable[Record]
-) -> Pixels | None:
-    """Return the map of the gravitational wave of a search, where the host has kept it."""
+) -> SkyMap | None:
+    """Return the map of a gravitational wave, of a search or LVK's own, where the host has it."""
     from icecube_plugin.sky.skymaps import Maps
     from icecube_plugin.views.pages import tell
     from icecube_plugin.views.waves import map_of

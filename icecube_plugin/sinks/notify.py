@@ -58,6 +58,7 @@ from icecube_hooks import (
 from icecube_plugin.alerts import Event
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.alerts.links import web_address
+from icecube_plugin.alerts.waves import OF_WAVES
 from icecube_plugin.alerts.words import clean
 from icecube_plugin.disk import absolute, usable_file
 from icecube_plugin.extras import pip_line
@@ -68,6 +69,7 @@ from .heard import heard_wave
 from .memory import Memory, around, notice_of, opened
 
 if TYPE_CHECKING:
+    from icecube_plugin.sky.skymaps import SkyMap
     from icecube_plugin.views.message import Announcement
     from icecube_plugin.views.waves import WaveOfSearch
 
@@ -106,7 +108,8 @@ class Notify:
     page_url : str, optional
         Where the folder of the sink ``html`` is on the web: the page of the event is linked.
     picture : bool
-        Whether a finder chart is attached, where the service takes files (extra ``plot``).
+        Whether a finder chart is attached, where the service takes files (extra ``plot``); of a
+        search with the regions of the gravitational wave, where the host has its map.
     maps : str or path
         Folder of sky maps; in ``gw-maps`` beside it the host keeps what LVK says.
 
@@ -219,15 +222,28 @@ class Notify:
             return
         with tempfile.TemporaryDirectory(prefix="icecube-alerts-") as folder:
             path = Path(folder) / "finder.png"
-            yield [str(path)] if _is_drawn(record.replace(alert=event.known), path) else []
+            known = record.replace(alert=event.known)
+            yield [str(path)] if _is_drawn(known, path, self._map(event)) else []
+
+    def _map(self, event: Event) -> SkyMap | None:
+        """Return the map of the gravitational wave of a search, where the host has kept it."""
+        from icecube_plugin.views.waves import map_of
+
+        name = event.known.gw and event.known.gw.superevent_id
+        is_of_wave = event.kind in OF_WAVES
+        wave = heard_wave(name, self.maps.gw_folders) if is_of_wave and name else None
+        return None if wave is None else map_of(wave, self.maps)
 
 
-def _is_drawn(record: Record, path: Path) -> bool:
+def _is_drawn(record: Record, path: Path, skymap: SkyMap | None) -> bool:
     """Draw a finder chart, and return whether there is one; a message goes out without it, too."""
     from icecube_plugin.views.plots import PlotError, finder
+    from icecube_plugin.views.waves import at_peak
 
+    if skymap is not None and record.alert.kind is AlertKind.LVK_GW:
+        record = at_peak(record, skymap)
     try:
-        finder(record).savefig(path, dpi=100)
+        finder(record, skymap=skymap).savefig(path, dpi=100)
     except PlotError:  # no position
         return False
     except Exception:

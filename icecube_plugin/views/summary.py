@@ -26,7 +26,7 @@ from icecube_hooks import (
     Status,
 )
 from icecube_plugin.alerts.headline import RATE, headline, place_text
-from icecube_plugin.alerts.waves import OF_WAVES, gw_text, rate_text
+from icecube_plugin.alerts.waves import OF_WAVES, external_text, gw_text, shares_text
 from icecube_plugin.alerts.words import (
     FALSE_ALARMS,
     NOT_STATED,
@@ -253,19 +253,16 @@ def _candidate(alert: Alert, candidate: GWCandidate) -> Iterator[Line]:
     yield Line("found by", " ".join(clean(part, 40) for part in by if part) or NOT_STATED)
     for label, shares in (("class", candidate.classification), ("if real", candidate.properties)):
         if shares:
-            parts = (f"{clean(name, 40)} {number_text(share)}" for name, share in shares.items())
-            yield Line(label, ", ".join(parts))
+            yield Line(label, shares_text(shares))
     other = candidate.external
     if other is not None:
-        name = " ".join(clean(part, 40) for part in (other.observatory, other.search) if part)
-        if other.time_difference_s is not None:
-            name += f", {other.time_difference_s:+.2f} s"
-        if other.time_sky_far_hz is not None:
-            name += f", joint FAR {rate_text(other.time_sky_far_hz)} (LVK, time and sky)"
-        yield Line("coincident", name)
-    for one in (candidate.skymap, None if other is None else other.skymap):
-        if one is not None:
-            yield Line("sky map", f"{one.n_bytes} bytes, sha256 {clean(one.sha256[:16])}")
+        yield Line("coincident", external_text(other))
+    for one in (candidate, other):
+        if one is not None and one.skymap is not None:
+            kept = one.skymap
+            yield Line("sky map", f"{kept.n_bytes} bytes, sha256 {clean(kept.sha256[:16])}")
+        elif one is not None and one.skymap_url is not None:
+            yield Line("sky map", clean(one.skymap_url))
 
 
 def _coincident(neutrinos: Iterable[CoincidentEvent]) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from icecube_hooks import Alert, Localization
+from icecube_hooks import Alert, Direction, Localization, Record
 from icecube_plugin.alerts import Event, group
 from icecube_plugin.alerts.waves import gw_text, likeliest, newest_candidate
 from icecube_plugin.alerts.words import clean, containment_text, number_text
@@ -18,6 +18,7 @@ __all__ = [
     "RETRACTED_WAVE",
     "WaveOfSearch",
     "areas_text",
+    "at_peak",
     "decisive_of_wave",
     "in_map",
     "map_of",
@@ -66,6 +67,13 @@ def map_of(wave: Event, maps: Maps | None) -> SkyMap | None:
     candidates = (alert.gw_candidate for alert in reversed(wave.standing))
     file = next((one.skymap for one in candidates if one is not None and one.skymap), None)
     return None if file is None or maps is None else maps.of_digest(file.sha256)
+
+
+def at_peak(record: Record, skymap: SkyMap) -> Record:
+    """Return an alert of LVK's as it is drawn: where its map is densest, for it has no place."""
+    ra_deg, dec_deg = skymap.most_probable_deg()
+    there = Direction(ra_deg=ra_deg, dec_deg=dec_deg)
+    return record.replace(alert=record.alert.replace(most_probable_direction=there))
 
 
 def wave_line(search: Alert, wave: Event, maps: Maps | None) -> str:

@@ -22,7 +22,7 @@ from icecube_plugin.disk import indented_json
 from icecube_plugin.sky import circularised_radius_deg
 from icecube_plugin.sky.site import Site
 from icecube_plugin.sky.skymaps import Maps
-from icecube_plugin.views.waves import map_of
+from icecube_plugin.views.waves import at_peak, map_of
 
 from ._ds9 import ds9
 from ._looks import calendar, looks_from
@@ -104,18 +104,20 @@ class _Map:
 def _maps(story: Story) -> Iterator[_Map]:
     from icecube_plugin.views.plots import PlotError, svg_finder, svg_map
 
-    history = [record for record in story.records if record is not story.placed]
-    skymap = story.skymap or (None if story.wave is None else map_of(story.wave, story.maps))
-    whole = skymap if story.wave is not None else None
+    placed, history = story.placed, list(story.records)
+    whole = None if story.wave is None else map_of(story.wave, story.maps)
+    skymap = story.skymap or whole
+    if story.event.kind is AlertKind.LVK_GW and whole is not None:
+        placed, history = at_peak(placed, whole), []
     try:
         yield _Map(
-            markup(svg_map(story.records, skymap=whole)),
+            markup(svg_map(history or placed, skymap=whole)),
             "All sky: Mollweide, right ascension grows to the left. Grey band: Galactic plane. "
             "Circle with a dot: Sun, crescent: Moon, at the time of the event."
             + ("" if whole is None else SHADED),
         )
         yield _Map(
-            markup(svg_finder(story.placed, others=history, skymap=skymap)),
+            markup(svg_finder(placed, others=history, skymap=skymap)),
             "Around the position: offsets in degrees, north up, east left. "
             "Solid: as stated. Dashed: scaled as a Gaussian. Faint: where it was before."
             + ("" if skymap is None else SHADED),

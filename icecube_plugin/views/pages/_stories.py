@@ -46,6 +46,8 @@ class Story:
         Where its sky map may be.
     wave : Event, optional
         Of a search, or of LVK's own alerts: what these say of the gravitational wave.
+    search : Event, optional
+        Likewise: the search around it.
     """
 
     event: Event
@@ -53,6 +55,7 @@ class Story:
     related: tuple[Related, ...] = ()
     maps: Maps | None = field(default=None, repr=False)
     wave: Event | None = field(default=None, repr=False)
+    search: Event | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
@@ -132,22 +135,23 @@ def _linked(stories: dict[str, Story]) -> Iterator[Story]:
         for one, other in ((search, track), (track, search)):
             found = Related(key=other.key, title=other.event.title, neutrino=link.coincidence)
             related.setdefault(one.key, []).append(found)
-    waves = {
-        name: story.event
-        for story in stories.values()
-        if story.event.newest.kind is AlertKind.LVK_GW
-        for name in story.event.names
-    }
+    waves, searches = (_by_superevent(stories, kind) for kind in OF_WAVES[::-1])
     for story in stories.values():
         shared = tuple(related.get(story.key, ()))
-        yield replace(story, related=shared, wave=_wave_of(story.event, waves))
+        wave, searched = (_of_superevent(story.event, known) for known in (waves, searches))
+        yield replace(story, related=shared, wave=wave, search=searched)
 
 
-def _wave_of(event: Event, waves: Mapping[str, Event]) -> Event | None:
-    """Return what LVK says of the superevent of a search, or of an event of LVK's own."""
+def _by_superevent(stories: Mapping[str, Story], kind: AlertKind) -> dict[str, Event]:
+    events = [story.event for story in stories.values() if story.event.newest.kind is kind]
+    return {name: event for event in events for name in event.names}
+
+
+def _of_superevent(event: Event, known: Mapping[str, Event]) -> Event | None:
+    """Return the one of the superevent of a search, or of an event of LVK's own."""
     if event.newest.kind not in OF_WAVES:
         return None
-    return next((waves[name] for name in event.names if name in waves), None)
+    return next((known[name] for name in event.names if name in known), None)
 
 
 def _age_s(story: Story) -> tuple[bool, float, str]:

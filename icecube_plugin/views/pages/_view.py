@@ -296,7 +296,13 @@ def _how_sure(story: Story) -> Section:
 
 def _wave(story: Story) -> Section:
     facts = tuple(wave_facts(story))
-    return Section(anchor="wave", title="Gravitational wave", facts=facts)
+    pages = ((story.wave, "LVK's own alerts"), (story.search, "IceCube's search"))
+    links = tuple(
+        Link(text=text, href=f"{event_file_stem(event.key)}.html")
+        for event, text in pages
+        if event is not None and event.key != story.key
+    )
+    return Section(anchor="wave", title="Gravitational wave", facts=facts, links=links)
 
 
 def headline_of(story: Story) -> Significance | None:
@@ -352,7 +358,8 @@ def _gw_facts(alert: Alert) -> Iterator[Fact]:
         if number is not None or kind is not None:
             words = (None if number is None else str(number), kind)
             text = clean(" ".join(word for word in words if word), 60)
-            yield Fact(label="LVK notice searched", text=text)
+            is_search = alert.kind is AlertKind.LVK_SEARCH
+            yield Fact(label="LVK notice searched" if is_search else "LVK notice", text=text)
 
 
 # -- sections ------------------------------------------------------------------------------

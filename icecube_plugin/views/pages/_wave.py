@@ -7,7 +7,13 @@ from typing import Final
 
 from icecube_hooks import YEAR_S, Alert, AlertKind
 from icecube_plugin.alerts import Event
-from icecube_plugin.alerts.waves import gw_text, newest_candidate, rate_text
+from icecube_plugin.alerts.waves import (
+    external_text,
+    gw_text,
+    newest_candidate,
+    rate_text,
+    shares_text,
+)
 from icecube_plugin.alerts.words import clean, notice_label, number_text
 from icecube_plugin.significance import joint_far_hz
 from icecube_plugin.sky.skymaps import SkyMap
@@ -34,8 +40,13 @@ def wave_facts(story: Story) -> Iterator[Fact]:
     note = f"{notice_label(alert)}, of {len(wave.notices)}"
     yield Fact(label="Candidate", text=gw_text(alert), note=note)
     candidate = alert.gw_candidate
-    by = (*candidate.instruments, candidate.pipeline, candidate.search)
+    by = (*candidate.instruments, candidate.group, candidate.pipeline, candidate.search)
     yield Fact(label="Found by", text=" ".join(clean(part, 40) for part in by if part))
+    for label, shares in (("Classes", candidate.classification), ("If real", candidate.properties)):
+        if shares:
+            yield Fact(label=label, text=shares_text(shares))
+    if candidate.external is not None:
+        yield Fact(label="Coincident with", text=external_text(candidate.external))
     yield from _earlier(wave, alert)
     if not wave.is_retracted:
         yield from _joint(story.event.known, alert)

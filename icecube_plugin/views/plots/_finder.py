@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from icecube_hooks import Localization, Record
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["finder"]
 
+LEGEND_CHARACTERS: Final = 28
+"""So many fit beside the frame in a line."""
 SOURCE: Final = "#006d2c"
 """Colour of sources of catalogues."""
 
@@ -250,7 +253,8 @@ def _finder_entries(field: Field) -> list[Any]:
         line = "none" if field.outline(shape) is None else "--" if shape.look.is_dashed else "-"
         colour = (*rgb(shape.style.colour), shape.look.opacity)
         marker = shape.style.marker if shape.look.has_marker else ""
-        seen.setdefault(label, entry(label, marker, color=colour, linestyle=line, lw=1.2))
+        lines = "\n".join(wrap(label, LEGEND_CHARACTERS))
+        seen.setdefault(label, entry(lines, marker, color=colour, linestyle=line, lw=1.2))
     if any(shape.role == "other" for shape in field.shapes):
         seen["other"] = entry("another event, by its name", color=FAINT, linestyle="-", lw=0.8)
     if field.event.is_retracted:
