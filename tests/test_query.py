@@ -354,7 +354,7 @@ def test_tail_follows_a_database(postgres: Postgres) -> None:
         (["--columns", "energy", "--database", "{file}"], "no column 'energy' (did you mean"),
         (["--when", "energy > 5", "--database", "{file}"], "unknown name 'energy' (did you mean"),
         (["--gw", "energy > 5", "--database", "{file}"], "unknown name 'energy' (did you mean"),
-        (["--radius", "2"], "--radius and --maps go with --near"),
+        (["--radius", "2"], "--radius goes with --near"),
         (["--near", "1", "91", "--radius", "1"], "expected RA 0 to 360, DEC -90 to 90"),
         (["--since", "soon"], "'soon' is not a time"),
         (["--database", "postgresql://u@h:hush/x"], "expected the URL of a database"),

@@ -274,6 +274,27 @@ def test_query_says_the_area_where_the_host_has_the_map(
     assert (found["gw_class"], found["gw_retracted"]) == ("BBH", False)
 
 
+def test_query_finds_what_lvk_has_placed_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host_with_map(tmp_path, notice(event=MAP))
+    area = read_skymap(next((tmp_path / "gw-maps").glob("*.fits"))).area_deg2(0.9)
+    database = tmp_path / "a.sqlite"
+    Sqlite(path=database).write([search(PLACES[0]), wave(event=MAP)])
+    maps = ("--maps", str(tmp_path / "gw-maps"))
+
+    def found(limit: float, *arguments: str) -> str:
+        return asked(database, "--max-gw-area", str(limit), *arguments, capsys=capsys)
+
+    assert f"BBH 98 %, FAR 1 per 33 yr, {area:.0f} deg2" in found(area + 1, *maps)
+    assert "no alerts" in found(area - 1, *maps)
+    (tmp_path / "none" / "skymaps").mkdir(parents=True)
+    assert "no alerts" in found(area + 1, "--maps", str(tmp_path / "none" / "skymaps"))
+    assert "no alerts" in found(area + 1, *maps, "--gw", "gw_class == 'BNS'")
+    Sqlite(path=database).write([wave_record(notice() | GONE)])
+    assert "no alerts" in found(area + 1, *maps)
+
+
 def test_pictures_have_the_map_and_numbered_neutrinos(tmp_path: Path) -> None:
     host_with_map(tmp_path, notice(event=MAP))
     records = [wave(event=MAP), search(*PLACES)]

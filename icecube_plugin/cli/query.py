@@ -44,6 +44,8 @@ examples:
   icecube-alerts query --when "energy_tev > 200" --columns event_key trigger_time energy_tev
   icecube-alerts query --gw "gw_class == 'BNS' and far_hz < 1e-7"
         searches, by what LVK's own newest alert says of the superevent
+  icecube-alerts query --max-gw-area 500
+        searches whose wave LVK has placed so well: 90 % region [deg2]
   icecube-alerts query --kind gold --ecsv > gold.ecsv
   icecube-alerts query --database postgresql://reader@host/alerts --since 30d
 
@@ -88,6 +90,10 @@ class Question:
     gw : str, optional
         Such an expression over LVK's own newest alert of the superevent of a search, of those that
         LVK has not retracted.
+    max_gw_area_deg2 : float, optional
+        Likewise, the largest area of the 90 % region of the wave's sky map, as the host has kept
+        it in `maps`; what has no map there is left out.
+    maps : Maps, optional
     all_revisions, with_tests : bool
     """
 
@@ -102,6 +108,8 @@ class Question:
     when: str | None = None
     systematic_deg: float = 0.0
     gw: str | None = None
+    max_gw_area_deg2: float | None = None
+    maps: Maps | None = None
     all_revisions: bool = False
     with_tests: bool = False
 
@@ -145,6 +153,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-p-post", type=float, metavar="P", help="largest post-trial p-value")
     add("--when", metavar="EXPR", help='as a sink\'s: "energy_tev > 200 and dec_deg > -5"')
     add("--gw", metavar="EXPR", help="searches by LVK's own newest alert of the superevent")
+    add("--max-gw-area", type=float, metavar="DEG2", help="searches by the wave's 90 %% region")
     add("--columns", nargs="+", metavar="NAME", help="show these columns; see docs/database.md")
     add("--all-revisions", action="store_true", help="each notice, not the newest of each event")
     tests = parser.add_mutually_exclusive_group()
@@ -171,7 +180,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif found and arguments.columns:
         print(_chosen_columns(found, _columns(arguments.columns, question)))
     elif found:
-        print(_table(found))
+        print(_table(found, question.maps if _asks_for_waves(question) else None))
     else:
         print("no alerts match")
     return 0
@@ -203,7 +212,7 @@ def ask(database: str, question: Question, *, password_env: str | None = None) -
     is_wanted = _wanted(question)
     read = (_found(text, key, bool(retracted), question) for text, key, retracted in rows)
     found: Iterable[Found] = (one for one in read if is_wanted(one.record))
-    found = _with_waves(list(found), database, password_env, question.gw)
+    found = _with_waves(list(found), database, password_env, question)
     if question.near is None:
         yield from found
         return
@@ -221,14 +230,16 @@ ORDER BY record_number
 
 
 def _with_waves(
-    found: list[Found], database: str, password_env: str | None, gw: str | None
+    found: list[Found], database: str, password_env: str | None, question: Question
 ) -> list[Found]:
-    """Join each search with what LVK says of its superevent; leave out what `gw` does not want."""
-    test = None if gw is None else expression(gw, "--gw")
+    """Join each search with what LVK says of its superevent; leave out what is not wanted."""
+    test = None if question.gw is None else expression(question.gw, "--gw")
+    area = question.max_gw_area_deg2
+    wants_waves = test is not None or area is not None
     superevents = sorted({name for one in found if (name := _superevent(one))})
     names = {f"s{n}": name for n, name in enumerate(superevents)}
     if not names:
-        return found if test is None else []
+        return [] if wants_waves else found
     query = _WAVES.format(", ".join(f":{key}" for key in names))
     rows = select(database, query, names, password_env=password_env)
     waves = {
@@ -238,14 +249,24 @@ def _with_waves(
         if name is not None
     }
     joined = [replace(one, wave=waves.get(_superevent(one) or "")) for one in found]
-    if test is None:
+    if not wants_waves:
         return joined
 
     def is_wanted(wave: Event | None) -> bool:
         newest = None if wave is None or wave.is_retracted else newest_candidate(wave)
-        return newest is not None and bool(test(Record.of(Message(value=b""), newest)))
+        if wave is None or newest is None:
+            return False
+        if test is not None and not test(Record.of(Message(value=b""), newest)):
+            return False
+        return area is None or (_area_deg2(wave, question.maps) or math.inf) <= area
 
     return [one for one in joined if is_wanted(one.wave)]
+
+
+def _area_deg2(wave: Event, maps: Maps | None) -> float | None:
+    """Return the area of the 90 % region of the newest map that LVK has sent, if it is kept."""
+    skymap = map_of(wave, maps)
+    return None if skymap is None else skymap.area_deg2(0.9)
 
 
 def _superevent(found: Found) -> str | None:
@@ -255,8 +276,11 @@ def _superevent(found: Found) -> str | None:
 
 
 def _question(arguments: argparse.Namespace) -> Question:
-    if arguments.near is None and (arguments.radius is not None or arguments.maps is not None):
-        raise ConfigError("--radius and --maps go with --near")
+    wants_waves = arguments.gw is not None or arguments.max_gw_area is not None
+    if arguments.near is None and arguments.radius is not None:
+        raise ConfigError("--radius goes with --near")
+    if arguments.near is None and arguments.maps is not None and not wants_waves:
+        raise ConfigError("--maps goes with --near, --gw and --max-gw-area")
     ra_deg, dec_deg = arguments.near or (0.0, 0.0)
     radius_deg = arguments.radius or 0.0
     if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90 and 0 <= radius_deg <= 180):
@@ -272,6 +296,8 @@ def _question(arguments: argparse.Namespace) -> Question:
         max_p_post=arguments.max_p_post,
         when=arguments.when,
         gw=arguments.gw,
+        max_gw_area_deg2=arguments.max_gw_area,
+        maps=maps_of(arguments),
         systematic_deg=arguments.systematic_deg,
         all_revisions=arguments.all_revisions,
         with_tests=arguments.with_tests,
@@ -367,7 +393,7 @@ def _separation(found: Found) -> float:
 
 
 def _wave_entry(wave: Event, maps: Maps) -> dict[str, Any]:
-    alert, skymap = newest_candidate(wave), map_of(wave, maps)
+    alert = newest_candidate(wave)
     candidate = None if alert is None else alert.gw_candidate
     found = None if candidate is None else likeliest(candidate)
     return {
@@ -376,7 +402,7 @@ def _wave_entry(wave: Event, maps: Maps) -> dict[str, Any]:
         "gw_significant": None if candidate is None else candidate.significant,
         "gw_far_hz": None if alert is None else alert.far_hz,
         "gw_retracted": wave.is_retracted,
-        "gw_area_90_deg2": None if skymap is None else skymap.area_deg2(0.9),
+        "gw_area_90_deg2": _area_deg2(wave, maps),
     }
 
 
@@ -415,11 +441,19 @@ def _row(found: Found) -> list[str]:
     return [clean(cell, 60) for cell in cells]
 
 
-def _wave_cell(wave: Event | None) -> str:
+def _asks_for_waves(question: Question) -> bool:
+    """Whether few are found, and their maps are worth being decoded for a table."""
+    return question.gw is not None or question.max_gw_area_deg2 is not None
+
+
+def _wave_cell(wave: Event | None, maps: Maps | None) -> str:
     newest = None if wave is None else newest_candidate(wave)
     if wave is None or wave.is_retracted:
         return "-" if wave is None else "retracted"
-    return "-" if newest is None else clean(gw_text(newest), 60)
+    if newest is None:
+        return "-"
+    area = _area_deg2(wave, maps)
+    return clean(gw_text(newest), 60) + ("" if area is None else f", {area:.0f} deg2")
 
 
 def _columns(names: Sequence[str] | None, question: Question) -> list[Column]:
@@ -465,7 +499,7 @@ def _text(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else clean(str(value), 60)
 
 
-def _table(found: Sequence[Found]) -> str:
+def _table(found: Sequence[Found], maps: Maps | None) -> str:
     """Return the table, with separations only where they were asked for.
 
     On a narrow screen what decides stays: which, when, where, how well, how sure.
@@ -476,6 +510,7 @@ def _table(found: Sequence[Found]) -> str:
     header = HEADER[:width]
     if any(one.wave for one in found):
         header = (*header, "GW")
-        rows = [[*row, _wave_cell(one.wave)] for row, one in zip(rows, found, strict=True)]
+        pairs = zip(rows, found, strict=True)
+        rows = [[*row, _wave_cell(one.wave, maps)] for row, one in pairs]
     drop = ("STATUS", "REV", "P POST", "FAR/YR", "EVENT" if named else "NAME", "KIND")
     return table(rows, header, drop=drop)
