@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,22 @@ from astropy.coordinates import SkyCoord
 from ligo.skymap.distance import parameters_to_moments
 from ligo.skymap.io import read_sky_map
 from ligo.skymap.postprocess.crossmatch import crossmatch
-path, places = sys.argv[1], np.array(json.loads(sys.argv[2]))
-skymap = read_sky_map(path, moc=True)
-found = crossmatch(skymap, SkyCoord(*places.T, unit="deg"), contours=(0.5, 0.9))
-answer = {"areas": found.contour_areas, "levels": found.searched_prob.tolist()}
-order, ipix = healpix.uniq_to_level_ipix(skymap["UNIQ"])
-first = ipix * 4 ** (29 - order)
-line = np.argsort(first)
-at = healpix.lonlat_to_healpix(*(places.T * u.deg), 2**29, order="nested")
-rows = skymap[line[np.searchsorted(first[line], at, side="right") - 1]]
-answer["densities"] = (np.asarray(rows["PROBDENSITY"]) * np.radians(1) ** 2).tolist()
-mean, sigma, _ = parameters_to_moments(*(np.asarray(rows[n]) for n in ("DISTMU", "DISTSIGMA")))
-answer["distances"] = np.column_stack((mean, sigma)).tolist()
-print(json.dumps(answer))
+answers = []
+for path, places in json.load(sys.stdin):
+    places = np.array(places)
+    skymap = read_sky_map(path, moc=True)
+    found = crossmatch(skymap, SkyCoord(*places.T, unit="deg"), contours=(0.5, 0.9))
+    answer = {"areas": found.contour_areas, "levels": found.searched_prob.tolist()}
+    order, ipix = healpix.uniq_to_level_ipix(skymap["UNIQ"])
+    first = ipix * 4 ** (29 - order)
+    line = np.argsort(first)
+    at = healpix.lonlat_to_healpix(*(places.T * u.deg), 2**29, order="nested")
+    rows = skymap[line[np.searchsorted(first[line], at, side="right") - 1]]
+    answer["densities"] = (np.asarray(rows["PROBDENSITY"]) * np.radians(1) ** 2).tolist()
+    moments = parameters_to_moments(*(np.asarray(rows[n]) for n in ("DISTMU", "DISTSIGMA")))
+    answer["distances"] = np.column_stack(moments[:2]).tolist()
+    answers.append(answer)
+print(json.dumps(answers))
 """
 
 
@@ -62,11 +65,12 @@ def made_map() -> bytes:
     return table(columns, ordering="NUNIQ", coordsys="C", **units)
 
 
-def asked(python: str, file: Path, places: Any) -> Any:
-    command = [python, "-c", ASK, str(file), json.dumps(np.asarray(places).tolist())]
-    done = subprocess.run(command, capture_output=True, text=True)
+def asked(python: str, questions: Sequence[tuple[Path, Any]]) -> list[Any]:
+    """Return what ligo.skymap says of the places in each map."""
+    given = json.dumps([[str(file), np.asarray(places).tolist()] for file, places in questions])
+    done = subprocess.run([python, "-c", ASK], input=given, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return list(json.loads(done.stdout))
 
 
 def places_of(skymap: SkyMap) -> Any:
@@ -81,13 +85,13 @@ def places_of(skymap: SkyMap) -> Any:
 def test_the_same_as_ligo_skymap(peers: Peers, tmp_path: Path) -> None:
     python = peers("plot", "ligo.skymap==2.5.4")
     maps = [made_map(), *sample_maps()]
-    for number, content in enumerate(maps):
-        file = tmp_path / f"{number}.fits"
+    files = [tmp_path / f"{number}.fits" for number in range(len(maps))]
+    for file, content in zip(files, maps, strict=True):
         file.write_bytes(content)
-        skymap = read_skymap(file)
-        assert isinstance(skymap, SkyMap)
-        places = places_of(skymap)
-        theirs = asked(python, file, places)
+    skymaps = [found for found in map(read_skymap, files) if isinstance(found, SkyMap)]
+    all_places = [places_of(skymap) for skymap in skymaps]
+    answers = asked(python, list(zip(files, all_places, strict=True)))
+    for skymap, places, theirs in zip(skymaps, all_places, answers, strict=True):
         areas = [skymap.area_deg2(c) for c in CONTAINMENTS]
         assert areas == pytest.approx(theirs["areas"], rel=1e-3)
         assert skymap.credible_level(*places.T) == pytest.approx(theirs["levels"], abs=1e-3)

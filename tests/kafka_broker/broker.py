@@ -23,6 +23,7 @@ ICECUBE_REQUIRE_KAFKA
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import os
 import random
@@ -212,6 +213,35 @@ def fetch_jars(env: Mapping[str, str] = os.environ) -> Path:
     return folder
 
 
+def prepared_classes(env: Mapping[str, str] = os.environ) -> Path:
+    """Return an archive of the classes that a broker loads, made now if it is not there yet.
+
+    With it a broker starts in half the time, and takes half the processor. It is of this Java and
+    these jars; where it cannot be made there is none, and Java goes on without.
+    """
+    jars = fetch_jars(env)
+    java = shutil.which("java", path=env.get("PATH")) or ""
+    digest = hashlib.sha256(str(Path(java).resolve()).encode()).hexdigest()[:16]
+    archive = jars.with_name(f"{jars.name}-{digest}.jsa")
+    with archive.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            _prepare_classes(archive, env)
+    return archive
+
+
+def _prepare_classes(archive: Path, env: Mapping[str, str]) -> None:
+    """Let a broker note what it loads when it ends; the file appears whole, or empty."""
+    new = archive.with_suffix(".new")
+    with KafkaBroker(env, java_options=[f"-XX:ArchiveClassesAtExit={new}"]) as broker:
+        broker.create_topic("any")
+        broker.serve_groups()
+        broker.stop()
+    if not new.exists():
+        new.touch()
+    new.rename(archive)
+
+
 def _copy_dependencies(destination: Path) -> None:
     command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={destination}"]
@@ -388,7 +418,12 @@ class KafkaBroker:
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         classpath = str(fetch_jars(self._env) / "*")
-        return ["java", *JAVA_OPTIONS, *self._java_options, "-cp", classpath, main, *arguments]
+        options = self._java_options or self._prepared()
+        return ["java", *JAVA_OPTIONS, *options, "-cp", classpath, main, *arguments]
+
+    def _prepared(self) -> Sequence[str]:
+        archive = prepared_classes(self._env)
+        return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"]
 
     def _format(self) -> None:
         properties = self._home / "server.properties"

@@ -95,8 +95,10 @@ def records(folder: Path) -> int:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_exit_in_a_plugin_does_not_end_the_host(tmp_path: Path, place: str) -> None:
-    done = run(tmp_path, place, "sys.exit(0)")
+    """Nor does what it has printed before stand between the JSON."""
+    done = run(tmp_path, place, "print('I am here', flush=True); sys.exit(0)")
     summary = json.loads(done.stdout)
+    assert "I am here" in done.stderr
     assert summary["messages"] == 2
     assert (tmp_path / "committed").exists()
     letters = list(Journal(tmp_path).letters())
@@ -113,6 +115,7 @@ def test_exit_while_a_sink_is_made_is_an_error_of_the_configuration(tmp_path: Pa
     assert done.stderr.splitlines()[-1].endswith("ConfigError: sinks.bad: no")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("place", PLACES)
 def test_prints_of_a_plugin_do_not_stand_between_json(tmp_path: Path, place: str) -> None:
     done = run(tmp_path, place, "print('I am here', flush=True)")

@@ -144,8 +144,16 @@ def test_retraction_is_seen_on_the_newest_row(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("rows", ["newest", "all"])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        *(("a.ecsv", "newest"), ("a.fits", "all"), ("a.vot", "newest")),
+        *(
+            pytest.param(name, rows, marks=pytest.mark.nightly)
+            for name, rows in (("a.ecsv", "all"), ("a.fits", "newest"), ("a.vot", "all"))
+        ),
+    ],
+)
 def test_a_file_that_grew_is_the_one_that_is_made_at_once(
     tmp_path: Path, name: str, rows: Literal["newest", "all"]
 ) -> None:

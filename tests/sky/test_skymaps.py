@@ -512,7 +512,8 @@ def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     assert Maps(tmp_path).of(place) is Maps(tmp_path).of(place) is not None
 
 
-def test_what_is_said_is_calibrated(skymap: SkyMap) -> None:
+@pytest.mark.parametrize("draws", [1000, pytest.param(3000, marks=pytest.mark.nightly)])
+def test_what_is_said_is_calibrated(skymap: SkyMap, draws: int) -> None:
     """Sources drawn from the map have even credible levels; of background the mean overlap is 1."""
     random = np.random.default_rng(1)
     chosen = random.choice(len(skymap.probability), size=3000, p=skymap.probability)
@@ -521,6 +522,6 @@ def test_what_is_said_is_calibrated(skymap: SkyMap) -> None:
     )
     levels = skymap.credible_level(*(angle.deg for angle in centre))
     assert kstest(levels, "uniform").pvalue > 1e-3
-    ra, dec = random.uniform(0, 360, 3000), np.degrees(np.arcsin(random.uniform(-1, 1, 3000)))
+    ra, dec = random.uniform(0, 360, draws), np.degrees(np.arcsin(random.uniform(-1, 1, draws)))
     overlaps = [skymap.overlap(*place, 8.0, 0.9) for place in zip(ra, dec, strict=True)]
-    assert np.mean(overlaps) == pytest.approx(1.0, abs=4 * np.std(overlaps) / 3000**0.5)
+    assert np.mean(overlaps) == pytest.approx(1.0, abs=4 * np.std(overlaps) / draws**0.5)
