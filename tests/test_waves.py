@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from astropy import units as u
 from icecube_hooks import (
     AlertKind,
     CoincidentEvent,
+    Concern,
     GWReference,
     Localization,
     Message,
@@ -98,6 +100,31 @@ def test_the_search_tells_of_its_wave(is_first: bool) -> None:
     assert found["Joint rate, generic"] == "0.00012 per year, 1 per 8300 yr"
     assert "Joint rate, bayesian" not in found
     assert "Neutrino 1" not in found
+
+
+@pytest.mark.parametrize(
+    ("before_s", "after_s", "said"),
+    [
+        (500, 500, "p 0.004 within +-500 s, before trials"),
+        (8640, 14 * 86_400, "p 0.004 from 2 h before to 14 d after, before trials"),
+    ],
+)
+def test_the_joint_rate_names_the_window_of_its_p(before_s: int, after_s: int, said: str) -> None:
+    record = search()
+    at = datetime(2026, 5, 2, 4, tzinfo=UTC)
+    times = {
+        "trigger_time": at,
+        "observation_start": at - timedelta(seconds=before_s),
+        "observation_stop": at + timedelta(seconds=after_s),
+    }
+    record = record.replace(alert=record.alert.replace(**times))
+    (story,) = (s for s in tell([record, wave()]) if s.event.kind is AlertKind.LVK_SEARCH)
+    (section,) = (s for s in page(story).glance if s.anchor == "wave")
+    (fact,) = (fact for fact in section.facts if fact.label == "Joint rate, generic")
+    assert fact.note.startswith(said)
+    two = Concern(field="time window", found="1", taken="2", why="another window was searched too")
+    record = record.replace(alert=record.alert.replace(concerns=(two,)))
+    assert "Joint rate, generic" not in facts([record, wave()])
 
 
 def test_the_newest_word_and_that_before() -> None:

@@ -14,7 +14,7 @@ from icecube_plugin.alerts.waves import (
     rate_text,
     shares_text,
 )
-from icecube_plugin.alerts.words import clean, notice_label, number_text
+from icecube_plugin.alerts.words import clean, notice_label, number_text, span_text
 from icecube_plugin.significance import joint_far_hz
 from icecube_plugin.sky.skymaps import SkyMap
 from icecube_plugin.views.waves import RETRACTED_WAVE, areas_text, in_map, map_of
@@ -24,6 +24,8 @@ from ._stories import Story
 
 __all__ = ["wave_facts"]
 
+SEVERAL_WINDOWS: Final = "time window"
+"""What a concern is about where a circular tells of two windows: which p is of which?"""
 PRODUCT: Final = "before trials, x the candidate's own rate, as RAVEN's untargeted search"
 
 
@@ -69,12 +71,31 @@ def _earlier(wave: Event, newest: Alert) -> Iterator[Fact]:
 def _joint(search: Alert, wave: Alert) -> Iterator[Fact]:
     if search.kind is not AlertKind.LVK_SEARCH or wave.far_hz is None:
         return
+    window = _window(search)
+    if window is None:
+        return
     for p in search.p_values:
         if p.value:
             rate = joint_far_hz(p.value, wave.far_hz)
             text = f"{rate * YEAR_S:.2g} per year, {rate_text(rate)}"
-            note = f"p {number_text(p.value)}, {PRODUCT}"
+            note = f"p {number_text(p.value)}{window}, {PRODUCT}"
             yield Fact(label=f"Joint rate, {clean(p.search, 40)}", text=text, note=note)
+
+
+def _window(search: Alert) -> str | None:
+    """Return the window that p is for; empty where none is stated, ``None`` for one of several.
+
+    The usual one is +-500 s; two weeks after a merger with a neutron star are another search.
+    """
+    start, stop, at = search.observation_start, search.observation_stop, search.trigger_time
+    if any(one.field == SEVERAL_WINDOWS and one.taken is not None for one in search.concerns):
+        return None
+    if start is None or stop is None or at is None:
+        return ""
+    before, after = (at - start).total_seconds(), (stop - at).total_seconds()
+    if abs(before - after) < 1:
+        return f" within +-{before:.4g} s"
+    return f" from {span_text(before)} before to {span_text(after)} after"
 
 
 def _neutrinos(search: Alert, skymap: SkyMap) -> Iterator[Fact]:
