@@ -28,7 +28,7 @@ from icecube_hooks import (
     Record,
 )
 from icecube_hooks.testing import make_record
-from icecube_plugin.alerts import changes, group
+from icecube_plugin.alerts import changes, find, group
 from icecube_plugin.alerts.file_names import page_path
 from icecube_plugin.cli.command import main
 from icecube_plugin.host import Config, Host
@@ -396,3 +396,24 @@ def test_the_attached_picture_has_the_map(tmp_path: Path, monkeypatch: pytest.Mo
         bodies = [json.loads(request.body) for request in server.requests]
     assert [len(body["attachments"]) for body in bodies] == [1, 1]
     assert [one.area_deg2(0.9) for one in drawn] == [skymap.area_deg2(0.9)] * 2
+
+
+def test_two_notices_of_one_second_are_two() -> None:
+    """As the public guide's example has an initial notice and an update."""
+    (event,) = group([wave().alert, wave(alert_type="UPDATE").alert])
+    assert [n.gw and n.gw.notice_type for n in event.notices] == ["INITIAL", "UPDATE"]
+    assert len({n.notice_id for n in event.notices}) == 2
+
+
+def test_the_history_tells_two_updates_apart() -> None:
+    times = ("2026-05-02T05:00:00Z", "2026-05-02T06:00:00Z")
+    (story,) = tell([wave(alert_type="UPDATE", time_created=time) for time in times])
+    (history,) = (one for one in page(story).sections if one.anchor == "history")
+    assert history.table is not None
+    states = [row[-1] for row in history.table.rows]
+    assert states == ["superseded by that of 2026-05-02 06:00:00", "current"]
+
+
+def test_a_superevent_of_an_odd_name_is_found() -> None:
+    events = group([wave(superevent_id="MS181101ab2").alert])
+    assert find(events, "MS181101ab2") == events[0]

@@ -636,13 +636,19 @@ class Alert(Contract, frozen=True, kw_only=True):
     def revision_label(self) -> str:
         """Revision, or what stands in for it: the LVK sequence, or the time of the notice.
 
+        To the time of an alert of LVK's, which has no number, its type is added.
+
         ``?`` where nothing is stated.
         """
         if self.revision is not None:
             return str(self.revision)
         if self.gw is not None and self.gw.notice_number is not None:
             return f"{self.gw.notice_number}-{self.gw.notice_type or '?'}"
-        return "?" if self.notice_time is None else f"{self.notice_time:%Y%m%dT%H%M%S.%f}"
+        if self.notice_time is None:
+            return "?"
+        made = f"{self.notice_time:%Y%m%dT%H%M%S.%f}"
+        kind = None if self.gw is None else self.gw.notice_type
+        return made if kind is None else f"{made}-{kind}"
 
     @property
     def notice_id(self) -> str:

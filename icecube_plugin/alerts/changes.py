@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from icecube_hooks import (
@@ -111,9 +112,10 @@ def _wave_changes(old: GWCandidate | None, new: GWCandidate | None) -> Iterator[
         if after and before != after:
             text = f"{field} from {before} to {after}" if before else f"{field} stated: {after}"
             yield Change(field=field, old=before, new=after, text=text)
-    if new.skymap is not None and new.skymap != old.skymap:
-        text = "another sky map" if old.skymap is not None else "sky map stated"
-        yield Change(field="sky map", old=old.skymap, new=new.skymap, text=text)
+    for map_of in (attrgetter("skymap"), attrgetter("skymap_url")):  # of two forms one has each
+        before, after = map_of(old), map_of(new)
+        if before and after and before != after:
+            yield Change(field="sky map", old=before, new=after, text="another sky map")
 
 
 def _significance_text(candidate: GWCandidate) -> str | None:

@@ -71,7 +71,8 @@ def is_guess(event: Event, text: str) -> bool:
 
 
 def _by_name(events: Iterable[Event], text: str) -> list[Event]:
-    wanted = {normal_name(text) or text.strip().casefold(), ivorn_stem(text)}
+    typed = text.strip()  # as a superevent is kept whose name is not like that of any
+    wanted = {normal_name(text) or typed.casefold(), typed, ivorn_stem(text)}
     found = [e for e in events if text == e.key or wanted & {*e.names, *_other_names(e.alerts)}]
     return sorted(found, key=lambda event: text != event.key and ":" in event.key)
 

@@ -495,8 +495,10 @@ def state_text(notice: Notice) -> str:
     if by is None or by is notice.alert:
         return notice.state.value
     label = notice_label(by)
-    same = label == notice_label(notice.alert)
-    return f"{notice.state.value} by {'a newer version of it' if same else label}"
+    if label == notice_label(notice.alert):
+        is_version = by.revision_label == notice.alert.revision_label
+        label = "a newer version of it" if is_version else f"that of {time_text(by.notice_time, 0)}"
+    return f"{notice.state.value} by {label}"
 
 
 def _changed(old: Alert, new: Alert) -> str:
