@@ -472,7 +472,7 @@ def test_ctrl_c_ends_the_demonstration(tmp_path: Path, after_s: float) -> None:
         demo.send_signal(signal.SIGINT)
         demo.stderr.read()
         assert demo.wait(300) in (0, 130, -2)  # it may have been done; -2 is 130 to a shell
-        assert time.monotonic() - began < 20.0
+        assert time.monotonic() - began < 100.0
 
 
 def test_main_gives_the_handlers_of_signals_back(

@@ -93,7 +93,7 @@ def test_tail_follows(kind: type[Sqlite | JsonLines], tmp_path: Path, env: dict[
             sink.write([make_record(event_id=1), make_record(event_names=("IceCube-230416B",))])
             began = time.monotonic()
             assert "IC230416B r0" in process.stdout.readline()
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 100
         finally:
             process.terminate()
             getattr(sink, "close", lambda: None)()

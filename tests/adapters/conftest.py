@@ -45,12 +45,12 @@ from icecube_plugin.cli.command import main
 from icecube_plugin.host import Journal, messages_from
 from tests.kafka_broker.broker import KafkaBroker
 from tests.kafka_broker.fixture import require_kafka
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("brokers", "hop", "pygcn", "consumers")
 DOCUMENT = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in PAGES)
 UV: Final = (sys.executable, "-m", "uv", "--quiet")  # seconds where pip takes a minute
-PATIENCE_S: Final = 180.0
 
 # Sinks of a third party, installed beside ours: one whose every write fails, and one that ends the
 # process, as a power cut would, once the number of writes is done that stands in a file.
@@ -274,7 +274,7 @@ class Stream:
         places = [TopicPartition(topic, 0) for topic in self.topics]
         with closing(Consumer({"bootstrap.servers": self.servers, "group.id": group})) as consumer:
             try:
-                return consumer.committed(places, timeout=10.0)
+                return consumer.committed(places, timeout=120.0)
             except KafkaException:  # the broker is still making its topic of offsets
                 return []
 
@@ -306,7 +306,7 @@ def publish(broker: KafkaBroker, messages: Sequence[Message]) -> None:
     for message in messages:
         value = message.value or None
         producer.produce(str(message.topic), value, headers=list(message.headers))
-    assert producer.flush(30.0) == 0
+    assert producer.flush(120.0) == 0
 
 
 # --- what comes out -----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from lxml import etree
 from icecube_hooks import Message
 from icecube_plugin.adapters.comet import NAME, CometHandler, is_ours
 from icecube_plugin.host import Config, Host, SinkConfig, StoreError
+from tests.patience import PATIENCE_S
 
 from .conftest import ROOT, Outcome, Peers, Program, Replay, configure, outcome, wait_for
 
@@ -138,7 +139,7 @@ def start(
     code = f"import sys; sys.path += {path}; sys.argv = {argv}\n"
     process = program(python, f"{code}from twisted.scripts.twistd import run; run()", folder)
     comet = Comet(process, python, folder, port)
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + PATIENCE_S
     while not listens(port):
         assert process.poll() is None, comet.log
         assert time.monotonic() < deadline, comet.log

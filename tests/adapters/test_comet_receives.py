@@ -14,6 +14,7 @@ import pytest
 
 from icecube_hooks.testing import example_records
 from icecube_plugin.sinks.voevent import VOEvents
+from tests.patience import PATIENCE_S
 
 from .conftest import Peers, Program
 from .test_comet import COMET, free_port, listens
@@ -54,7 +55,7 @@ def receiver(peers: Peers, program: Program, tmp_path: Path) -> Iterator[Receive
     code = f"import sys; sys.argv = {argv}\nfrom twisted.scripts.twistd import run; run()"
     process = program(peers("comet", COMET), code, tmp_path)
     found = Receiver(process, tmp_path, port)
-    deadline = time.monotonic() + 30.0
+    deadline = time.monotonic() + PATIENCE_S
     while not listens(port):
         assert process.poll() is None, found.log
         assert time.monotonic() < deadline, found.log
@@ -69,7 +70,7 @@ def test_comet_takes_every_packet_once(receiver: Receiver, tmp_path: Path) -> No
     sink.write(example_records())
     sink.write(example_records())
     sent = sorted(sink.path(record).read_bytes() for record in example_records())
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + PATIENCE_S
     while sorted(receiver.events()) != sent and time.monotonic() < deadline:
         time.sleep(0.05)
     assert sorted(receiver.events()) == sent, receiver.log

@@ -28,6 +28,7 @@ from icecube_plugin.adapters.tom import handlers
 from icecube_plugin.adapters.tom.sink import TomTargets, register_sinks
 from icecube_plugin.alerts import group
 from icecube_plugin.alerts.words import FALSE_ALARMS, SIGNALNESS
+from tests.patience import PATIENCE_S
 from tests.test_one_answer import corpus_records
 
 from .conftest import (
@@ -46,7 +47,6 @@ from .test_readme import NOTICE, snippet
 TOM: Final = ("tomtoolkit==3.1.0", "tom-alertstreams[gcn,hopskotch]==1.3.0", "six")
 DOCUMENT: Final = (ROOT / "docs" / "tom.md").read_text()
 FIXTURES: Final = ROOT / "fixtures"
-PATIENCE_S: Final = 180.0
 
 MANAGE = """
 import os, sys

@@ -161,7 +161,7 @@ def found(
     env = os.environ | {"DATABASE": name, "SOCKET": str(postgres.folder)}
     done = subprocess.run(
         [peers("tom", *TOM, "tom-nonlocalizedevents==1.0.0"), "-c", STORY, str(FIXTURES)],
-        cwd=folder, capture_output=True, text=True, timeout=300,
+        cwd=folder, capture_output=True, text=True, timeout=900,
         env=env | {"SA_DB_CONNECTION_URL": _by_psycopg2(url)},
     )  # fmt: skip
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("found ")] or [""]

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from tests.patience import PATIENCE_S
 from tests.report.browser import chromium
 
 from .conftest import Peers
@@ -92,7 +93,7 @@ def tom(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 180.0
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end and server.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=300).close()  # noqa: S310  # our own server

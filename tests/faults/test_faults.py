@@ -70,7 +70,7 @@ def test_a_sink_that_sleeps_keeps_its_host_in_the_group(
         ),
     )
     with Host(config, plugins=plugins) as host:
-        wait_for(lambda: len(set(sleepy.ids)) >= 30, 60.0)
+        wait_for(lambda: len(set(sleepy.ids)) >= 30)
         assert host._source is not None
         errors = getattr(host._source, "errors")  # noqa: B009  # of this source, not of all
         assert "_MAX_POLL_EXCEEDED" not in errors

@@ -98,7 +98,7 @@ def test_the_good_one_is_not_held_up(tmp_path: Path, troubled: dict[str, Trouble
         assert not states["good"].in_trouble
         down.times = 0
         hanging.gate.set()
-        wait_for(lambda: not any(state.waiting for state in host.sinks), 60.0)
+        wait_for(lambda: not any(state.waiting for state in host.sinks))
         assert {name: state.refused for name, state in states.items() if state.refused} == {
             "refuses": len(BAD)
         }
@@ -106,7 +106,7 @@ def test_the_good_one_is_not_held_up(tmp_path: Path, troubled: dict[str, Trouble
     alone = run(tmp_path / "alone", {}, lambda _: None)
     beside = run(tmp_path / "beside", troubled, recover)
     # The slow one alone would take 45 s, the others for ever. What remains is half a second once.
-    assert beside < alone + 20.0, (alone, beside)
+    assert beside < alone + 40.0, (alone, beside)
     everything = [record.id for record in read_records(tmp_path / "beside" / "a.sqlite")]
     assert len(everything) == TOTAL
     for name in ("down", "hangs", "slow"):

@@ -17,6 +17,7 @@ from confluent_kafka import Producer
 
 from icecube_plugin.host import KafkaConfig
 from icecube_plugin.host.kafka import BackfillSource, LiveSource
+from tests.patience import PATIENCE_S
 
 
 class Broker(Protocol):
@@ -57,7 +58,7 @@ def publish(
             more["partition"] = number % partitions
         producer.produce(topic, value, **more)
         producer.poll(0)
-    assert producer.flush(30.0) == 0
+    assert producer.flush(120.0) == 0
 
 
 def kafka_config(kafka: Broker, topic: str, **changes: Any) -> KafkaConfig:
@@ -65,7 +66,9 @@ def kafka_config(kafka: Broker, topic: str, **changes: Any) -> KafkaConfig:
     return KafkaConfig(bootstrap_servers=servers, topics=(topic,), group_id=topic, **changes)
 
 
-def drain(source: LiveSource | BackfillSource, count: int, seconds: float = 30.0) -> list[bytes]:
+def drain(
+    source: LiveSource | BackfillSource, count: int, seconds: float = PATIENCE_S
+) -> list[bytes]:
     """Read until `count` messages came or the time is up; commit each batch; close."""
     values: list[bytes] = []
     deadline = time.monotonic() + seconds

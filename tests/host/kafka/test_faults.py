@@ -120,7 +120,7 @@ def test_a_topic_that_comes_is_read_within_half_a_minute(
     began = time.monotonic()
     publish(kafka, "to.come", [notice(1)])
     assert [m.value for m in next(b for b in batches if b)] == [notice(1)]
-    assert time.monotonic() - began < 60.0  # a busy machine; Kafka's own clients take 5 minutes
+    assert time.monotonic() - began < 150.0  # a busy machine; Kafka's own clients take 5 minutes
     wait_for(lambda: not next(batches) and not problems())
     source.close()
 
@@ -134,7 +134,7 @@ def test_a_stop_does_not_wait_for_a_broker(line: Line, tmp_path: Path) -> None:
     began = time.monotonic()
     source.commit()
     source.close()
-    assert time.monotonic() - began < 60.0  # and not until there is a broker
+    assert time.monotonic() - began < 150.0  # and not until there is a broker
 
 
 def test_another_broker_leads(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:

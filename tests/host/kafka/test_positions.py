@@ -168,7 +168,7 @@ def test_a_topic_made_again_while_it_is_read(
         source.commit()
         return seen == set(range(100, 130))
 
-    wait_for(are_all_there, 90.0)
+    wait_for(are_all_there)
     source.close()
 
 
