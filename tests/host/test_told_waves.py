@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,8 @@ from tests.sinks.http_server import Answer, HttpServer, http_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+ROOT = Path(__file__).parents[2]
+FIXTURES, PAGE = ROOT / "fixtures", ROOT / "docs" / "notifications.md"
 SEARCH = Message(
     value=(FIXTURES / LVK_JSON / f"{WAVE_NAME}-3-Initial.json").read_bytes(), topic=LVK_JSON
 )
@@ -115,6 +117,9 @@ def test_a_retraction_of_the_wave_is_told(people: People) -> None:
         f"GW SEARCH {WAVE_NAME} notice 3-Initial: 1 neutrino,"
         " generic p 0.003, bayesian p 0.0174 before trials"
     )
+    shown = re.findall(r"^```text\n(RETRACTED.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    lines = (f"{name}: {second.lines[name]}\n" for name in ("changed", "search", "GW"))
+    assert shown == [f"{second.title}\n\n{''.join(lines)}"]
 
 
 def test_in_the_other_order_the_first_message_says_so(people: People) -> None:
