@@ -301,6 +301,20 @@ def test_query_says_the_area_where_the_host_has_the_map(
     assert (found["gw_class"], found["gw_retracted"]) == ("BBH", False)
 
 
+def test_the_maps_of_a_host_are_found_beside_its_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host_with_map(tmp_path, notice(event=MAP))
+    database = tmp_path / "a.sqlite"
+    Sqlite(path=database).write([search(PLACES[0]), wave(event=MAP)])
+    area = read_skymap(next((tmp_path / "gw-maps").glob("*.fits"))).area_deg2(0.9)
+    assert main(["show", NAME, str(database)]) == 0
+    shown = capsys.readouterr().out
+    assert f"90 % in {area:.3g} deg²" in shown
+    assert "inside the 50 % region" in shown
+    assert NAME in asked(database, "--max-gw-area", str(area + 1), capsys=capsys)
+
+
 def test_query_finds_what_lvk_has_placed_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

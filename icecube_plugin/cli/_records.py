@@ -14,7 +14,7 @@ from icecube_hooks import Alert, ConfigError, NoticeError, Record
 from icecube_plugin.host.paths import beside
 from icecube_plugin.sinks.database import numbered_records
 from icecube_plugin.sinks.json_lines import read_lines
-from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.sky.skymaps import GW_FOLDER, Maps
 
 from ._common import configuration
 
@@ -222,10 +222,20 @@ def _systematic(text: str) -> float:
 
 
 def maps_of(arguments: argparse.Namespace) -> Maps:
-    """Return the sky maps of ``--maps``, or those that were fetched."""
-    if arguments.maps is not None and not Path(arguments.maps).expanduser().is_dir():
-        raise ConfigError(f"{arguments.maps}: no such folder", key="--maps")
-    return Maps(arguments.maps or Path(configuration(arguments).data_folder) / "skymaps")
+    """Return the sky maps of ``--maps``, those beside what is read, or those of the host."""
+    named = getattr(arguments, "maps", None)
+    if named is not None and not Path(named).expanduser().is_dir():
+        raise ConfigError(f"{named}: no such folder", key="--maps")
+    folder = _data_folder_read(arguments) or Path(configuration(arguments).data_folder)
+    return Maps(named or folder / "skymaps")
+
+
+def _data_folder_read(arguments: argparse.Namespace) -> Path | None:
+    """Return the data folder of the host of which something is read, such as the demonstration."""
+    names = ("database", "lines")
+    read = (*getattr(arguments, "sources", ()), *(getattr(arguments, n, None) for n in names))
+    folders = (Path(one).expanduser().parent for one in read if one and "://" not in one)
+    return next((folder for folder in folders if (folder / GW_FOLDER).is_dir()), None)
 
 
 def error_cell(alert: Alert) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icecube_hooks import AlertKind, ConfigError, Record
 
 from ._common import configuration
-from ._records import add_kept, records_of
+from ._records import add_kept, maps_of, records_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -210,13 +210,11 @@ def _wave_map(
     arguments: argparse.Namespace, event: Event, records: Iterable[Record]
 ) -> SkyMap | None:
     """Return the map of a gravitational wave, of a search or LVK's own, where the host has it."""
-    from icecube_plugin.sky.skymaps import Maps
     from icecube_plugin.views.pages import tell
     from icecube_plugin.views.waves import map_of
 
-    maps = Maps(Path(configuration(arguments).data_folder) / "skymaps")
     wave = next((one.wave for one in tell(records) if one.key == event.key), None)
-    return None if wave is None else map_of(wave, maps)
+    return None if wave is None else map_of(wave, maps_of(arguments))
 
 
 def _url(records: Sequence[Record]) -> str:
