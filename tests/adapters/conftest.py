@@ -43,6 +43,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from icecube_hooks import Message
 from icecube_plugin.cli.command import main
 from icecube_plugin.host import Journal, messages_from
+from icecube_plugin.host.cursors import Cursors
 from tests.kafka_broker.broker import KafkaBroker
 from tests.kafka_broker.fixture import require_kafka
 from tests.patience import PATIENCE_S
@@ -497,8 +498,16 @@ def run_shown(
     """Run a block of the document until all is handled and committed; return `counts`."""
     process = program(python, _prepared(name, stream, folder, group), folder)
     wait_for(lambda: stream.committed(group) == len(stream.messages), process, folder)
+    wait_for(lambda: have_all(folder), process, folder)
     interrupt(process)
     return counts(folder)
+
+
+def have_all(folder: Path) -> bool:
+    """Whether each sink has all that came: one that was behind at the start is not waited for."""
+    journal = Journal(folder / "icecube")
+    with closing(journal), closing(Cursors(folder / "icecube", journal)) as cursors:
+        return {cursor.seq for cursor in cursors.all()} == {journal.look()}
 
 
 def run_into_power_cut(
