@@ -43,6 +43,12 @@ FULL = (
     *("significance/test_monte_carlo", "supply_chain/", "test_tutorial", "test_write_a_sink"),
 )
 NIGHTLY = ("kafka_broker/",)
+LONG = (  # a minute each, and more: begun first, so that none of them is left to the end
+    *("adapters/test_tom.py", "adapters/test_ligo_skymap.py", "test_service.py"),
+    *("adapters/test_tom_pages.py", "adapters/test_hop.py", "host/kafka/test_health.py"),
+    *("adapters/test_tom_nonlocalized.py", "security/test_attacks.py", "host/kafka/test_faults.py"),
+    *("adapters/test_generic.py", "faults/test_faults.py"),
+)
 SERVERS = {
     *("broker", "browser", "kafka", "kafka_cluster", "oidc", "peers", "postgres", "private_kafka"),
     *("private_postgres", "proxy", "stream"),
@@ -51,13 +57,19 @@ SERVERS = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is not in the core suite: ``full`` and ``nightly`` in pyproject.toml."""
+    """Mark what is not in the core suite: ``full`` and ``nightly`` in pyproject.toml; sort."""
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if place.startswith(FULL) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("full")
         if place.startswith(NIGHTLY):
             item.add_marker("nightly")
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    place = item.path.relative_to(ROOT / "tests").as_posix()
+    return LONG.index(place) if place in LONG else len(LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)
