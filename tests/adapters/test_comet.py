@@ -24,6 +24,7 @@ from lxml import etree
 from icecube_hooks import Message
 from icecube_plugin.adapters.comet import NAME, CometHandler, is_ours
 from icecube_plugin.host import Config, Host, SinkConfig, StoreError
+from tests.kafka_broker.broker import free_ports
 from tests.patience import PATIENCE_S
 
 from .conftest import ROOT, Outcome, Peers, Program, Replay, configure, outcome, wait_for
@@ -117,12 +118,6 @@ def command(port: int) -> list[str]:
     return words
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -132,7 +127,7 @@ def start(
     program: Program, python: str, folder: Path, *options: str, paths: tuple[Path, ...] = ()
 ) -> Comet:
     """Start Comet, and wait until it listens."""
-    port = free_port()
+    (port,) = free_ports(1)
     (folder / "events").mkdir(exist_ok=True)
     argv = [*command(port), *options]
     path = [str(ROOT), *map(str, paths)]  # ours is in the checkout as it will be in the wheel
@@ -250,7 +245,7 @@ def test_a_wrong_configuration_ends_it_at_the_start(
 ) -> None:
     if text is not None:
         (tmp_path / "icecube-alerts.toml").write_text(text)
-    code = f"import sys; sys.path += [{str(ROOT)!r}]; sys.argv = {command(free_port())}\n"
+    code = f"import sys; sys.path += [{str(ROOT)!r}]; sys.argv = {command(*free_ports(1))}\n"
     code += "from twisted.scripts.twistd import run; run()"
     done = subprocess.run(
         [python, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60

@@ -14,10 +14,11 @@ import pytest
 
 from icecube_hooks.testing import example_records
 from icecube_plugin.sinks.voevent import VOEvents
+from tests.kafka_broker.broker import free_ports
 from tests.patience import PATIENCE_S
 
 from .conftest import Peers, Program
-from .test_comet import COMET, free_port, listens
+from .test_comet import COMET, listens
 
 STREAM = "ivo://example.org/neutrinos"
 
@@ -46,7 +47,7 @@ class Receiver:
 def receiver(peers: Peers, program: Program, tmp_path: Path) -> Iterator[Receiver]:
     (tmp_path / "got").mkdir()
     (tmp_path / "seen").mkdir()
-    port = free_port()
+    (port,) = free_ports(1)
     argv = [
         *("twistd", "-n", "comet", "--verbose", "--local-ivo", "ivo://example.org/broker"),
         *("--eventdb", "seen", "--receive", "--receive-port", str(port), "--author-whitelist"),

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from icecube_plugin.host import messages_from
-from tests.kafka_broker.broker import KafkaBroker
+from tests.kafka_broker.broker import KafkaBroker, free_ports
 
 from .conftest import ROOT, Peers, Program, configure, counts, interrupt, publish, wait_for
-from .test_comet import COMET, Comet, free_port, listens
+from .test_comet import COMET, Comet, listens
 from .test_pygcn import LOCAL, serving
 
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
@@ -61,7 +61,7 @@ def test_comet(peers: Peers, program: Program, tmp_path: Path) -> None:
     """With another port than Comet's own, and its list of events here."""
     configure(tmp_path)
     (line,) = re.findall(r"^\$ (twistd .*)$", SECTION, re.MULTILINE)
-    port, python = free_port(), peers("comet", COMET)
+    (port,), python = free_ports(1), peers("comet", COMET)
     argv = [*line.split(), "--receive-port", str(port), "--eventdb", "."]
     code = f"import sys; sys.path += [{str(ROOT)!r}]; sys.argv = {argv}\n"
     process = program(python, f"{code}from twisted.scripts.twistd import run; run()", tmp_path)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.kafka_broker.broker import free_ports
 from tests.patience import PATIENCE_S
 from tests.report.browser import chromium
 
@@ -79,8 +78,7 @@ def tom(python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "icecube-alerts.toml").write_text('data_folder = "icecube"\n')
     run("manage.py", "migrate", "--verbosity", "0")
     run("-c", FILL, str(FIXTURES), *NOTICES)
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     words = [python, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log)

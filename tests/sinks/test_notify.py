@@ -42,6 +42,7 @@ from icecube_plugin.host.filters import make_filter
 from icecube_plugin.sinks import memory
 from icecube_plugin.sinks.memory import event_of, notice_of
 from icecube_plugin.sinks.notify import Notify
+from tests.kafka_broker.broker import free_ports
 from tests.sinks.http_server import Answer, HttpServer, byte_server, http_server
 
 # Apprise imports it for a library of its own, where Python still has it.
@@ -464,8 +465,7 @@ def postman() -> Iterator[tuple[Postman, int]]:
     """A mail server of its own; it takes whatever comes."""
     from aiosmtpd.controller import Controller
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     handler = Postman()
     running = Controller(handler, hostname="127.0.0.1", port=port)
     running.start()
