@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile(
     "here",
     deadline=None,
+    max_examples=int(os.environ.get("ICECUBE_EXAMPLES", "50")),  # in the night 500
     derandomize=os.environ.get("CI") == "true",
     suppress_health_check=[HealthCheck.too_slow],
 )
