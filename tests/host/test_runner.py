@@ -235,10 +235,11 @@ def test_the_source_is_kept_alive_while_a_sink_is_slow(
     config: Config, plugins: PluginSet, notices: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "AHEAD", 0)
+    monkeypatch.setattr(runner, "CLOSE_S", 0.1)  # it hangs: its end is not waited for
     slow = Troubled()
     slow.gate.clear()
     plugins.sinks["slow"] = SinkType(name="slow", make=lambda: slow)
-    sinks = (SinkConfig(name="slow", type="slow", patience_s=1.2),)
+    sinks = (SinkConfig(name="slow", type="slow", patience_s=2.5),)
     source = Source([notices[:2], notices[2:]], config.data_folder)
     host = Host(config.replace(sinks=sinks), plugins=plugins, source=lambda: source)
     summary = host.run()
@@ -280,15 +281,16 @@ def test_a_sink_that_cannot_be_made_does_not_keep_a_host_from_starting(
         raise OSError("no route to host")
 
     plugins.sinks["away"] = SinkType(name="away", make=fail)
-    sinks = (SinkConfig(name="kept", type="keep"), SinkConfig(name="a", type="away"))
+    away = SinkConfig(name="a", type="away", patience_s=0.5)
+    sinks = (SinkConfig(name="kept", type="keep", patience_s=60.0), away)
     host = Host(config.replace(sinks=sinks), plugins=plugins)
     host.handle(notices[:1])
     host.handle(notices[1:2])
     assert len(plugin.sink.records) == 2
     assert caplog.text.count("it is behind") == 1, "it was waited for once, not twice"
-    (_, away) = host.sinks
-    assert (away.in_trouble, away.waiting) == (True, 2)
-    assert away.last_error == "sink a: cannot be made: no route to host"
+    (_, state) = host.sinks
+    assert (state.in_trouble, state.waiting) == (True, 2)
+    assert state.last_error == "sink a: cannot be made: no route to host"
     host.close()
 
 
