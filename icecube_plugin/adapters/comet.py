@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from icecube_hooks import Message
     from icecube_plugin.host import Host
 
-__all__ = ["NAME", "CometHandler", "is_ours"]
+__all__ = ["NAME", "CometHandler"]
 
 NAME: Final = "icecube-alerts"
 """What enables the handler on the command line, and what its options start with."""
@@ -101,6 +101,8 @@ class CometHandler:
     def _deliver(self, event: Any) -> None:
         from icecube_hooks.messages import message_from
 
+        from ._ours import is_ours
+
         if self.host is None:
             return
         message = message_from(event)
@@ -130,21 +132,6 @@ class CometHandler:
         pool.stop()
         if self.host is not None:
             self.host.close()
-
-
-def is_ours(host: Host, message: Message) -> bool:
-    """Tell whether a parser of `host` claims a message that has no topic.
-
-    A VOEvent stream carries events of everybody, and the parsers say ``None`` to those of others.
-    One that raises claims it: the host then keeps it as a dead letter, with the reason.
-    """
-    for parser in host.plugins.parsers.values():
-        try:
-            if parser.parse(message) is not None:
-                return True
-        except Exception:  # noqa: BLE001  # the host reports it under the parser's name
-            return True
-    return False
 
 
 def _hand_over(host: Host, message: Message) -> None:

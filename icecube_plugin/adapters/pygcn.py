@@ -33,10 +33,11 @@ from typing import TYPE_CHECKING, Any
 from icecube_hooks import Message
 from icecube_plugin.alerts.words import clean
 
+from ._ours import is_ours
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from icecube_hooks.host import PluginSet
     from icecube_plugin.host import Host
 
 __all__ = ["handler"]
@@ -77,26 +78,12 @@ def handler(config: str | Path | Host) -> Callable[[bytes, object], None]:
             value=payload, origin=" ".join([ORIGIN, clean(_ivorn(root), 200)]).strip()
         )
         try:
-            if _is_ours(message, root, host.plugins):
+            if "icecube" in _ivorn(root).lower() or is_ours(host, message):
                 host.handle([message])
         except Exception:  # isolation: pygcn would swallow it
             log.exception("a VOEvent is lost: %s", _ivorn(root))
 
     return handle
-
-
-def _is_ours(message: Message, root: Any, plugins: PluginSet) -> bool:
-    """Whether a VOEvent is IceCube's by name, or of a kind that an installed parser knows."""
-    return "icecube" in _ivorn(root).lower() or any(
-        _knows(parser.parse, message) for parser in plugins.parsers.values()
-    )
-
-
-def _knows(parse: Callable[[Message], object], message: Message) -> bool:
-    try:
-        return parse(message) is not None
-    except Exception:  # noqa: BLE001  # it is that parser's, and broken: the host says how
-        return True
 
 
 def _ivorn(root: Any) -> str:

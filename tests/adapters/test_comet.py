@@ -22,8 +22,9 @@ import pytest
 from lxml import etree
 
 from icecube_hooks import Message
-from icecube_plugin.adapters.comet import NAME, CometHandler, is_ours
-from icecube_plugin.host import Config, Host, SinkConfig, StoreError
+from icecube_plugin.adapters._ours import is_ours
+from icecube_plugin.adapters.comet import NAME, CometHandler
+from icecube_plugin.host import Config, Host, KafkaConfig, SinkConfig, StoreError
 from tests.kafka_broker.broker import free_ports
 from tests.patience import PATIENCE_S
 
@@ -356,6 +357,14 @@ def test_nothing_is_raised(
     monkeypatch.setattr(handler.host, "refuse", fail)
     handler.handle(whole())
     assert "an event is lost: ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_Event" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [(), ("igwn.gwalert",), ("gcn.classic.voevent.LVC_*",)])
+def test_lvks_alerts_are_read_where_they_are_named(tmp_path: Path, asked: tuple[str, ...]) -> None:
+    host = Host(Config(data_folder=tmp_path, kafka=KafkaConfig(topics_extra=asked)))
+    (file,) = (ROOT / "fixtures" / "gcn.classic.voevent.LVC_INITIAL").iterdir()
+    assert is_ours(host, Message(value=file.read_bytes())) is any("LVC" in one for one in asked)
+    assert is_ours(host, Message(value=(ROOT / "fixtures" / SENT[0]).read_bytes()))
 
 
 def test_a_parser_that_raises_claims(handler: CometHandler) -> None:
