@@ -13,6 +13,7 @@ import pytest
 from icecube_hooks import ConfigError, Record, RefusedForGood, RetryLater, Sink
 from icecube_hooks.testing import SinkConformance, example_records, make_record
 from icecube_plugin.sinks.command import Command
+from tests.patience import wait_for
 
 KEEPS = """
 import json, sys
@@ -85,11 +86,22 @@ def test_one_that_reads_nothing_has_it_all_the_same() -> None:
 
 def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
     code = "import os, sys, time; print(os.fork(), file=open(sys.argv[1], 'a')); time.sleep(600)"
-    with pytest.raises(RetryLater):
-        Command(command=program(code, tmp_path / "pid"), timeout_s=2.0).write([make_record()])
-    (child,) = (int(n) for n in (tmp_path / "pid").read_text().split() if n != "0")
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+    file = tmp_path / "pid"
+    for patience_s in (1.0, 8.0, 60.0):  # it has to start within that
+        with pytest.raises(RetryLater):
+            Command(command=program(code, file), timeout_s=patience_s).write([make_record()])
+        children = [int(n) for n in file.read_text().split() if n != "0"] if file.exists() else []
+        if children:
+            break
+    assert children
+    wait_for(lambda: all(map(has_ended, children)))
+
+
+def has_ended(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
