@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ __all__ = [
     "is_at",
     "lock",
     "locked_folder",
+    "make_private",
     "probe_file",
     "replace_file",
     "replacing",
@@ -124,6 +126,23 @@ def write_all(file: int, data: bytes) -> None:
     written = os.write(file, data)
     while written < len(data):
         written += os.write(file, data[written:])
+
+
+_making = threading.Lock()
+os.register_at_fork(
+    before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release
+)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file for its owner's eyes only, if there is none.
+
+    One that is there is not opened, nor one that another thread makes: closing it again would end
+    all locks that this process has on it. SQLite's would be gone without its knowing, and the next
+    process that closes the database would take the log away in which this one goes on to write.
+    """
+    with _making, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def sync_folder(folder: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from icecube_hooks import IceCubePluginError
-from icecube_plugin.disk import file_id
+from icecube_plugin.disk import file_id, make_private
 
 __all__ = ["FileLock", "Store", "StoreError", "is_damage", "tell_of_fork"]
 
@@ -161,7 +161,7 @@ class Store:
             return self._connection
         self.close()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # nobody else's business
+        make_private(self.path)
         self._file = file_id(self.path)
         connection = sqlite3.connect(
             self.path, timeout=BUSY_S, check_same_thread=False, isolation_level=None

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+
+from icecube_plugin.disk import make_private
 
 __all__ = ["note_versions"]
 
@@ -29,7 +30,7 @@ def note_versions(path: Path, versions: Mapping[str, str]) -> None:
         if _last(path) == dict(versions):
             return
         line = {"since": datetime.now(UTC).isoformat(), "versions": dict(versions)}
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        make_private(path)
         with path.open("a") as file:
             file.write(f"{json.dumps(line)}\n")
     except OSError as error:

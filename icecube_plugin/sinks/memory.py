@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from icecube_plugin.alerts.identity import aliases, claim
 from icecube_plugin.alerts.index import known_of, neighbours
 from icecube_plugin.alerts.merge import content_digest, known
 from icecube_plugin.alerts.words import notice_label
+from icecube_plugin.disk import make_private
 
 __all__ = [
     "SCHEMA",
@@ -143,7 +143,7 @@ def opened(path: Path) -> Iterator[Memory]:
         If it cannot be read or written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private(path)
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
     try:
         database.executescript(SCHEMA)

@@ -483,12 +483,15 @@ def program(third_party: Path) -> Iterator[Program]:
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[str], folder: Path) -> None:
-    """Wait until something is so, while a program runs."""
+    """Wait until something is so, while a program runs; in vain, show where it stands."""
     deadline = time.monotonic() + PATIENCE_S
     while not what():
-        log = (folder / "log.txt").read_text()
-        assert process.poll() is None, f"the program has ended\n{log}"
-        assert time.monotonic() < deadline, f"nothing more comes: {counts(folder)}\n{log}"
+        log = folder / "log.txt"
+        assert process.poll() is None, f"the program has ended\n{log.read_text()}"
+        if time.monotonic() > deadline:
+            process.send_signal(signal.SIGABRT)  # Python writes where each thread is
+            process.wait()
+            pytest.fail(f"nothing more comes: {counts(folder)}\n{log.read_text()}")
         time.sleep(0.1)
 
 

@@ -312,6 +312,27 @@ def test_several_processes_append_and_each_number_is_used_once(tmp_path: Path) -
     assert found.count(RECORDS[0]) == found.count(RECORDS[1]) == 100
 
 
+LOOK = """
+import sys, pathlib
+from icecube_plugin.host import Journal
+there = Journal(pathlib.Path(sys.argv[1]))
+print(there.look())
+there.close()
+"""
+
+
+def test_a_process_that_looks_and_goes_takes_nothing_away(tmp_path: Path) -> None:
+    """Whoever closes a database last takes its log away: not while others write into that."""
+    command = [sys.executable, "-c", LOOK, str(tmp_path)]
+    with closing(Journal(tmp_path)) as there:
+        there.look()
+        for count in (1, 2, 3):
+            there.append(RECORDS[:1])
+            assert int(subprocess.check_output(command, timeout=300)) == count
+    with closing(Journal(tmp_path)) as again:
+        assert again.look() == 3
+
+
 def test_a_journal_lives_through_a_fork(tmp_path: Path) -> None:
     code = (
         "import os, sys, pathlib; from tests.host.test_journal import *;"
