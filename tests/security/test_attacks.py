@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,13 +83,15 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     (folder / "secret.txt").unlink()
+    with closing(Journal(folder / "host")) as journal:  # or its files go when nobody looks for it
+        letters = list(journal.letters())
     return Outcome(
         folder=folder,
         screen=done.stdout.decode(),
         log=done.stderr.decode(),
         asked=asked,
         records=list(read_records(folder / "alerts.sqlite")),
-        letters=list(Journal(folder / "host").letters()),
+        letters=letters,
     )
 
 
@@ -129,10 +132,11 @@ def test_no_file_was_read(outcome: Outcome) -> None:
 
 
 def test_every_sink_has_every_record(outcome: Outcome) -> None:
-    journal = Journal(outcome.folder / "host")
-    cursors = Cursors(outcome.folder / "host", journal).all()
-    assert len(cursors) == len(SINKS)
-    assert {cursor.seq for cursor in cursors} == {journal.look()}
+    with closing(Journal(outcome.folder / "host")) as journal:
+        with closing(Cursors(outcome.folder / "host", journal)) as kept:
+            cursors = kept.all()
+        assert len(cursors) == len(SINKS)
+        assert {cursor.seq for cursor in cursors} == {journal.look()}
     assert len((outcome.folder / "alerts.jsonl").read_text().splitlines()) == len(outcome.records)
     assert len(list(read_records(outcome.folder / "database.sqlite"))) == len(outcome.records)
 
