@@ -35,6 +35,8 @@ import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -43,7 +45,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic  # where it is defined: `admin` does not re-export it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 __all__ = [
@@ -541,15 +543,19 @@ class KafkaCluster:
 
 
 def free_ports(count: int) -> Sequence[int]:
-    """Return ports that nothing listens on now."""
-    found: list[int] = []
-    mine = PORTS[os.getpid() % (len(PORTS) // PORTS_OF_A_PROCESS) * PORTS_OF_A_PROCESS :]
-    for port in random.sample(mine[:PORTS_OF_A_PROCESS], PORTS_OF_A_PROCESS):
-        if _is_free(port):
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise KafkaBrokerError(f"no {count} free ports in {mine.start} and on")
+    """Return ports that nothing listens on now, and that were not given away a moment ago."""
+    own = islice(_ports_of(os.getpid()), PORTS_OF_A_PROCESS)
+    found = list(islice(filter(_is_free, own), count))
+    if len(found) < count:
+        raise KafkaBrokerError(f"no {count} free ports among those of this process")
+    return found
+
+
+@cache
+def _ports_of(pid: int) -> Iterator[int]:
+    """Return the ports of a process one after the other, and then again."""
+    first = pid % (len(PORTS) // PORTS_OF_A_PROCESS) * PORTS_OF_A_PROCESS
+    return cycle(random.sample(PORTS[first : first + PORTS_OF_A_PROCESS], PORTS_OF_A_PROCESS))
 
 
 def _is_free(port: int) -> bool:
