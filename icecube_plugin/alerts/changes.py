@@ -19,7 +19,7 @@ from icecube_hooks import (
 from icecube_plugin.sky import circularised_radius_deg, separation_deg
 
 from .columns import ALERT, FAR_PER_YEAR
-from .waves import class_text, external_text
+from .waves import class_text, external_text, flag_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ def _wave_changes(old: GWCandidate | None, new: GWCandidate | None) -> Iterator[
         return
     stated = (
         ("class", class_text),
-        ("significance", _significance_text),
+        ("significance", flag_text),
         ("coincidence", lambda one: one.external and external_text(one.external)),
     )
     for field, text_of in stated:
@@ -116,11 +116,6 @@ def _wave_changes(old: GWCandidate | None, new: GWCandidate | None) -> Iterator[
         before, after = map_of(old), map_of(new)
         if before and after and before != after:
             yield Change(field="sky map", old=before, new=after, text="another sky map")
-
-
-def _significance_text(candidate: GWCandidate) -> str | None:
-    flag = candidate.significant
-    return None if flag is None else "high" if flag else "low"
 
 
 def _place_changes(

@@ -16,6 +16,7 @@ __all__ = [
     "OF_WAVES",
     "class_text",
     "external_text",
+    "flag_text",
     "gw_text",
     "likeliest",
     "newest_candidate",
@@ -51,6 +52,12 @@ def class_text(candidate: GWCandidate) -> str:
     name, share = found
     number = f"> {100 * ALMOST_1:g}" if ALMOST_1 < share < 1 else f"{100 * share:.3g}"
     return f"{clean(name, 40)} {number} %"
+
+
+def flag_text(candidate: GWCandidate) -> str | None:
+    """Return which significance LVK's flag says; ``None`` if it is not stated."""
+    flag = candidate.significant
+    return None if flag is None else "high" if flag else "low"
 
 
 def rate_text(rate_hz: float) -> str:

@@ -113,6 +113,11 @@ class Question:
     all_revisions: bool = False
     with_tests: bool = False
 
+    @property
+    def asks_for_waves(self) -> bool:
+        """Whether it asks what LVK says: then few are found, and their maps are decoded."""
+        return self.gw is not None or self.max_gw_area_deg2 is not None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
@@ -180,7 +185,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif found and arguments.columns:
         print(_chosen_columns(found, _columns(arguments.columns, question)))
     elif found:
-        print(_table(found, question.maps if _asks_for_waves(question) else None))
+        print(_table(found, question.maps if question.asks_for_waves else None))
     else:
         print("no alerts match")
     return 0
@@ -235,11 +240,10 @@ def _with_waves(
     """Join each search with what LVK says of its superevent; leave out what is not wanted."""
     test = None if question.gw is None else expression(question.gw, "--gw")
     area = question.max_gw_area_deg2
-    wants_waves = test is not None or area is not None
     superevents = sorted({name for one in found if (name := _superevent(one))})
     names = {f"s{n}": name for n, name in enumerate(superevents)}
     if not names:
-        return [] if wants_waves else found
+        return [] if question.asks_for_waves else found
     query = _WAVES.format(", ".join(f":{key}" for key in names))
     rows = select(database, query, names, password_env=password_env)
     waves = {
@@ -249,7 +253,7 @@ def _with_waves(
         if name is not None
     }
     joined = [replace(one, wave=waves.get(_superevent(one) or "")) for one in found]
-    if not wants_waves:
+    if not question.asks_for_waves:
         return joined
 
     def is_wanted(wave: Event | None) -> bool:
@@ -285,6 +289,7 @@ def _question(arguments: argparse.Namespace) -> Question:
     radius_deg = arguments.radius or 0.0
     if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90 and 0 <= radius_deg <= 180):
         raise ConfigError("expected RA 0 to 360, DEC -90 to 90, radius 0 to 180 [deg]")
+    maps = maps_of(arguments)
     return Question(
         kinds=tuple(arguments.kind),
         event=arguments.event,
@@ -292,12 +297,12 @@ def _question(arguments: argparse.Namespace) -> Question:
         until=None if arguments.until is None else moment(arguments.until),
         near=(ra_deg, dec_deg) if arguments.near else None,
         radius_deg=arguments.radius,
-        areas=maps_of(arguments).area if arguments.near else region_or_none,
+        areas=maps.area if arguments.near else region_or_none,
         max_p_post=arguments.max_p_post,
         when=arguments.when,
         gw=arguments.gw,
         max_gw_area_deg2=arguments.max_gw_area,
-        maps=maps_of(arguments),
+        maps=maps,
         systematic_deg=arguments.systematic_deg,
         all_revisions=arguments.all_revisions,
         with_tests=arguments.with_tests,
@@ -439,11 +444,6 @@ def _row(found: Found) -> list[str]:
         {None: "-", True: "yes", False: "no"}[found.is_inside],
     ]
     return [clean(cell, 60) for cell in cells]
-
-
-def _asks_for_waves(question: Question) -> bool:
-    """Whether few are found, and their maps are worth being decoded for a table."""
-    return question.gw is not None or question.max_gw_area_deg2 is not None
 
 
 def _wave_cell(wave: Event | None, maps: Maps | None) -> str:

@@ -210,7 +210,7 @@ class Journal:
         self._days, self._limit_bytes = days, limit_bytes
         self._letters_limit, self._remembered = letters_limit, remembered
         self._versions = json.dumps(dict(versions or {}))
-        self._writer = Store(self.path, _SCHEMA, page_size=16_384)
+        self._writer = Store(self.path, _SCHEMA, page_size=16_384)  # has the newest pages in memory
         self._reader = Store(self.path, _SCHEMA, page_size=16_384)  # waits for no sync
         self._uuid = ""
         self._greeted: dict[Store, int] = {}

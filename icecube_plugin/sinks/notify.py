@@ -208,10 +208,7 @@ class Notify:
         from icecube_plugin.views.waves import WaveOfSearch
 
         known = search.known if search is not None else alert
-        name = known.gw and known.gw.superevent_id
-        if known.kind is not AlertKind.LVK_SEARCH or not name:
-            return None
-        wave = heard_wave(name, self.maps.gw_folders)
+        wave = self._heard(known) if known.kind is AlertKind.LVK_SEARCH else None
         return None if wave is None else WaveOfSearch(known, wave, self.maps)
 
     @contextlib.contextmanager
@@ -229,10 +226,13 @@ class Notify:
         """Return the map of the gravitational wave of a search, where the host has kept it."""
         from icecube_plugin.views.waves import map_of
 
-        name = event.known.gw and event.known.gw.superevent_id
-        is_of_wave = event.kind in OF_WAVES
-        wave = heard_wave(name, self.maps.gw_folders) if is_of_wave and name else None
+        wave = self._heard(event.known) if event.kind in OF_WAVES else None
         return None if wave is None else map_of(wave, self.maps)
+
+    def _heard(self, alert: Alert) -> Event | None:
+        """Return what the host has heard from LVK of the superevent of an alert."""
+        name = alert.gw and alert.gw.superevent_id
+        return heard_wave(name, self.maps.gw_folders) if name else None
 
 
 def _is_drawn(record: Record, path: Path, skymap: SkyMap | None) -> bool:

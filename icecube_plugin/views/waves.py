@@ -9,7 +9,7 @@ from typing import Final
 
 from icecube_hooks import Alert, Direction, Localization, Record
 from icecube_plugin.alerts import Event, group
-from icecube_plugin.alerts.waves import gw_text, likeliest, newest_candidate
+from icecube_plugin.alerts.waves import flag_text, gw_text, likeliest, newest_candidate
 from icecube_plugin.alerts.words import clean, containment_text, number_text
 from icecube_plugin.sky import circularised_radius_deg
 from icecube_plugin.sky.skymaps import Maps, Pixels, SkyMap
@@ -117,8 +117,8 @@ def decisive_of_wave(search: Alert, wave: Event | None, maps: Maps | None) -> di
     if candidate is not None:
         likely = likeliest(candidate)
         found |= {} if likely is None else {"class": clean(likely[0], 40)}
-        flag = candidate.significant
-        found |= {} if flag is None else {"significance": "high" if flag else "low"}
+        flag = flag_text(candidate)
+        found |= {} if flag is None else {"significance": flag}
     skymap = map_of(wave, maps)
     for number, one in enumerate(search.coincident_events, start=1):
         place = one.localization

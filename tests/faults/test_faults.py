@@ -29,7 +29,7 @@ def test_kills_lose_and_double_nothing(kafka: KafkaBroker, tmp_path: Path) -> No
 
 
 def test_a_steady_stream_makes_nothing_grow(kafka: KafkaBroker, tmp_path: Path) -> None:
-    samples, _ = soak.run(kafka, tmp_path, seconds=12.0, rate=200.0, every_s=1.0)
+    samples, _ = soak.run(kafka, tmp_path, seconds=12.0, rate=100.0, every_s=1.0)
     assert soak.growth(samples).is_none, samples
 
 
