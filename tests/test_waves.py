@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import sqlite3
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,17 @@ def test_the_maps_of_a_host_are_found_beside_its_database(
     assert f"90 % in {area:.3g} deg²" in shown
     assert "inside the 50 % region" in shown
     assert NAME in asked(database, "--max-gw-area", str(area + 1), capsys=capsys)
+
+
+def test_without_its_package_no_area_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would match, and that is not so."""
+    database = tmp_path / "a.sqlite"
+    Sqlite(path=database).write([search(PLACES[0])])
+    monkeypatch.setitem(sys.modules, "astropy_healpix", None)
+    assert main(["query", "--database", str(database), "--max-gw-area", "100"]) == 2
+    assert "sky maps need astropy-healpix (pip install 'astropy-healpix" in capsys.readouterr().err
 
 
 def test_query_finds_what_lvk_has_placed_well(

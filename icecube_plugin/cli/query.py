@@ -24,7 +24,7 @@ from icecube_plugin.host.times import moment
 from icecube_plugin.sinks.database import read_records, select
 from icecube_plugin.sky import Areas, region_or_none, separation_deg
 from icecube_plugin.sky.regions import widened
-from icecube_plugin.sky.skymaps import Maps
+from icecube_plugin.sky.skymaps import Maps, need_healpix
 from icecube_plugin.views.waves import map_of
 
 from ._common import add_json, print_json, table
@@ -289,6 +289,8 @@ def _question(arguments: argparse.Namespace) -> Question:
     radius_deg = arguments.radius or 0.0
     if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90 and 0 <= radius_deg <= 180):
         raise ConfigError("expected RA 0 to 360, DEC -90 to 90, radius 0 to 180 [deg]")
+    if arguments.max_gw_area is not None:
+        need_healpix()
     maps = maps_of(arguments)
     return Question(
         kinds=tuple(arguments.kind),

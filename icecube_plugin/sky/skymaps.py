@@ -756,6 +756,17 @@ def _size_deg(order: Integers) -> Floats:
     return size
 
 
+def need_healpix() -> None:
+    """Look for what maps are read with, where an answer without them would be wrong.
+
+    Raises
+    ------
+    ConfigError
+        With the line that installs it, if it is not there.
+    """
+    _healpix()
+
+
 def _healpix() -> Any:
     try:
         import astropy_healpix
