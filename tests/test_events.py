@@ -654,6 +654,15 @@ def test_letters_of_another_alphabet_are_no_name() -> None:
     assert "it looks like IceCube-230416A" in concern.why
 
 
+def test_a_text_is_no_name() -> None:
+    """A megabyte of digits is looked at once, by its length."""
+    (event,) = group([notice(event_id=7, event_names=("230416 " * 150_000, "IceCube-230416A"))])
+    assert event.names == ("137840_7", "IceCube-230416A")
+    (concern,) = event.concerns
+    assert concern.why == "too long for a name"
+    assert len(str(concern.found)) < 300
+
+
 def test_the_name_of_another_event() -> None:
     """Of another day it is not believed; of the same day both say so, and a time decides."""
     real = make_alert()

@@ -20,7 +20,7 @@ A number is a promise, a derived name is a guess: as soon as an alert ties the n
 event, or a second event of that day is known, the guess is dropped.
 
 Not believed, and said: a name with letters of another alphabet, a name of another day than the
-alert's own trigger, a second number.
+alert's own trigger, a second number, a name that is a whole text.
 
 Alerts that are not real (tests, injections, mock events) only join those of their own tense.
 
@@ -64,6 +64,9 @@ TIME_TOLERANCE_S: Final = 2.0
 
 NEAR_DEG: Final = 5.0
 """Largest distance of a position that ties [deg]; revisions moved by up to 8, one in a hundred."""
+
+LONGEST_NAME: Final = 200
+"""What has more characters is no name; a notice may hold megabytes of them."""
 
 CIRCULAR_DAYS: Final = 3
 """A circular that names no event is of the day that it was written on, or the two before."""
@@ -145,6 +148,9 @@ def claim(alert: Alert) -> Claim:
     names: dict[str, None] = {}
     doubts: list[Concern] = []
     for text in alert.event_names:
+        if len(text) > LONGEST_NAME:
+            doubts.append(_no_name(text))
+            continue
         name = normal_name(text) or " ".join(text.split()).casefold()
         is_ours = not is_search and normal_name(text) is not None
         why = _why_not(name, numbers, time if is_ours else None)
@@ -167,6 +173,11 @@ def claim(alert: Alert) -> Claim:
         near_days=frozenset(days).union(_around(time)),
         doubts=tuple(doubts),
     )
+
+
+def _no_name(text: str) -> Concern:
+    begin = f"{text[:LONGEST_NAME]}..."
+    return Concern(field="event_names", found=begin, taken=None, why="too long for a name")
 
 
 def _days(names: Iterable[str], alert: Alert) -> Iterator[tuple[str, str]]:
