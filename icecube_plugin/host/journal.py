@@ -22,7 +22,7 @@ import logging
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,14 +54,11 @@ CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY,
     at REAL NOT NULL,
     topic TEXT, partition INTEGER, "offset" INTEGER, origin TEXT,
-    digest BLOB,
     record_id TEXT, notice_id TEXT,
     sink TEXT,
     error TEXT
 );
 CREATE INDEX IF NOT EXISTS by_notice ON entries (notice_id) WHERE notice_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS by_offset ON entries (topic, partition, "offset")
-    WHERE "offset" IS NOT NULL;
 CREATE TABLE IF NOT EXISTS bodies (seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB);
 CREATE TABLE IF NOT EXISTS letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,7 +70,10 @@ CREATE TABLE IF NOT EXISTS letters (
 CREATE INDEX IF NOT EXISTS letters_of ON letters (seq);
 """
 
-_ADD_ENTRY: Final = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_ENTRY: Final = (
+    'INSERT INTO entries (seq, at, topic, partition, "offset", origin, record_id, notice_id, sink,'
+    " error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _ADD_LETTER: Final = """
 INSERT INTO letters (key, seq, at, sink, error, reason, versions) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, at = excluded.at, error = excluded.error,
@@ -83,13 +83,8 @@ _DROP_LETTERS: Final = """
 DELETE FROM letters WHERE number IN (SELECT number FROM letters ORDER BY number LIMIT ?)
 """
 _SIGHTINGS: Final = """
-SELECT notice_id, record_id, at, topic, partition, "offset", origin FROM entries
-WHERE notice_id IN (SELECT value FROM json_each(?)) AND seq > ? ORDER BY seq
-"""
-_KNOWN: Final = """
-SELECT topic, partition, "offset", digest FROM json_each(?) AS asked JOIN entries
-ON topic = json_extract(asked.value, '$[0]') AND partition = json_extract(asked.value, '$[1]')
-AND "offset" = json_extract(asked.value, '$[2]') AND "offset" IS NOT NULL
+SELECT seq, notice_id, at, record_id, topic, partition, "offset", origin FROM entries
+WHERE notice_id IN (SELECT value FROM json_each(?)) ORDER BY seq
 """
 _PRUNABLE: Final = """
 SELECT bodies.seq, at FROM bodies JOIN entries USING (seq)
@@ -102,6 +97,10 @@ DELETE FROM entries WHERE seq IN (
     AND NOT EXISTS (SELECT 1 FROM bodies WHERE bodies.seq = entries.seq) LIMIT ?
 )
 """
+
+
+_Place = tuple[str, str | None, int | None, int | None, str | None]
+"""A record's id, and where its message came from: see `_place`."""
 
 
 class TooLarge(NoticeError):
@@ -119,8 +118,8 @@ class Refusal:
 class Row(NamedTuple):
     """One entry as it is written: the columns of `entries`, the body, and of a dead letter its row.
 
-    `at` is Unix time [s], `digest` of the bytes of a message that has an offset, `sink` the only
-    one that it is for, `error` why there is nothing to deliver.
+    `at` is Unix time [s], `sink` the only one that it is for, `error` why there is nothing to
+    deliver.
     """
 
     at: float
@@ -128,7 +127,6 @@ class Row(NamedTuple):
     partition: int | None
     offset: int | None
     origin: str | None
-    digest: bytes | None = None
     record_id: str | None = None
     notice_id: str | None = None
     sink: str | None = None
@@ -314,35 +312,47 @@ class Journal:
         with self._writer.transaction() as db:
             db.execute("DELETE FROM letters WHERE number = ?", (number,))
 
-    def sightings(self, records: Sequence[Record]) -> list[Record]:
-        """Return the records with where their notices came before, in the same batch, too."""
-        known: dict[str, dict[tuple[object, ...], Sighting]] = {}
-        notices = [record.alert.notice_id for record in records]
-        ids = json.dumps(list(set(notices)))
-        if self.path.exists() and self._remembered:
-            with self._writer.reading() as db:
-                oldest = _last(db) - self._remembered
-                for notice_id, *row in db.execute(_SIGHTINGS, (ids, oldest)):
-                    found = known.setdefault(notice_id, {})
-                    if len(found) < MOST_SIGHTINGS:
-                        found.setdefault((row[0], *row[2:]), _sighting(*row))
-        noted, now = [], time.time()
-        for record, notice in zip(records, notices, strict=True):
-            found = known.setdefault(notice, {})
-            noted.append(record.replace(sightings=tuple(found.values())) if found else record)
-            place = _place(record.message)
-            found.setdefault((record.id, *place), _sighting(record.id, now, *place))
-        return noted
+    def recognise(
+        self, items: Sequence[Record | Refusal], *, again: bool = True
+    ) -> list[Record | Refusal]:
+        """Note in records where their notices came before, in the same batch, too.
 
-    def is_known(self, messages: Sequence[Message]) -> list[bool]:
-        """Return for each message of Kafka whether the same stands here: place and bytes."""
-        places = [_place(message)[:3] for message in messages]
+        Without `again` those are left out whose very message stands here: the same bytes at the
+        same place of Kafka.
+        """
+        sightings, messages = self._seen(i.alert.notice_id for i in items if isinstance(i, Record))
+        known: list[Record | Refusal] = []
+        for item in items:
+            if isinstance(item, Refusal):
+                known.append(item)
+                continue
+            one = item.id, *_place(item.message)
+            if one in messages and not again and item.message.offset is not None:
+                continue
+            messages.add(one)
+            found = sightings[item.alert.notice_id]
+            known.append(item.replace(sightings=tuple(found.values())) if found else item)
+            if self._remembered:
+                found.setdefault(one, _sighting(time.time(), *one))
+        return known
+
+    def _seen(
+        self, notices: Iterable[str]
+    ) -> tuple[dict[str, dict[_Place, Sighting]], set[_Place]]:
+        """Return the sightings of notices, and all places where their messages came from."""
+        sightings: dict[str, dict[_Place, Sighting]] = {notice: {} for notice in notices}
+        messages: set[_Place] = set()
+        if not (sightings and self.path.exists()):
+            return sightings, messages
         with self._writer.reading() as db:
-            known = set(db.execute(_KNOWN, (json.dumps(places),)))
-        return [
-            bool(known) and (*place, _digest(message)) in known
-            for place, message in zip(places, messages, strict=True)
-        ]
+            oldest = _last(db) - self._remembered
+            asked = json.dumps([*sightings])
+            for seq, notice, at, *place in db.execute(_SIGHTINGS, (asked,)):
+                one, found = tuple(place), sightings.setdefault(notice, {})
+                messages.add(one)
+                if seq > oldest and len(found) < MOST_SIGHTINGS:
+                    found.setdefault(one, _sighting(at, *one))
+        return sightings, messages
 
     def since(self, at: datetime) -> int:
         """Return the number of the first entry that came at a time or later, or the next one."""
@@ -398,20 +408,18 @@ class Journal:
             except (ValueError, TypeError, RecursionError) as error:  # of a parser of others
                 item = Refusal(item.message, error)
             else:
-                message, notice_id = item.message, _text(item.alert.notice_id)
-                place = (*_place(message), _digest(message))
+                place, notice_id = _place(item.message), _text(item.alert.notice_id)
                 return Row(at, *place, item.id, notice_id, sink, None, body)
         message, name, reason = item.message, type(item.error).__name__, _text(str(item.error))
         letter = (letter_key(message, None), at, None, name, reason or name, self._versions)
         body = _of_message(message)
-        place = (*_place(message), _digest(message))
-        return Row(at, *place, None, None, None, name, body, letter)
+        return Row(at, *_place(message), error=name, body=body, letter=letter)
 
     def _add(self, db: sqlite3.Connection, rows: Sequence[Row]) -> int:
         """Write entries, bodies and dead letters; return the number of the first."""
         first = self._greet(self._writer, db) + 1
         numbered = list(enumerate(rows, first))
-        insert(db, _ADD_ENTRY, [(seq, *row[:10]) for seq, row in numbered])
+        insert(db, _ADD_ENTRY, [(seq, *row[:9]) for seq, row in numbered])
         bodies = [(seq, zlib.crc32(row.body), row.body) for seq, row in numbered if row.body]
         insert(db, "INSERT INTO bodies VALUES (?, ?, ?)", bodies)
         letters = [(row.letter[0], seq, *row.letter[1:]) for seq, row in numbered if row.letter]
@@ -509,15 +517,9 @@ def _place(message: Message) -> tuple[str | None, int | None, int | None, str | 
     return _text(message.topic), message.partition, message.offset, _text(message.origin)
 
 
-def _digest(message: Message) -> bytes | None:
-    if message.offset is None:
-        return None
-    return hashlib.blake2b(message.value, digest_size=16).digest()
-
-
 def _sighting(
-    record_id: str,
     at: float,
+    record_id: str,
     topic: str | None,
     partition: int | None,
     offset: int | None,

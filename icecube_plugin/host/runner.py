@@ -285,7 +285,9 @@ class Host:
             return str(error)
         with self._lock:
             self.open()
-            self._wait(self.journal.append(self._recognised([record]), sink=letter.sink))
+            self._wait(
+                self.journal.append(self._recognised([record], again=True), sink=letter.sink)
+            )
         for again in self.journal.letters([letter.number]):
             if again.at > letter.at:
                 return again.reason
@@ -424,7 +426,8 @@ class Host:
         """Yield the records of a source that is committed nowhere."""
         try:
             for batch in self._until_stopped(source):
-                yield from (item for item in self._read(batch) if isinstance(item, Record))
+                items = self._counted(self._read(batch))
+                yield from (item for item in items if isinstance(item, Record))
         finally:
             source.close()
             self._in_hand.close()
@@ -443,7 +446,7 @@ class Host:
             source = self._make_source()
         try:
             for batch in self._until_stopped(source):
-                items = self._read(batch)
+                items = self._counted(self._read(batch))
                 refused = [item for item in items if isinstance(item, Refusal)]
                 if refused:
                     self._keep(partial(self.journal.append, refused))
@@ -526,10 +529,8 @@ class Host:
     def _take(self, messages: Sequence[Message]) -> tuple[list[Record], int]:
         """Read messages and keep them; return the records, and the number of the last entry."""
         began = time.monotonic()
-        items = self._read(self._new(messages))
-        records = self._recognised([item for item in items if isinstance(item, Record)])
-        recognised = iter(records)
-        items = [next(recognised) if isinstance(item, Record) else item for item in items]
+        again = not getattr(self._source, "is_live", False)
+        items = self._counted(self._recognised(self._read(messages), again=again))
         began = self.summary.spent("read", began)
         last = self.journal.tail.last
         if items:
@@ -541,7 +542,7 @@ class Host:
         self._tell(items)
         self._prune()
         self.summary.spent("deliver", began)
-        return records, last
+        return [item for item in items if isinstance(item, Record)], last
 
     def _tell(self, items: Sequence[Record | Refusal]) -> None:
         if self._observers is None:
@@ -551,22 +552,6 @@ class Host:
                 self._observers.tell("on_record", record=item)
             else:
                 self._observers.tell("on_refused", message=item.message, error=item.error)
-
-    def _new(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Leave out what the live source has given us before, offset and bytes the same.
-
-        In a back-fill, say, nothing is left out: a lost database can be filled again.
-        """
-        if not messages or not getattr(self._source, "is_live", False):
-            return messages
-        try:
-            known = self.journal.is_known(messages)
-        except StoreError as error:
-            log.warning("%s; repeats are not recognised", error)
-            return messages
-        self.summary.messages += sum(known)
-        self.summary.repeats += sum(known)
-        return [m for m, is_known in zip(messages, known, strict=True) if not is_known]
 
     def _wait(self, seq: int) -> None:
         """Wait until the required sinks have an entry, for each as long as its patience lasts."""
@@ -690,7 +675,6 @@ class Host:
                 items.append(self._refusal(message, error))
             else:
                 items.append(record)
-                self._count(record)
         self._in_hand.clear()
         return items
 
@@ -707,21 +691,29 @@ class Host:
         log.error("refused %s", error)
         return Refusal(message, error)
 
-    def _recognised(self, records: list[Record]) -> list[Record]:
-        """Note in each record when the same notice came before."""
-        if not records or not self.config.remember_notices:
-            return records
+    def _recognised(self, items: list[Record | Refusal], *, again: bool) -> list[Record | Refusal]:
+        """Note in each record when its notice came before.
+
+        Without `again` leave out what the source has given before. In a back-fill nothing is left
+        out: a lost database can be filled again.
+        """
         try:
-            noted = self.journal.sightings(records)
+            known = self.journal.recognise(items, again=again)
         except StoreError as error:
             log.warning("%s; repeats are not recognised", error)
-            return records
-        again = (any(one.record_id == r.id for one in r.sightings) for r in noted)
-        self.summary.again += sum(again)
-        return noted
+            return items
+        self.summary.repeats += len(items) - len(known)
+        return known
+
+    def _counted(self, items: list[Record | Refusal]) -> list[Record | Refusal]:
+        for item in items:
+            if isinstance(item, Record):
+                self._count(item)
+        return items
 
     def _count(self, record: Record) -> None:
         self.summary.records += 1
+        self.summary.again += any(one.record_id == record.id for one in record.sightings)
         kind = record.alert.kind.value
         self.summary.kinds[kind] = self.summary.kinds.get(kind, 0) + 1
         for name in record.alert.unread:

@@ -85,7 +85,7 @@ def _move(path: Path, columns: str, adopt: Callable[[Sequence[Any]], object]) ->
 def _seen(row: Sequence[Any]) -> Row:
     _, at, topic, partition, offset, origin, record_id, notice_id = row
     when = datetime.fromisoformat(at).timestamp()
-    return Row(when, topic, partition, offset, origin, None, record_id, notice_id, error=SEEN)
+    return Row(when, topic, partition, offset, origin, record_id, notice_id, error=SEEN)
 
 
 def _letter(row: Sequence[Any]) -> Row:

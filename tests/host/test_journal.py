@@ -51,10 +51,14 @@ def delivered(entries: Sequence[Entry]) -> list[Record | None]:
     return [entry.record for entry in entries]
 
 
+def recognised(there: Journal, *records: Record) -> list[Record]:
+    return [item for item in there.recognise(records) if isinstance(item, Record)]
+
+
 def test_looking_makes_no_file(tmp_path: Path) -> None:
     there = Journal(tmp_path / "new")
     assert list(there.letters()) == []
-    assert there.sightings([FIRST]) == [FIRST]
+    assert there.recognise([FIRST]) == [FIRST]
     assert not (tmp_path / "new").exists()
 
 
@@ -108,11 +112,11 @@ def test_the_oldest_dead_letters_are_dropped(
 def test_a_notice_that_came_before_is_recognised(tmp_path: Path) -> None:
     there = Journal(tmp_path)
     there.append([FIRST])
-    (found,) = there.sightings([at(FIRST, topic="t", partition=1, offset=5)])
+    (found,) = recognised(there, at(FIRST, topic="t", partition=1, offset=5))
     (sighting,) = found.sightings
     assert found.is_repeat
     assert (sighting.record_id, sighting.offset) == (FIRST.id, FIRST.message.offset)
-    assert there.sightings([OTHER]) == [OTHER]
+    assert there.recognise([OTHER]) == [OTHER]
     assert Record.from_dict(found.to_dict()) == found
 
 
@@ -121,7 +125,7 @@ def test_records_of_one_batch_see_each_other(tmp_path: Path) -> None:
     one = Record.of(Message(value=b"one"), alert)
     text = Record.of(Message(value=b"two"), alert)
     assert one.alert.notice_id == text.alert.notice_id
-    first, second = Journal(tmp_path).sightings([one, text])
+    first, second = recognised(Journal(tmp_path), one, text)
     assert not first.is_repeat
     assert [sighting.record_id for sighting in second.sightings] == [one.id]
 
@@ -131,28 +135,47 @@ def test_the_same_message_again_is_one_sighting_and_the_oldest_are_forgotten(
 ) -> None:
     there = Journal(tmp_path, remembered=3)
     there.append([FIRST])
-    there.append(there.sightings([FIRST]))
-    (found,) = there.sightings([FIRST])
+    there.append(recognised(there, FIRST))
+    (found,) = recognised(there, FIRST)
     assert len(found.sightings) == 1
     there.append([at(OTHER, topic="t", partition=0, offset=n) for n in range(10)])
-    assert there.sightings([FIRST]) == [FIRST]
-    (found,) = there.sightings([OTHER])
+    assert there.recognise([FIRST]) == [FIRST]
+    (found,) = recognised(there, OTHER)
     assert [sighting.offset for sighting in found.sightings] == [7, 8, 9]
 
 
 def test_a_message_is_known_by_place_and_bytes(tmp_path: Path) -> None:
+    there = Journal(tmp_path, remembered=0)
+    one = at(FIRST, topic="t", partition=0, offset=7)
+    there.append([one, broken()])
+    of_a_file = at(FIRST, offset=None)
+    elsewhere = [at(FIRST, topic="t", partition=0, offset=8), of_a_file, of_a_file]
+    other_bytes = one.replace(id=f"{one.id}x")
+    assert there.recognise([one, other_bytes, *elsewhere]) == [one, other_bytes, *elsewhere]
+    asked = [one, other_bytes, *elsewhere, elsewhere[0]]
+    assert there.recognise(asked, again=False) == [other_bytes, *elsewhere]
+
+
+def test_a_journal_with_a_column_that_is_no_longer_used_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
     there = Journal(tmp_path)
-    record = at(FIRST, topic="t", partition=0, offset=7)
-    there.append([record, broken()])
-    message = record.message
-    asked = [
-        message,
-        MESSAGE,
-        message.replace(value=b"of a topic made anew"),
-        message.replace(offset=8),
-        message.replace(topic=None, partition=None, offset=None),
-    ]
-    assert there.is_known(asked) == [True, True, False, False, False]
+    there.append([FIRST])
+    there.close()
+    change(path, "ALTER TABLE entries RENAME TO newer")
+    change(
+        path,
+        "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at REAL NOT NULL, topic TEXT,"
+        ' partition INTEGER, "offset" INTEGER, origin TEXT, digest BLOB, record_id TEXT,'
+        " notice_id TEXT, sink TEXT, error TEXT)",
+    )
+    change(
+        path,
+        'INSERT INTO entries SELECT seq, at, topic, partition, "offset", origin, x\'00\','
+        " record_id, notice_id, sink, error FROM newer",
+    )
+    assert there.recognise([FIRST], again=False) == []
+    assert there.append([OTHER]) == 2
+    assert delivered(there.after(0).entries) == [FIRST, OTHER]
 
 
 def test_numbers_are_not_used_again(tmp_path: Path) -> None:

@@ -148,7 +148,8 @@ def test_what_came_before_is_still_recognised(tmp_path: Path, plugins: PluginSet
     row = (notice_id, "an id", "2026-05-02T04:00:00+00:00", "t", 0, 3, None)
     fill(tmp_path / "sightings.sqlite", SEEN, "seen", [row] * 600)
     there = host(tmp_path, plugins, "archive").open()
-    (found,) = there.journal.sightings(RECORDS[:1])
+    (found,) = there.journal.recognise(RECORDS[:1])
+    assert isinstance(found, Record)
     (sighting,) = found.sightings
     assert (sighting.record_id, sighting.offset) == ("an id", 3)
     there._finish()
