@@ -41,7 +41,8 @@ os.environ["ICECUBE_ALERTS_AUTH"] = str(ROOT / "tests" / "no-credentials-here.to
 
 FULL = (
     *("adapters/", "faults/", "fuzz/", "host/kafka/", "report/", "security/"),
-    *("significance/test_monte_carlo", "supply_chain/", "test_tutorial", "test_write_a_sink"),
+    *("significance/test_monte_carlo", "supply_chain/", "test_never_said", "test_new_plugin"),
+    *("test_tutorial", "test_write_a_sink", "third_party/"),
 )
 NIGHTLY = ("kafka_broker/",)
 LONG = (  # a minute each, and more: begun first, so that none of them is left to the end
@@ -56,11 +57,17 @@ SERVERS = {
 }
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import none of what the core suite leaves out: that takes seconds."""
+    is_core = config.option.markexpr == "not full and not nightly" and not config.option.file_or_dir
+    return True if is_core and _place(collection_path).startswith((*FULL, *NIGHTLY)) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is not in the core suite: ``full`` and ``nightly`` in pyproject.toml; sort."""
     for item in items:
-        place = item.path.relative_to(ROOT / "tests").as_posix()
+        place = _place(item.path)
         if place.startswith(FULL) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("full")
         if place.startswith(NIGHTLY):
@@ -68,8 +75,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
+def _place(path: Path) -> str:
+    """Return where a file or folder is, from here; folders end with a slash."""
+    return path.relative_to(ROOT / "tests").as_posix() + "/" * path.is_dir()
+
+
 def _rank(item: pytest.Item) -> int:
-    place = item.path.relative_to(ROOT / "tests").as_posix()
+    place = _place(item.path)
     return LONG.index(place) if place in LONG else len(LONG)
 
 

@@ -25,7 +25,6 @@ from .make_fixtures import (
     cascades,
     event_binary,
     main,
-    notice_files,
     on_disk,
     tracks,
 )
@@ -38,8 +37,9 @@ TOPICS = re.compile(
     r"|classic\.(text|voevent|binary)\.(ICECUBE_ASTROTRACK_(GOLD|BRONZE)|ICECUBE_CASCADE"
     r"|AMON_(NU_EM_COINC|ICECUBE_(COINC|HESE|EHE))|LVC_INITIAL))"
 )
-NOTICES = {path: content for path, content in notice_files() if not path.startswith("broken/")}
-BROKEN = {path: content for path, content in notice_files() if path.startswith("broken/")}
+FILES = {path: content for path, content in on_disk(FOLDER).items() if path != "README.md"}
+NOTICES = {path: content for path, content in FILES.items() if not path.startswith("broken/")}
+BROKEN = {path: content for path, content in FILES.items() if path.startswith("broken/")}
 
 
 def with_ending(ending: str) -> list[str]:

@@ -14,11 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import confluent_kafka
-import nbformat
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from lxml import html
-from nbclient import NotebookClient
 
 import icecube_plugin
 from icecube_hooks import Localization, Record
@@ -160,6 +158,14 @@ def test_records_come_from_kafka_as_objects(tmp_path: Path, private_kafka: Kafka
     assert not (tmp_path / "alerts.sqlite").exists()
 
 
+def read_notebook() -> Any:
+    import nbformat  # it takes seconds
+
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    nbformat.validate(notebook)
+    return notebook
+
+
 @pytest.mark.full
 def test_the_tutorial_runs(
     tmp_path: Path, private_kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
@@ -172,7 +178,9 @@ def test_the_tutorial_runs(
     (tmp_path / "icecube-alerts.toml").write_text(
         f'[kafka]\nbootstrap_servers = "{private_kafka.bootstrap_servers}"\ntopics = ["{TOPIC}"]\n'
     )
-    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    from nbclient import NotebookClient
+
+    notebook = read_notebook()
     with news(private_kafka.bootstrap_servers):
         client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}})
         done = client.execute()
@@ -192,8 +200,7 @@ def test_the_tutorial_runs(
 
 def test_the_notebook_in_the_repository_has_no_outputs() -> None:
     """They would be of another version, and of somebody's alerts."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    nbformat.validate(notebook)
+    notebook = read_notebook()
     cells = [cell for cell in notebook.cells if cell["cell_type"] == "code"]
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
     titles = [c["source"].splitlines()[0] for c in notebook.cells if c["source"].startswith("## ")]

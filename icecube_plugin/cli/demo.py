@@ -160,9 +160,10 @@ def _print(config: Config, summary: Summary, seconds: float) -> None:
     print()
     print(table(_searches(records), ["GW EVENT", "NOTICE", "SEARCH", "P", "SIGMA", "FAR/YR"]))
     print(f"one-sided; best of 2 searches with the penalty for 2, else {UNCORRECTED}")
+    before = f"{summary.repeats} known from an earlier run, " if summary.repeats else ""
     print(
         f"\n{summary.messages} messages through Kafka in {seconds:.1f} s: {summary.records} read, "
-        f"{summary.refused} refused (broken on purpose), "
+        f"{before}{summary.refused} refused (broken on purpose), "
         f"{summary.passed} passed over (another observatory's circular)\n"
         f"database  {database}\nfiles     {sinks['json']['folder']}/\n"
         f"lines     {sinks['jsonl']['path']}\nrefused   {config.data_folder}/journal.sqlite"

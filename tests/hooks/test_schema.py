@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from jsonschema import Draft202012Validator
 
 from icecube_hooks import (
     HOOKSPEC_VERSION,
@@ -33,22 +33,27 @@ from icecube_plugin.host import messages_from
 
 from .strategies import instances
 
-VALIDATOR = Draft202012Validator(record_schema())
-
 
 @pytest.fixture(scope="module")
 def readers() -> PluginSet:
     return load_plugins(allow=["icecube-plugin"], block=["sink-*"])
 
 
+@cache
+def validator() -> Any:
+    """Return jsonschema's own; its import takes seconds, so it is not at the top."""
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(record_schema())
+    return Draft202012Validator(record_schema())
+
+
 def problems(data: object) -> list[str]:
-    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(data)]
+    return [f"{error.json_path}: {error.message}" for error in validator().iter_errors(data)]
 
 
 def test_it_is_a_schema_and_says_which() -> None:
-    schema = record_schema()
-    Draft202012Validator.check_schema(schema)
-    assert schema["$id"] == f"urn:icecube-plugin:record:{HOOKSPEC_VERSION}"
+    assert validator().schema["$id"] == f"urn:icecube-plugin:record:{HOOKSPEC_VERSION}"
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,7 +170,7 @@ def test_a_journal_with_a_column_that_is_no_longer_used_goes_on(tmp_path: Path) 
     )
     change(
         path,
-        'INSERT INTO entries SELECT seq, at, topic, partition, "offset", origin, x\'00\','
+        "INSERT INTO entries SELECT seq, at, topic, partition, \"offset\", origin, x'00',"
         " record_id, notice_id, sink, error FROM newer",
     )
     assert there.recognise([FIRST], again=False) == []

@@ -231,6 +231,7 @@ def test_a_stop_ends_the_wait_without_a_commit(
     assert source.durable_at_commit == []
 
 
+@pytest.mark.full
 def test_the_source_is_kept_alive_while_a_sink_is_slow(
     config: Config, plugins: PluginSet, notices: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:

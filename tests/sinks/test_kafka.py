@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import confluent_kafka
 import pytest
-from jsonschema import Draft202012Validator
 
 from icecube_hooks import (
     ConfigError,
@@ -155,6 +154,8 @@ def test_a_message(broker: Place, topic: str) -> None:
 
 
 def test_all_that_there_is_arrives_valid(broker: Place, topic: str) -> None:
+    from jsonschema import Draft202012Validator  # takes seconds
+
     validator = Draft202012Validator(record_schema())
     _write(broker, topic, example_records())
     messages = read(broker, topic)

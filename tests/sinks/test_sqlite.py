@@ -267,6 +267,7 @@ def test_locked(path: Path) -> None:
     assert list(read_records(path)) == [make_record()]
 
 
+@pytest.mark.full
 def test_locked_when_it_is_opened(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -512,6 +512,7 @@ def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     assert Maps(tmp_path).of(place) is Maps(tmp_path).of(place) is not None
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("draws", [1000, pytest.param(3000, marks=pytest.mark.nightly)])
 def test_what_is_said_is_calibrated(skymap: SkyMap, draws: int) -> None:
     """Sources drawn from the map have even credible levels; of background the mean overlap is 1."""
