@@ -82,7 +82,7 @@ def places_of(skymap: SkyMap) -> Any:
     return np.vstack(([[ra, dec]], np.column_stack(near), np.column_stack(sky)))
 
 
-@pytest.mark.parametrize("most", [3, pytest.param(None, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("most", [2, pytest.param(None, marks=pytest.mark.nightly)])
 def test_the_same_as_ligo_skymap(peers: Peers, tmp_path: Path, most: int | None) -> None:
     """It takes ten seconds for each map."""
     python = peers("plot", "ligo.skymap==2.5.4")

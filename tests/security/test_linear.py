@@ -20,7 +20,7 @@ from icecube_hooks import Message, NoticeError
 from icecube_hooks.host import load_plugins
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-LENGTH = 30_000
+LENGTH = 15_000
 SLOWEST_S = 0.3
 
 PIECES = (
