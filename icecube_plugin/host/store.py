@@ -97,7 +97,7 @@ class Store:
         self._schema = schema
         self._settings = (
             f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = INCREMENTAL;"
-            " PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 256;"
+            " PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 2000;"
             f" PRAGMA synchronous = {'FULL' if synced else 'NORMAL'};"
         )
         self._connection: sqlite3.Connection | None = None
