@@ -83,7 +83,7 @@ _DROP_LETTERS: Final = """
 DELETE FROM letters WHERE number IN (SELECT number FROM letters ORDER BY number LIMIT ?)
 """
 _SIGHTINGS: Final = """
-SELECT seq, notice_id, at, record_id, topic, partition, "offset", origin FROM entries
+SELECT seq, notice_id, error, at, record_id, topic, partition, "offset", origin FROM entries
 WHERE notice_id IN (SELECT value FROM json_each(?)) ORDER BY seq
 """
 _PRUNABLE: Final = """
@@ -347,9 +347,10 @@ class Journal:
         with self._writer.reading() as db:
             oldest = _last(db) - self._remembered
             asked = json.dumps([*sightings])
-            for seq, notice, at, *place in db.execute(_SIGHTINGS, (asked,)):
+            for seq, notice, error, at, *place in db.execute(_SIGHTINGS, (asked,)):
                 one, found = tuple(place), sightings.setdefault(notice, {})
-                messages.add(one)
+                if error is None:  # what an older version has only seen may come again
+                    messages.add(one)
                 if seq > oldest and len(found) < MOST_SIGHTINGS:
                     found.setdefault(one, _sighting(at, *one))
         return sightings, messages
