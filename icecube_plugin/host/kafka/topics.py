@@ -156,6 +156,7 @@ class TopicWatch:
         self.ids: dict[str, str] = {}
         self._make_admin = admin
         self._made_admin: Any = None
+        self._is_controlled = False
         self._wanted = wanted
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -216,12 +217,14 @@ class TopicWatch:
         """Whether a broker answers for the cluster; none of a mock one does, nor ever will."""
         import confluent_kafka
 
-        try:
-            found = self._admin().list_topics(timeout=ANSWER_S)
-        except confluent_kafka.KafkaException as error:
-            log.debug("no list of topics: %s", error)
-            return False
-        return found.controller_id in found.brokers
+        if not self._is_controlled:
+            try:
+                found = self._admin().list_topics(timeout=ANSWER_S)
+            except confluent_kafka.KafkaException as error:
+                log.debug("no list of topics: %s", error)
+                return False
+            self._is_controlled = found.controller_id in found.brokers
+        return self._is_controlled
 
     def _admin(self) -> Any:
         with self._lock:
