@@ -308,22 +308,36 @@ def windows(
 
     times = [start + number * STEP for number in range(STEPS + 1)]
     target = np.array(altitudes_deg(place.ra_deg, place.dec_deg, times, site))
-    margin = np.minimum(
-        target - above_deg, sun_below_deg - np.array(sun_altitudes_deg(times, site))
-    )
+    dark = sun_below_deg - np.array(sun_altitudes_deg(times, site))
+    steps, margin = _least(target - above_deg, dark)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], margin > 0, [False])).astype(int)))
     return [
-        _window(place, site, times, (_crossing(margin, first), _crossing(margin, after)))
+        _window(place, site, times, (_zero(steps, margin, first), _zero(steps, margin, after)))
         for first, after in zip(edges[::2], edges[1::2], strict=True)
     ]
 
 
-def _crossing(margin: Floats, step: int) -> float:
-    """Return at which step, with its fraction, the margin changes its sign before `step`."""
-    if step in (0, len(margin)):
-        return float(min(step, len(margin) - 1))
-    before, after = margin[step - 1], margin[step]
-    return float(step - 1 + before / (before - after))
+def _least(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Return the smaller of two curves: steps, with fractions, and values.
+
+    Besides the whole steps there is where they cross. There the smaller one may be largest: a
+    window can lie between two steps.
+    """
+    import numpy as np
+
+    whole, apart = np.arange(len(one), dtype=float), one - other
+    (before,) = np.nonzero(apart[:-1] * apart[1:] < 0)
+    crossings = before + apart[before] / (apart[before] - apart[before + 1])
+    steps = np.sort(np.concatenate((whole, crossings)))
+    return steps, np.minimum(np.interp(steps, whole, one), np.interp(steps, whole, other))
+
+
+def _zero(steps: Floats, margin: Floats, after: int) -> float:
+    """Return where, in steps, the margin changes its sign before index `after`."""
+    if after in (0, len(margin)):
+        return float(steps[min(after, len(margin) - 1)])
+    low, high = margin[after - 1], margin[after]
+    return float(steps[after - 1] + low / (low - high) * (steps[after] - steps[after - 1]))
 
 
 def _window(

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from icecube_hooks import ConfigError, Direction
@@ -164,6 +164,13 @@ def test_morning_twilight_belongs_to_its_night() -> None:
 
 @settings(max_examples=15)
 @given(*angles, times, sites, st.sampled_from([20.0, 30.0, 50.0]))
+@example(  # high enough from some minutes before it is no longer dark
+    303.0,
+    0.0,
+    datetime(2012, 1, 1, tzinfo=UTC) + timedelta(2268 * 0.99),
+    Site(name="x", lat_deg=0.0, lon_deg=1.0),
+    20.0,
+)
 def test_windows_are_those_of_astropy(
     ra: float, dec: float, start: datetime, site: Site, above_deg: float
 ) -> None:
