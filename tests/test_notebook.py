@@ -170,6 +170,8 @@ def read_notebook() -> Any:
 def test_the_tutorial_runs(
     tmp_path: Path, private_kafka: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from nbclient import NotebookClient  # it takes seconds
+
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
     private_kafka.create_topic(TOPIC)
@@ -178,8 +180,6 @@ def test_the_tutorial_runs(
     (tmp_path / "icecube-alerts.toml").write_text(
         f'[kafka]\nbootstrap_servers = "{private_kafka.bootstrap_servers}"\ntopics = ["{TOPIC}"]\n'
     )
-    from nbclient import NotebookClient
-
     notebook = read_notebook()
     with news(private_kafka.bootstrap_servers):
         client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}})

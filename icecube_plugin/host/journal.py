@@ -99,8 +99,8 @@ DELETE FROM entries WHERE seq IN (
 """
 
 
-_Place = tuple[str, str | None, int | None, int | None, str | None]
-"""A record's id, and where its message came from: see `_place`."""
+_Arrival = tuple[str, str | None, int | None, int | None, str | None]
+"""A record's id and the place that its message came from."""
 
 
 class TooLarge(NoticeError):
@@ -338,10 +338,10 @@ class Journal:
 
     def _seen(
         self, notices: Iterable[str]
-    ) -> tuple[dict[str, dict[_Place, Sighting]], set[_Place]]:
+    ) -> tuple[dict[str, dict[_Arrival, Sighting]], set[_Arrival]]:
         """Return the sightings of notices, and all places where their messages came from."""
-        sightings: dict[str, dict[_Place, Sighting]] = {notice: {} for notice in notices}
-        messages: set[_Place] = set()
+        sightings: dict[str, dict[_Arrival, Sighting]] = {notice: {} for notice in notices}
+        messages: set[_Arrival] = set()
         if not (sightings and self.path.exists()):
             return sightings, messages
         with self._writer.reading() as db:

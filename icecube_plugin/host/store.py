@@ -95,6 +95,7 @@ class Store:
         self.path = path
         self.opened = self.damaged = 0
         self._schema = schema
+        # A checkpoint inside of a commit holds the caller up, so not before 2,000 pages.
         self._settings = (
             f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = INCREMENTAL;"
             " PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 2000;"
